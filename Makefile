@@ -1,0 +1,81 @@
+# Everything runs in .venv, which holds exactly what requirements.lock says.
+# Other interpreter: make test PYTHON=python3.12 VENV=/tmp/venv-3.12
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+PIP    := $(BIN)/python -m pip install -qq --disable-pip-version-check
+KQL    := tools/kql-check
+
+MAKEFLAGS += --no-print-directory
+.PHONY: help demo test lint bench kql-check lock clean
+.DELETE_ON_ERROR:
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
+
+demo: $(READY) ## answer one phished user in the lab tenant; state in .demo/
+	@mkdir -p .demo
+	@RESPOND_CONFIG=config RESPOND_STATE__URL=sqlite:///.demo/respond.db \
+	  $(BIN)/respond --user target.user@contoso.com $(ARGS)
+
+test: lint ## lint, then every test (ARGS="-k name" picks some)
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(READY) ## ruff, formatting, types, import contracts
+	@echo "lint     ruff";    $(BIN)/ruff check --quiet .
+	@echo "lint     format";  $(BIN)/ruff format --check --quiet . || \
+	  { echo >&2 "lint: formatting differs in the files above; run: $(BIN)/ruff format ."; exit 1; }
+	@echo "lint     types";   $(BIN)/mypy --no-error-summary
+	@echo "lint     imports"; out=$$($(BIN)/lint-imports --no-logo 2>&1) || { echo >&2 "$$out"; exit 1; }
+
+bench: $(READY) ## speed and memory, each against its goal
+	@$(BIN)/python -m bench $(ARGS)
+
+kql-check: $(KQL)/node_modules/.ready ## every query, by Microsoft's own language service (needs Node)
+	@node $(KQL)/check.mjs --self-test
+	@node $(KQL)/check.mjs
+
+# Keeps the versions it finds; UPGRADE=1 looks for newer ones. Needs uv, which nothing else does.
+lock: ## write requirements.lock anew from pyproject.toml
+	@command -v uv >/dev/null || { echo >&2 "make lock needs uv; install the package uv with pip or pipx"; exit 1; }
+	@env -u UV_INDEX -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS uv pip compile --quiet --no-config --universal \
+	  --python-version 3.11 --extra dev --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links \
+	  --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade) pyproject.toml -o requirements.lock
+	@echo "lock     $$(grep -c '==' requirements.lock) packages in requirements.lock"
+
+clean: ## remove everything that was made here
+	@rm -rf $(VENV) .demo dist $(KQL)/node_modules .mypy_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . \( -name __pycache__ -o -name .ruff_cache \) -type d -prune -exec rm -rf {} +
+
+# $(PYTHON) if it is new enough, else the first that is; a PYTHON given by hand is not second-guessed.
+CANDIDATES := $(PYTHON)$(if $(filter file,$(origin PYTHON)), python3.13 python3.12 python3.11)
+
+$(READY): requirements.lock pyproject.toml
+	@set -eu; python=; \
+	for candidate in $(CANDIDATES); do \
+	  if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    python=$$candidate; break; \
+	  fi; \
+	done; \
+	if [ -z "$$python" ]; then \
+	  echo >&2 "Python 3.11 or newer is needed; looked for: $(CANDIDATES). Install one, or: make PYTHON=/path/to/python3"; \
+	  exit 1; \
+	fi; \
+	if ! "$$python" -c 'import ensurepip, venv' 2>/dev/null; then \
+	  echo >&2 "$$python cannot make a virtual environment. On Debian and Ubuntu: apt-get install python3-venv"; \
+	  exit 1; \
+	fi; \
+	echo "install  $$("$$python" --version) and requirements.lock into $(VENV) (the first time takes a minute)"; \
+	"$$python" -m venv $(VENV)
+	@$(PIP) --require-hashes -r requirements.lock
+	@$(PIP) --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(KQL)/node_modules/.ready: $(KQL)/package.json $(KQL)/package-lock.json
+	@node -e 'process.exit(parseInt(process.versions.node, 10) < 18 ? 1 : 0)' 2>/dev/null || \
+	  { echo >&2 "kql-check needs Node 18 or newer. On Debian and Ubuntu: apt-get install nodejs npm"; exit 1; }
+	@command -v npm >/dev/null || { echo >&2 "kql-check needs npm. On Debian and Ubuntu: apt-get install npm"; exit 1; }
+	@echo "install  $(KQL) with npm"; cd $(KQL) && npm ci --loglevel=error >/dev/null
+	@touch $@

@@ -1,0 +1,45 @@
+"""Durations as people write them: `90m`, `24h`, `7d`."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import BeforeValidator, PlainSerializer
+
+_UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_FORM = re.compile(r"(\d{1,9})(ms|s|m|h|d)")
+_LONGEST = timedelta(days=365)
+
+
+def parse_duration(text: str) -> timedelta:
+    """Read one duration.
+
+    Raises:
+        ValueError: not of the form number + unit (ms, s, m, h, d), or longer than 365 days.
+    """
+    match = _FORM.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"{text[:40]!r} is not a duration; write 90m, 24h or 7d")
+    length = timedelta(**{_UNITS[match[2]]: int(match[1])})
+    if length > _LONGEST:
+        raise ValueError(f"{text[:40]!r} is longer than 365 days")
+    return length
+
+
+def format_duration(length: timedelta) -> str:
+    """The shortest exact spelling; `parse_duration` reads it back."""
+    milliseconds = round(length.total_seconds() * 1000)
+    for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000)):
+        if milliseconds and milliseconds % size == 0:
+            return f"{milliseconds // size}{unit}"
+    return f"{milliseconds}ms"
+
+
+def _read(value: object) -> object:
+    return parse_duration(value) if isinstance(value, str) else value
+
+
+Duration = Annotated[timedelta, BeforeValidator(_read), PlainSerializer(format_duration, return_type=str)]
+"""A `timedelta` that settings and models spell the way people do."""

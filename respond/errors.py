@@ -1,0 +1,78 @@
+"""Every error this program raises on purpose.
+
+    RespondError
+    ├── UsageError            the command, a setting or a file is wrong; exit 2
+    ├── Transient             try again: throttled, unreachable, the service is ill
+    │   └── Unanswered        sent, and no answer came: it may have happened
+    └── Permanent             trying again cannot help
+        ├── NotFound          the object does not exist (any more)
+        ├── Forbidden         a permission was not granted
+        ├── Unauthenticated   no token, or the service refused it
+        ├── TableMissing      the workspace has no such table: the source is not connected
+        ├── BadQuery          the service does not take the query
+        └── WriteRefused      a dry run tried to send something that is not on the read list
+
+A message is one line and says what, on whom, which permission or status, and what to do. Callers branch on
+the class and its fields, never on the text.
+"""
+
+from __future__ import annotations
+
+
+class RespondError(Exception):
+    """Base of the tree."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(message.split()))
+
+    @property
+    def message(self) -> str:
+        return str(self.args[0])
+
+
+class UsageError(RespondError):
+    """The command line, a setting or an input file is wrong."""
+
+
+class Transient(RespondError):
+    """Worth another try.
+
+    Args:
+        retry_after: seconds the service asked for, or None when it named none.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Unanswered(Transient):
+    """The request may have left and taken effect: look before repeating it."""
+
+
+class Permanent(RespondError):
+    """Trying again cannot help."""
+
+
+class NotFound(Permanent):
+    """The object does not exist (any more)."""
+
+
+class Forbidden(Permanent):
+    """The application lacks a permission, or the target is above its reach."""
+
+
+class Unauthenticated(Permanent):
+    """No token could be had, or the service refused it."""
+
+
+class TableMissing(Permanent):
+    """The workspace does not have a table that the query names."""
+
+
+class BadQuery(Permanent):
+    """The service does not take the query."""
+
+
+class WriteRefused(Permanent):
+    """A dry run tried to send a request that is not on the read list."""

@@ -1,0 +1,243 @@
+"""Where the tenant, the state and the lab are: `respond.toml` and `RESPOND_<SECTION>__<KEY>`.
+
+The directory is the first of `--config DIR`, `$RESPOND_CONFIG`, `./config` and the shipped copy. An unknown key
+or a wrong type is a `UsageError` that names the key. The environment outranks the file.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from respond.durations import Duration, parse_duration
+from respond.errors import UsageError
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TenantMode(StrEnum):
+    LAB = "lab"
+    AZURE = "azure"
+
+
+class Tenant(_Section):
+    """Which tenant, and where its services answer."""
+
+    mode: TenantMode = TenantMode.LAB
+    tenant_id: str = ""
+    workspace_id: str = ""
+    graph_endpoint: str = ""
+    logs_endpoint: str = ""
+    arm_endpoint: str = ""
+    authority: str = ""
+    client_id: str = ""
+    client_secret: SecretStr | None = None
+
+
+class State(_Section):
+    """Where cases, tickets and unfinished runs are kept."""
+
+    url: SecretStr = SecretStr("")
+    dir: str = ""
+
+
+class Hunt(_Section):
+    since: Duration = parse_duration("24h")
+
+
+class Retry(_Section):
+    """How long one action may keep trying; see `respond/clients/retry.py`."""
+
+    attempts: int = Field(default=6, ge=1, le=20)
+    first_wait: Duration = parse_duration("500ms")
+    longest_wait: Duration = parse_duration("30s")
+    read_budget: Duration = parse_duration("60s")
+    write_budget: Duration = parse_duration("150s")
+    request_timeout: Duration = parse_duration("30s")
+
+
+class LabFault(_Section):
+    """One injected fault. It applies to requests whose `METHOD /path` matches, in the order of the list.
+
+    Attributes:
+        match: shell pattern over `METHOD /path`, such as `POST */revokeSignInSessions`; case matters not.
+        contains: only when the request body holds this text (for a query: a table name, say).
+        status: answer with this HTTP status instead of doing the work.
+        retry_after: value of the Retry-After header, taken literally (seconds or an HTTP date); `+2s` is
+            replaced by the HTTP date two seconds from now.
+        kind: `status`; `partial` (a log query answers with a PartialError beside its rows); `drop_before`
+            (the connection closes and nothing was done); `drop_after` (done, and the answer is lost).
+        times: how often it strikes before it is used up; 0 means for ever.
+    """
+
+    match: str
+    contains: str = ""
+    kind: Literal["status", "partial", "drop_before", "drop_after"] = "status"
+    status: int = Field(default=503, ge=400, le=599)
+    retry_after: str = ""
+    times: int = Field(default=1, ge=0)
+
+
+class Lab(_Section):
+    """The tenant in the box."""
+
+    data: str = "seed-true-positive"
+    url: str = ""
+    logs_latency: Duration = parse_duration("0s")
+    graph_latency: Duration = parse_duration("0s")
+    row_limit: int = Field(default=500_000, ge=1)
+    queries_per_30s: int = Field(default=200, ge=1)
+    concurrent_queries: int = Field(default=5, ge=1)
+    withheld_permissions: tuple[str, ...] = ()
+    faults: tuple[LabFault, ...] = ()
+
+
+class Settings(BaseSettings):
+    """Everything in `respond.toml`, with the environment on top."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="RESPOND_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        nested_model_default_partial_update=True,
+    )
+
+    tenant: Tenant = Tenant()
+    state: State = State()
+    hunt: Hunt = Hunt()
+    retry: Retry = Retry()
+    lab: Lab = Lab()
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _sections_are_tables(cls, value: object) -> object:
+        if not isinstance(value, dict | BaseModel):
+            raise ValueError("a section is a table of keys, such as [tenant]")  # noqa: TRY004 - pydantic wants it
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - pydantic-settings' signature
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return env_settings, init_settings
+
+    @property
+    def is_lab(self) -> bool:
+        return self.tenant.mode is TenantMode.LAB
+
+
+LAB_TENANT_ID = "f0a1c2d3-1111-4222-8333-944445555666"
+LAB_WORKSPACE_ID = "1ab00000-0000-4000-8000-000000000001"
+
+
+def config_dir(given: str | None) -> Path:
+    """The directory that holds `respond.toml`: given, `$RESPOND_CONFIG`, `./config`, or the shipped copy.
+
+    Raises:
+        UsageError: the named directory does not exist.
+    """
+    for source, name in (("--config", given), ("RESPOND_CONFIG", os.environ.get("RESPOND_CONFIG"))):
+        if name:
+            if not Path(name).is_dir():
+                raise UsageError(f"{source}: {name} is not a directory; name the one that holds respond.toml")
+            return Path(name)
+    here = Path("config")
+    return here if (here / "respond.toml").is_file() else shipped_config()
+
+
+def shipped_config() -> Path:
+    """The copy inside the wheel, or the repository's own folder when installed for editing."""
+    packaged = Path(__file__).parent / "shipped_config"
+    return packaged if packaged.is_dir() else Path(__file__).parent.parent / "config"
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """One TOML file.
+
+    Raises:
+        UsageError: unreadable or malformed; says where.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UsageError(f"{path} does not exist; copy it from the shipped configuration") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not UTF-8 text (byte {error.start})") from error
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path}: {error}") from error
+
+
+def load_settings(directory: Path) -> Settings:
+    """Read `respond.toml` and the environment.
+
+    Raises:
+        UsageError: names the key that is unknown or has the wrong type, and where it came from.
+    """
+    path = directory / "respond.toml"
+    values = read_toml(path) if path.is_file() else {}
+    _check_environment()
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        raise UsageError(_explain(error, path)) from error
+    except ValueError as error:  # pydantic-settings: a list in the environment that is not JSON
+        raise UsageError(f"environment: {error}") from error
+
+
+def _check_environment() -> None:
+    for name in os.environ:
+        section, found, _ = name.removeprefix("RESPOND_").partition("__")
+        if name.startswith("RESPOND_") and found and section.lower() not in Settings.model_fields:
+            raise UsageError(
+                f"{name}: there is no section [{section.lower()}]; sections: {', '.join(Settings.model_fields)}"
+            )
+
+
+def _explain(error: ValidationError, path: Path) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    key = ".".join(str(part) for part in first["loc"])
+    variable = "RESPOND_" + "__".join(str(part) for part in first["loc"]).upper()
+    where = f"environment {variable}" if variable in os.environ else str(path)
+    what = "is not a known key" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
+    return f"{where}: {key}: {what}"
+
+
+def state_dir(settings: Settings) -> Path:
+    """Where files beside the state database go: the lab's tenant, ticket pages, process locks."""
+    if settings.state.dir:
+        return Path(settings.state.dir)
+    url = settings.state.url.get_secret_value()
+    if url.startswith("sqlite:///"):
+        return Path(url.removeprefix("sqlite:///")).parent
+    base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    return Path(base) / "respond"
+
+
+def state_url(settings: Settings) -> str:
+    """The database of cases, tickets and runs; a SQLite file in the state directory unless set.
+
+    Raises:
+        UsageError: neither `sqlite:///PATH` nor `postgresql://…`.
+    """
+    url = settings.state.url.get_secret_value()
+    if not url:
+        return f"sqlite:///{state_dir(settings) / 'respond.db'}"
+    if not url.startswith(("sqlite:///", "postgresql://")) or url == "sqlite:///":
+        raise UsageError("state.url: write sqlite:///PATH or postgresql://USER@HOST/DATABASE")
+    return url
