@@ -1,0 +1,162 @@
+"""The lab's ASGI application: one tenant, its token endpoint, Log Analytics, Graph, and the lab's own pages."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from respond.lab import logs_api
+from respond.lab.constants import TENANT_ID, WORKSPACE_ID
+from respond.lab.faults import Faults, with_faults
+from respond.lab.graph_api import GraphApi
+from respond.lab.graph_routes import least_permissions
+from respond.lab.logs_api import LogsApi
+from respond.lab.state import LabState, now_text
+from respond.lab.tenant import LabTenant
+from respond.lab.tokens import Tokens
+from respond.lab.web import DropConnection, LabRequest, Reply
+from respond.settings import Settings
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+_LARGEST_BODY = 4 * 1024 * 1024
+_QUERY_PATH = re.compile(r"v1/workspaces/[^/]+/query", re.IGNORECASE)
+_TOKEN_PATH = re.compile(r"[^/]+/oauth2/v2\.0/token", re.IGNORECASE)
+
+
+class LabApp:
+    """Routes requests to the services of one lab tenant.
+
+    Args:
+        drop: closes the connection that a scope came over.
+    """
+
+    def __init__(self, settings: Settings, state: LabState, tenant: LabTenant, drop: Callable[[Scope], None]) -> None:
+        withheld = set(settings.lab.withheld_permissions)
+        self._lab = settings.lab
+        self._state = state
+        self._tenant = tenant
+        self._drop = drop
+        self._faults = Faults(settings.lab.faults)
+        self._tokens = Tokens(
+            sorted(least_permissions() - withheld), sorted({logs_api.ROLE} - withheld), {settings.tenant.tenant_id}
+        )
+        self._logs = LogsApi(settings, self._tokens, tenant.workspace)
+        self._graph = GraphApi(state, self._tokens, self._faults, tenant.hunting)
+        self._requests: list[dict[str, Any]] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI entry point; takes HTTP only."""
+        if scope["type"] != "http":
+            return
+        body = await _read_body(receive)
+        request = _request(scope, body or b"")
+        entry = {"at": now_text(), "method": request.method, "path": request.path, "status": 0}
+        self._requests.append(entry)
+        try:
+            reply = (
+                await self._answer(request) if body is not None else Reply(413, {"error": {"code": "RequestTooLarge"}})
+            )
+        except DropConnection as dropped:
+            entry["status"] = dropped.status
+            self._drop(scope)
+            # the server must see that the client is gone, or it would answer in our place
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            return
+        except Exception:
+            # the edge of the process: a mistake of the lab's own, logged here and never shown
+            logging.getLogger(__name__).exception("%s %s", request.method, request.path)
+            reply = Reply(
+                500, {"error": {"code": "LabError", "message": "The lab failed on this request; its log says why."}}
+            )
+        entry["status"] = reply.status
+        await _send(reply, send)
+
+    async def _answer(self, request: LabRequest) -> Reply:
+        path = "/".join(request.segments)
+        if path.startswith("_lab/"):
+            return self._own_page(request, path)
+        if _QUERY_PATH.fullmatch(path):
+            await asyncio.sleep(self._lab.logs_latency.total_seconds())
+            return await with_faults(
+                self._faults, request, logs_api.fault_reply, lambda fault: self._logs.answer(request, fault)
+            )
+        if request.segments[:1] == ("v1.0",):
+            await asyncio.sleep(self._lab.graph_latency.total_seconds())
+            return await self._graph.answer(request)
+        if _TOKEN_PATH.fullmatch(path) and request.method == "POST":
+            return await with_faults(self._faults, request, logs_api.fault_reply, lambda _: self._token(request))
+        return Reply(
+            404,
+            {
+                "error": {
+                    "code": "PathNotFoundError",
+                    "message": f"The requested path does not exist: {request.path[:200]}",
+                }
+            },
+        )
+
+    async def _token(self, request: LabRequest) -> Reply:
+        return self._tokens.issue(request)
+
+    def _own_page(self, request: LabRequest, path: str) -> Reply:
+        pages: dict[str, Callable[[], Any]] = {
+            "_lab/health": self._health,
+            "_lab/requests": lambda: self._requests[:-1],
+            "_lab/writes": self._state.writes,
+            "_lab/directory": self._state.directory,
+        }
+        page = pages.get(path)
+        if page is None or request.method != "GET":
+            return Reply(404, {"error": {"code": "NotFound", "message": f"GET one of: {', '.join(pages)}"}})
+        return Reply(200, page())
+
+    def _health(self) -> dict[str, Any]:
+        loaded = self._tenant.loaded
+        return {
+            "status": "ok",
+            "title": loaded.story.title,
+            "scenario": str(loaded.story.path),
+            "loaded_at": loaded.loaded_at.isoformat().replace("+00:00", "Z"),
+            "tenant_id": TENANT_ID,
+            "workspace_id": WORKSPACE_ID,
+        }
+
+
+async def _read_body(receive: Receive) -> bytes | None:
+    """The whole body; None when it is too large (it is read to its end all the same, so that the answer arrives)."""
+    body, too_large, more = b"", False, True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(body) > _LARGEST_BODY:
+            body, too_large = b"", True
+    return None if too_large else body
+
+
+def _request(scope: Scope, body: bytes) -> LabRequest:
+    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+    host, port = scope["server"][:2]
+    target = scope["raw_path"].decode("latin-1")
+    query = scope["query_string"].decode("latin-1")
+    address = f"[{host}]" if ":" in host else host
+    return LabRequest.of(scope["method"], f"{target}?{query}", headers, body, f"http://{address}:{port}")
+
+
+async def _send(reply: Reply, send: Send) -> None:
+    content = reply.encoded()
+    headers = {"content-length": str(len(content)), **reply.headers}
+    if reply.body is not None:
+        headers["content-type"] = "application/json; charset=utf-8"
+    encoded = [
+        (name.lower().encode("latin-1"), value.encode("latin-1", errors="replace")) for name, value in headers.items()
+    ]
+    await send({"type": "http.response.start", "status": reply.status, "headers": encoded})
+    await send({"type": "http.response.body", "body": content})

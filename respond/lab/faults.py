@@ -1,0 +1,86 @@
+"""Injected faults: what the real services do on a bad day, on demand."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from fnmatch import fnmatchcase
+
+from respond.lab.web import DropConnection, LabRequest, Reply
+from respond.settings import LabFault
+
+_MESSAGES = {
+    429: ("TooManyRequests", "Too many requests. Please retry after some time."),
+    500: ("InternalServerError", "An internal server error occurred."),
+    502: ("BadGateway", "The gateway received an invalid response."),
+    503: ("ServiceUnavailable", "The service is temporarily unavailable."),
+    504: ("GatewayTimeout", "The request timed out."),
+}
+
+
+class Faults:
+    """The faults of one process, in the order of the settings; each strikes as often as it says."""
+
+    def __init__(self, faults: tuple[LabFault, ...]) -> None:
+        self._faults = faults
+        self._strikes = [0] * len(faults)
+        self._lock = threading.Lock()
+
+    def strike(self, request: LabRequest) -> LabFault | None:
+        """The first fault that applies to the request and is not used up; counts as one strike."""
+        line = f"{request.method} {request.path}".lower()
+        body = (request.text() or "").lower() if self._faults else ""
+        with self._lock:
+            for index, fault in enumerate(self._faults):
+                if not fnmatchcase(line, fault.match.lower()) or fault.contains.lower() not in body:
+                    continue
+                if fault.times and self._strikes[index] >= fault.times:
+                    continue
+                self._strikes[index] += 1
+                return fault
+        return None
+
+
+def headers(fault: LabFault) -> dict[str, str]:
+    """Retry-After as the fault asks for it; `+2s` becomes the HTTP date two seconds from now."""
+    value = fault.retry_after
+    if value.startswith("+") and value.endswith("s") and value[1:-1].isdecimal():
+        # HTTP dates have whole seconds: round up, so that who waits for it has waited long enough
+        moment = datetime.now(UTC) + timedelta(seconds=int(value[1:-1]) + 1)
+        value = format_datetime(moment.replace(microsecond=0), usegmt=True)
+    return {"Retry-After": value} if value else {}
+
+
+def code_and_message(fault: LabFault) -> tuple[str, str]:
+    """An error code and text that fit the status."""
+    return _MESSAGES.get(fault.status, ("UnknownError", f"Injected fault with status {fault.status}."))
+
+
+async def with_faults(
+    faults: Faults,
+    request: LabRequest,
+    refuse: Callable[[LabFault], Reply],
+    work: Callable[[LabFault | None], Awaitable[Reply]],
+) -> Reply:
+    """Do the work, unless a fault strikes first.
+
+    Args:
+        refuse: the answer of kind `status`, in the service's own shape.
+        work: gets the fault when it is of kind `partial`.
+
+    Raises:
+        DropConnection: kinds `drop_before` and `drop_after`.
+    """
+    fault = faults.strike(request)
+    if fault is None:
+        return await work(None)
+    if fault.kind == "drop_before":
+        raise DropConnection
+    if fault.kind == "status":
+        return refuse(fault)
+    reply = await work(fault if fault.kind == "partial" else None)
+    if fault.kind == "drop_after":
+        raise DropConnection(reply.status)
+    return reply

@@ -1,0 +1,90 @@
+"""Risk, roles and advanced hunting.
+
+https://learn.microsoft.com/graph/api/resources/riskyuser
+https://learn.microsoft.com/graph/api/rbacapplication-list-roleassignments
+https://learn.microsoft.com/graph/api/security-security-runhuntingquery
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from respond.lab.graph_call import Call
+from respond.lab.kql import QueryError, QueryTimeout, Result
+from respond.lab.odata import GraphError, bad_request, collection, entity, equality, not_found
+from respond.lab.timespan import read_window
+from respond.lab.web import Reply
+
+_HUNTING_ROWS = 100_000
+_HUNTING_TIME = timedelta(minutes=3)
+_NET_TYPES = {
+    "string": "String", "datetime": "DateTime", "dynamic": "Object", "int": "Int32", "long": "Int64", "real": "Double",
+    "bool": "SByte", "guid": "Guid", "timespan": "TimeSpan", "decimal": "SqlDecimal",
+}  # fmt: skip
+
+
+async def get_risky_user(call: Call) -> Reply:
+    """GET /identityProtection/riskyUsers/{user id}; 404 for a user who was never at risk."""
+    found = call.state.get("riskyUsers", call.params["user"])
+    if found is None:
+        raise not_found(call.params["user"])
+    user = call.state.get("users", found["id"]) or {}
+    names = {"userPrincipalName": user.get("userPrincipalName"), "userDisplayName": user.get("displayName")}
+    return entity(call.request, "identityProtection/riskyUsers/$entity", names | found)
+
+
+async def role_assignments(call: Call) -> Reply:
+    """GET /roleManagement/directory/roleAssignments, with `$filter` on principalId or roleDefinitionId."""
+    wanted = equality(call.request, ("principalId", "roleDefinitionId"))
+    found = call.state.all("roleAssignments")
+    if wanted is not None:
+        name, value = wanted
+        found = [item for item in found if item[name].lower() == value.lower()]
+    expand = "roledefinition" in call.request.query.get("$expand", "").lower()
+    items = [_assignment(item, expand=expand) for item in found]
+    return collection(call.request, "roleManagement/directory/roleAssignments", items)
+
+
+async def run_hunting_query(call: Call) -> Reply:
+    """POST /security/runHuntingQuery {"Query", "Timespan"}: the last 30 days unless it says otherwise."""
+    body = call.request.json()
+    if not isinstance(body, dict):
+        raise bad_request("The request body must be a JSON object.", "BadRequest")
+    given = {name.lower(): value for name, value in body.items()}
+    query, timespan = given.get("query"), given.get("timespan") or "P30D"
+    if not isinstance(query, str) or not isinstance(timespan, str):
+        raise bad_request("Query is required, and Query and Timespan must be strings.", "BadRequest")
+    engine = await call.hunting()
+    try:
+        window = read_window(timespan, datetime.now(UTC))
+        result = await asyncio.to_thread(
+            engine.run, query, window=window, row_limit=_HUNTING_ROWS, timeout=_HUNTING_TIME
+        )
+    except (QueryError, ValueError) as error:
+        raise bad_request(str(error), "BadRequest") from error
+    except QueryTimeout:
+        raise GraphError(504, "GatewayTimeout", "The query did not finish in 3 minutes.") from None
+    return entity(call.request, "microsoft.graph.security.huntingQueryResults", _hunting_results(result))
+
+
+def _hunting_results(result: Result) -> dict[str, Any]:
+    names = [column.name for column in result.columns]
+    schema = [{"name": column.name, "type": _NET_TYPES.get(column.type, "String")} for column in result.columns]
+    return {"schema": schema, "results": [dict(zip(names, row, strict=True)) for row in result.rows]}
+
+
+def _assignment(item: dict[str, Any], *, expand: bool) -> dict[str, Any]:
+    principal, definition = item["principalId"], item["roleDefinitionId"]
+    answer = {
+        "id": item.get("id") or str(uuid.uuid5(uuid.NAMESPACE_OID, f"{principal} {definition}")),
+        "principalId": principal,
+        "roleDefinitionId": definition,
+        "directoryScopeId": item.get("directoryScopeId", "/"),
+    }
+    if expand:
+        name = item.get("roleDefinitionName")
+        answer["roleDefinition"] = {"id": definition, "templateId": definition, "displayName": name, "isBuiltIn": True}
+    return answer

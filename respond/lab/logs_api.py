@@ -1,0 +1,170 @@
+"""The Log Analytics query API.
+
+POST /v1/workspaces/{id}/query
+https://learn.microsoft.com/azure/azure-monitor/logs/api/overview
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+import uuid
+from collections import deque
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from respond.lab import faults
+from respond.lab.constants import LOGS_AUDIENCE, WORKSPACE_ID
+from respond.lab.kql import Engine, QueryError, QueryTimeout, Result
+from respond.lab.timespan import read_window
+from respond.lab.tokens import InvalidToken, Tokens
+from respond.lab.web import LabRequest, Malformed, Reply
+from respond.settings import LabFault, Settings
+
+ROLE = "Data.Read"
+"""Stands for the role Log Analytics Reader on the workspace; withheld like a permission."""
+
+_QUEUE = 200
+_DEFAULT_WAIT, _LONGEST_WAIT = 180, 600
+
+
+class LogsApi:
+    """Answers queries over one workspace.
+
+    Args:
+        engine: gives the engine of the story in force; waits until its tables are loaded.
+    """
+
+    def __init__(self, settings: Settings, tokens: Tokens, engine: Callable[[], Awaitable[Engine]]) -> None:
+        self._lab = settings.lab
+        self._workspace = (settings.tenant.workspace_id or WORKSPACE_ID).lower()
+        self._tokens = tokens
+        self._engine = engine
+        self._recent: deque[float] = deque()
+        self._running = asyncio.Semaphore(settings.lab.concurrent_queries)
+        self._waiting = 0
+
+    async def answer(self, request: LabRequest, fault: LabFault | None = None) -> Reply:
+        """Answer `POST /v1/workspaces/{id}/query`; `fault` can only be of kind `partial` here."""
+        refusal = self._check_caller(request)
+        if refusal is not None:
+            return refusal
+        # the service answers these with nothing at all, and 200
+        if not request.body or "content-type" not in request.headers:
+            return Reply(200)
+        try:
+            query, timespan = _read_body(request)
+            window = read_window(timespan, datetime.now(UTC)) if timespan else None
+        except (Malformed, ValueError) as error:
+            return _error(400, "BadArgumentError", f"The request had some invalid properties: {error}")
+        refusal = self._throttled()
+        if refusal is not None:
+            return refusal
+        self._waiting += 1
+        async with self._running:
+            self._waiting -= 1
+            engine = await self._engine()
+            return await asyncio.to_thread(self._run, engine, query, window, _wait(request), fault)
+
+    def _check_caller(self, request: LabRequest) -> Reply | None:
+        if request.method != "POST":
+            return _error(405, "MethodNotAllowed", "The requested resource supports POST.")
+        try:
+            roles = self._tokens.roles(request, LOGS_AUDIENCE)
+        except InvalidToken as error:
+            code = "AuthorizationRequiredError" if "empty" in str(error) else "InvalidTokenError"
+            return _error(401, code, f"Valid authentication was not provided: {error}", {"WWW-Authenticate": "Bearer"})
+        if request.segments[2].lower() != self._workspace:
+            return _error(404, "WorkspaceNotFoundError", f"The workspace {request.segments[2]} could not be found")
+        if ROLE not in roles:
+            return _error(
+                403,
+                "InsufficientAccessError",
+                "The provided credentials have insufficient access to perform the requested operation",
+            )
+        return None
+
+    def _throttled(self) -> Reply | None:
+        now = time.monotonic()
+        while self._recent and now - self._recent[0] >= 30:
+            self._recent.popleft()
+        if len(self._recent) >= self._lab.queries_per_30s:
+            wait = max(1, round(30 - (now - self._recent[0]) + 0.5))
+            return _error(429, "ThrottledError", "Too many requests in 30 seconds", {"Retry-After": str(wait)})
+        if self._waiting >= _QUEUE:
+            return _error(429, "ThrottledError", "Too many queries are waiting", {"Retry-After": "1"})
+        self._recent.append(now)
+        return None
+
+    def _run(self, engine: Engine, query: str, window: Any, wait: int, fault: LabFault | None) -> Reply:
+        try:
+            result = engine.run(query, window=window, row_limit=self._lab.row_limit, timeout=timedelta(seconds=wait))
+        except QueryError as error:
+            return _query_error(error)
+        except QueryTimeout:
+            return _error(504, "GatewayTimeout", f"The query did not finish in {wait} seconds")
+        body: dict[str, Any] = {"tables": [_table(result)]}
+        if not result.complete or fault is not None:
+            body["error"] = _partial(self._lab.row_limit if fault is None else None)
+        return Reply(200, body)
+
+
+def fault_reply(fault: LabFault) -> Reply:
+    """The answer of a struck request, in this service's shape."""
+    return _error(fault.status, *faults.code_and_message(fault), faults.headers(fault))
+
+
+def _read_body(request: LabRequest) -> tuple[str, str]:
+    body = request.json()
+    if not isinstance(body, dict) or not isinstance(body.get("query"), str):
+        raise Malformed("'query' must be a string")
+    timespan = body.get("timespan")
+    if timespan is not None and not isinstance(timespan, str):
+        raise Malformed("'timespan' must be an ISO 8601 duration or interval")
+    return body["query"], timespan or ""
+
+
+def _wait(request: LabRequest) -> int:
+    match = re.search(r"\bwait=(\d{1,6})", request.headers.get("prefer", ""))
+    return min(max(1, int(match[1])), _LONGEST_WAIT) if match else _DEFAULT_WAIT
+
+
+def _table(result: Result) -> dict[str, Any]:
+    columns = [{"name": column.name, "type": column.type} for column in result.columns]
+    return {"name": "PrimaryResult", "columns": columns, "rows": result.rows}
+
+
+def _partial(row_limit: int | None) -> dict[str, Any]:
+    reason = "Injected fault: some of the data could not be read."
+    if row_limit is not None:
+        reason = f"The results of this query exceed the set limit of {row_limit} records."
+    return {
+        "code": "PartialError",
+        "message": "There were some errors when processing your query.",
+        "details": [{"code": "EngineError", "message": reason}],
+    }
+
+
+def _query_error(error: QueryError) -> Reply:
+    inner: dict[str, Any] = {"code": error.code, "message": str(error)}
+    if error.code == "SyntaxError":
+        place = {"line": error.line, "pos": error.position, "token": error.token}
+        inner = {
+            "code": "SyntaxError",
+            "message": "A recognition error occurred in the query.",
+            "innererror": {"code": "SYN0002", "message": str(error), **place},
+        }
+    elif error.code == "SemanticError":
+        inner = {
+            "code": "SemanticError",
+            "message": "A semantic error occurred.",
+            "innererror": {"code": "SEM0100", "message": str(error)},
+        }
+    return _error(400, "BadArgumentError", "The request had some invalid properties", innererror=inner)
+
+
+def _error(status: int, code: str, message: str, headers: dict[str, str] | None = None, **more: Any) -> Reply:
+    error = {"message": message, "code": code, "correlationId": str(uuid.uuid4()), **more}
+    return Reply(status, {"error": error}, headers or {})

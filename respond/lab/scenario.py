@@ -1,0 +1,178 @@
+"""Scenarios: a directory with `scenario.json`, `<Table>.jsonl` files and `directory.json`, read and checked.
+
+Every mistake in a file is a `UsageError` that names the file, the line and the column or key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from respond.errors import UsageError
+from respond.lab.columns import EXPECTED, Columns, columns_of, fits, split_timestamp
+from respond.lab.directory_file import read_directory
+from respond.lab.json_file import parse, read_text
+
+_SHIPPED = Path(__file__).with_name("scenarios")
+_KEYS = {"title", "now", "absent_tables", "expect"}
+_VERDICTS = {"malicious", "suspicious", "benign", "no-activity"}
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A story as it stands in its files: nothing is moved to the present yet.
+
+    Attributes:
+        now: the moment the story is told at, UTC.
+        expect: UPN -> {"verdict", "why"}; for tests and people only.
+        tables: table name -> rows, with the columns that the file gives.
+        directory: collection -> Graph-shaped objects.
+        digest: SHA-256 over the names and bytes of the files.
+    """
+
+    path: Path
+    title: str
+    now: datetime
+    absent_tables: frozenset[str]
+    expect: dict[str, dict[str, str]]
+    tables: dict[str, list[Row]]
+    directory: dict[str, Any]
+    digest: str
+
+
+def find(data: str) -> Path:
+    """The directory that `data` names: a path, or the name of a scenario that ships with the program.
+
+    Raises:
+        UsageError: there is neither.
+    """
+    path = Path(data).expanduser()
+    if data and path.is_dir():
+        return path.resolve()
+    if data in _names():
+        return _SHIPPED / data
+    raise UsageError(
+        f"no scenario {data!r}: neither a directory nor shipped; "
+        f"give a directory with scenario.json, or one of: {', '.join(_names())}"
+    )
+
+
+def shipped() -> list[tuple[str, str, dict[str, dict[str, str]]]]:
+    """(name, title, expect) of every scenario that ships, by name."""
+    found = []
+    for name in _names():
+        head = _read_head(_SHIPPED / name)
+        found.append((name, head["title"], head["expect"]))
+    return found
+
+
+def read(directory: Path) -> Scenario:
+    """Read and check a whole scenario.
+
+    Raises:
+        UsageError: a file is missing, broken, or does not fit the tables.
+    """
+    head = _read_head(directory)
+    absent = frozenset(head["absent_tables"])
+    tables = {path.stem: _read_table(path, absent) for path in sorted(directory.glob("*.jsonl"))}
+    return Scenario(
+        path=directory.resolve(),
+        title=head["title"],
+        now=head["now"],
+        absent_tables=absent,
+        expect=head["expect"],
+        tables=tables,
+        directory=read_directory(directory / "directory.json"),
+        digest=_digest(directory),
+    )
+
+
+def _names() -> list[str]:
+    return sorted(path.parent.name for path in _SHIPPED.glob("*/scenario.json"))
+
+
+def _digest(directory: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted([*directory.glob("*.jsonl"), directory / "directory.json", directory / "scenario.json"]):
+        if path.is_file():
+            data = path.read_bytes()
+            digest.update(f"{path.name}\0{len(data)}\0".encode())
+            digest.update(data)
+    return digest.hexdigest()
+
+
+def _read_head(directory: Path) -> dict[str, Any]:
+    path = directory / "scenario.json"
+    if not path.is_file():
+        raise UsageError(f"{directory} is not a scenario: it has no scenario.json; write one with title and now")
+    head = parse(read_text(path), path)
+    if not isinstance(head, dict):
+        raise UsageError(f"{path}: must be a JSON object with title and now")
+    if unknown := sorted(set(head) - _KEYS):
+        raise UsageError(f"{path}: unknown key {unknown[0]!r}; known are {', '.join(sorted(_KEYS))}")
+    if not isinstance(head.get("title"), str):
+        raise UsageError(f"{path}: title must be a string")
+    moment = split_timestamp(head["now"]) if isinstance(head.get("now"), str) else None
+    if moment is None:
+        raise UsageError(f"{path}: now must be {EXPECTED['datetime']}")
+    return {
+        "title": head["title"],
+        "now": moment[0],
+        "absent_tables": _absent_tables(head.get("absent_tables", []), path),
+        "expect": _expect(head.get("expect", {}), path),
+    }
+
+
+def _absent_tables(value: Any, path: Path) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise UsageError(f"{path}: absent_tables must be a list of table names")
+    for name in value:
+        if columns_of(name) is None:
+            raise UsageError(f"{path}: absent_tables names {name!r}, which is not a table the lab knows")
+    return value
+
+
+def _expect(value: Any, path: Path) -> dict[str, dict[str, str]]:
+    if not isinstance(value, dict):
+        raise UsageError(f"{path}: expect must be an object, UPN to verdict and why")
+    for upn, entry in value.items():
+        if (
+            not isinstance(entry, dict)
+            or entry.get("verdict") not in _VERDICTS
+            or not isinstance(entry.get("why"), str)
+        ):
+            raise UsageError(f"{path}: expect.{upn} needs a verdict ({', '.join(sorted(_VERDICTS))}) and a why")
+    return value
+
+
+def _read_table(path: Path, absent: frozenset[str]) -> list[Row]:
+    columns = columns_of(path.stem)
+    if columns is None:
+        raise UsageError(
+            f"{path}: no table is called {path.stem!r}; files are named after tables, as in SigninLogs.jsonl"
+        )
+    if path.stem in absent:
+        raise UsageError(f"{path}: scenario.json lists {path.stem} as absent; remove the file or the entry")
+    return list(_rows(path, columns))
+
+
+def _rows(path: Path, columns: Columns) -> Iterator[Row]:
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
+        if not line.strip():
+            continue
+        row = parse(line, path, line=number)
+        if not isinstance(row, dict):
+            raise UsageError(f"{path}:{number}: each line is one JSON object")
+        for name, value in row.items():
+            kind = columns.get(name)
+            if kind is None:
+                raise UsageError(f"{path}:{number}: column {name!r} is not in table {path.stem}")
+            if not fits(kind, value):
+                raise UsageError(f"{path}:{number}: column {name} ({kind}) must be {EXPECTED[kind]}, not {value!r:.60}")
+        yield row

@@ -1,0 +1,237 @@
+"""What the lab remembers between runs: which story is loaded, the directory as it now is, the writes it received.
+
+One SQLite file, `lab.db`; several processes may use it at once. Loading is one transaction: a scenario that cannot
+be read leaves everything as it was.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from respond.errors import UsageError
+from respond.lab import scenario, timeshift
+from respond.lab.directory_file import LISTS, PER_USER, object_key
+
+FRESH_FOR = timedelta(hours=12)
+"""After this, "the last 24 hours" would no longer mean the story: it is loaded again."""
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS objects (
+    collection TEXT NOT NULL, key TEXT NOT NULL COLLATE NOCASE,
+    name TEXT NOT NULL COLLATE NOCASE, body TEXT NOT NULL,
+    PRIMARY KEY (collection, key));
+CREATE INDEX IF NOT EXISTS objects_by_name ON objects (collection, name);
+CREATE TABLE IF NOT EXISTS writes (
+    id INTEGER PRIMARY KEY, at TEXT NOT NULL, method TEXT NOT NULL, path TEXT NOT NULL, status INTEGER NOT NULL,
+    body TEXT);
+"""
+
+
+class Loading(StrEnum):
+    """What opening the state did."""
+
+    KEPT = "kept: this story was already loaded"
+    FIRST = "loaded: nothing was loaded before"
+    OTHER = "loaded: another story was loaded before"
+    CHANGED = "loaded again: its files have changed"
+    EXPIRED = "loaded again: it was loaded more than 12 hours ago"
+    FORCED = "loaded, as asked"
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """The story in force.
+
+    Attributes:
+        shift: add this to every time in the story; whole seconds.
+    """
+
+    how: Loading
+    story: scenario.Scenario
+    loaded_at: datetime
+    shift: timedelta
+
+
+class LabState:
+    """The lab's memory in one directory.
+
+    Args:
+        state_dir: made if missing; holds `lab.db`.
+
+    Raises:
+        UsageError: the directory or the file in it cannot be used.
+    """
+
+    def __init__(self, state_dir: Path) -> None:
+        self._path = state_dir / "lab.db"
+        try:
+            state_dir.mkdir(parents=True, exist_ok=True)
+            with self._connect() as db:
+                db.execute("PRAGMA journal_mode=WAL")
+                db.executescript(_SCHEMA)
+        except (OSError, sqlite3.Error) as error:
+            raise UsageError(
+                f"{self._path}: the lab cannot keep its state there ({error}); choose another state.dir"
+            ) from error
+
+    def open(self, data_dir: Path) -> Loaded:
+        """Load the story unless it is loaded already, unchanged and fresh.
+
+        Raises:
+            UsageError: the scenario is not one; the previous state is untouched.
+        """
+        return self._load(scenario.read(data_dir), force=False)
+
+    def load(self, data_dir: Path) -> Loaded:
+        """Load the story afresh, whatever is loaded.
+
+        Raises:
+            UsageError: as `open`.
+        """
+        return self._load(scenario.read(data_dir), force=True)
+
+    def reset(self) -> None:
+        """Forget the story, every change made to it, and the journal."""
+        with self._transaction() as db:
+            _clear(db)
+
+    def mark(self) -> tuple[str, str, str] | None:
+        """Directory, digest and load time of the story in force: changes when another is loaded; None without one."""
+        with self._connect() as db:
+            meta = _meta(db)
+        return (meta["path"], meta["digest"], meta["loaded_at"]) if meta else None
+
+    def get(self, collection: str, key: str) -> Any:
+        """One object by id, any case; None when there is none."""
+        return self._one("SELECT body FROM objects WHERE collection = ? AND key = ?", collection, key)
+
+    def by_name(self, collection: str, name: str) -> Any:
+        """One object by UPN (users) or deviceId (devices), any case; None when there is none."""
+        return self._one("SELECT body FROM objects WHERE collection = ? AND name = ? AND name != ''", collection, name)
+
+    def all(self, collection: str) -> list[Any]:
+        """Every object of a collection, in the order of the file."""
+        with self._connect() as db:
+            rows = db.execute("SELECT body FROM objects WHERE collection = ? ORDER BY rowid", (collection,))
+            return [json.loads(body) for (body,) in rows]
+
+    def change(self, collection: str, key: str, edit: Callable[[Any], Any]) -> Any:
+        """Replace one object by what `edit` makes of it, as one transaction; None when there is none."""
+        with self._transaction() as db:
+            row = db.execute("SELECT body FROM objects WHERE collection = ? AND key = ?", (collection, key)).fetchone()
+            if row is None:
+                return None
+            after = edit(json.loads(row[0]))
+            db.execute(
+                "UPDATE objects SET body = ? WHERE collection = ? AND key = ?", (json.dumps(after), collection, key)
+            )
+            return after
+
+    def directory(self) -> dict[str, Any]:
+        """The directory as it now is, in the shape of `directory.json`."""
+        with self._connect() as db:
+            rows = db.execute("SELECT collection, key, body FROM objects ORDER BY rowid").fetchall()
+        found: dict[str, Any] = {**{name: [] for name in LISTS}, **{name: {} for name in PER_USER}}
+        for collection, key, body in rows:
+            if collection in PER_USER:
+                found[collection][key] = json.loads(body)
+            else:
+                found[collection].append(json.loads(body))
+        return found
+
+    def record_write(self, method: str, path: str, status: int, body: str | None) -> None:
+        """Add to the journal of writes received. Status 444: the connection was dropped before anything was done."""
+        with self._connect() as db:
+            db.execute(
+                "INSERT INTO writes (at, method, path, status, body) VALUES (?, ?, ?, ?, ?)",
+                (now_text(), method, path, status, body),
+            )
+
+    def writes(self) -> list[dict[str, Any]]:
+        """The journal, oldest first: at, method, path, status, body."""
+        with self._connect() as db:
+            rows = db.execute("SELECT at, method, path, status, body FROM writes ORDER BY id").fetchall()
+        return [dict(zip(("at", "method", "path", "status", "body"), row, strict=True)) for row in rows]
+
+    def _load(self, story: scenario.Scenario, *, force: bool) -> Loaded:
+        now = datetime.now(UTC).replace(microsecond=0)
+        with self._transaction() as db:
+            meta = _meta(db)
+            how = Loading.FORCED if force else _decide(meta, story, now)
+            if how is Loading.KEPT:
+                loaded_at = datetime.fromisoformat(meta["loaded_at"])
+                return Loaded(how, story, loaded_at, timeshift.whole_seconds(loaded_at, story.now))
+            shift = timeshift.whole_seconds(now, story.now)
+            _clear(db)
+            db.executemany(
+                "INSERT INTO objects (collection, key, name, body) VALUES (?, ?, ?, ?)", _objects(story, shift)
+            )
+            values = {"path": str(story.path), "digest": story.digest, "loaded_at": now.isoformat()}
+            db.executemany("INSERT INTO meta (key, value) VALUES (?, ?)", values.items())
+        return Loaded(how, story, now, shift)
+
+    def _one(self, query: str, *values: str) -> Any:
+        with self._connect() as db:
+            row = db.execute(query, values).fetchone()
+        return json.loads(row[0]) if row else None
+
+    @contextmanager
+    def _connect(self) -> Iterator[sqlite3.Connection]:
+        with closing(sqlite3.connect(self._path, timeout=10, isolation_level=None)) as db:
+            yield db
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._connect() as db:
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                yield db
+            except BaseException:
+                db.execute("ROLLBACK")
+                raise
+            db.execute("COMMIT")
+
+
+def now_text() -> str:
+    """The present, ISO 8601 with milliseconds and `Z`."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _decide(meta: dict[str, str], story: scenario.Scenario, now: datetime) -> Loading:
+    if not meta:
+        return Loading.FIRST
+    if meta["path"] != str(story.path):
+        return Loading.OTHER
+    if meta["digest"] != story.digest:
+        return Loading.CHANGED
+    age = now - datetime.fromisoformat(meta["loaded_at"])
+    return Loading.KEPT if timedelta(0) <= age <= FRESH_FOR else Loading.EXPIRED
+
+
+def _meta(db: sqlite3.Connection) -> dict[str, str]:
+    return dict(db.execute("SELECT key, value FROM meta").fetchall())
+
+
+def _clear(db: sqlite3.Connection) -> None:
+    for table in ("meta", "objects", "writes"):
+        db.execute(f"DELETE FROM {table}")  # noqa: S608 -- names stand in the line above
+
+
+def _objects(story: scenario.Scenario, shift: timedelta) -> Iterator[tuple[str, str, str, str]]:
+    for collection, content in story.directory.items():
+        moved = timeshift.shift_value(content, shift)
+        if collection in PER_USER:
+            yield from ((collection, user_id, "", json.dumps(items)) for user_id, items in moved.items())
+            continue
+        for item in moved:
+            name = item.get("userPrincipalName") or item.get("deviceId") or ""
+            yield collection, object_key(collection, item), str(name), json.dumps(item)

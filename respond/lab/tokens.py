@@ -1,0 +1,146 @@
+"""Access tokens: the client credentials grant of the Microsoft identity platform, for this lab only.
+
+    POST /{tenant}/oauth2/v2.0/token
+    https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow
+
+Any client id and secret are taken as long as neither is empty: there is nothing here to protect. Tokens are signed with
+a key that lives as long as the process, and expire after an hour.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+import uuid
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from respond.lab.constants import ARM_AUDIENCE, GRAPH_AUDIENCE, LOGS_AUDIENCE, TENANT_ID
+from respond.lab.state import now_text
+from respond.lab.web import LabRequest, Reply
+
+LIFETIME = 3600
+"""Seconds."""
+
+_AUDIENCES = {
+    "graph.microsoft.com": GRAPH_AUDIENCE,
+    "graph.microsoft.us": GRAPH_AUDIENCE,
+    "dod-graph.microsoft.us": GRAPH_AUDIENCE,
+    "api.loganalytics.io": LOGS_AUDIENCE,
+    "api.loganalytics.azure.com": LOGS_AUDIENCE,
+    "api.loganalytics.us": LOGS_AUDIENCE,
+    "management.azure.com": ARM_AUDIENCE,
+    "management.core.windows.net": ARM_AUDIENCE,
+    "management.usgovcloudapi.net": ARM_AUDIENCE,
+}
+
+
+class InvalidToken(Exception):
+    """The request carries no token, or one that does not count here; the text says which."""
+
+
+class Tokens:
+    """Issues and checks tokens.
+
+    Args:
+        graph_roles: application permissions that a token for Graph carries.
+        logs_roles: the same for Log Analytics.
+        tenants: tenant ids that are accepted beside the lab's own.
+    """
+
+    def __init__(self, graph_roles: list[str], logs_roles: list[str], tenants: set[str]) -> None:
+        self._key = secrets.token_bytes(32)
+        self._roles = {GRAPH_AUDIENCE: graph_roles, LOGS_AUDIENCE: logs_roles, ARM_AUDIENCE: []}
+        self._tenants = {TENANT_ID} | {tenant.lower() for tenant in tenants if tenant}
+
+    def issue(self, request: LabRequest) -> Reply:
+        """Answer the token endpoint."""
+        tenant = request.segments[0].lower()
+        if tenant not in self._tenants:
+            return _refused(400, "invalid_request", 90002, f"Tenant '{tenant}' not found.")
+        form = {name: values[0] for name, values in parse_qs(request.body.decode("utf-8", errors="replace")).items()}
+        if form.get("grant_type") != "client_credentials":
+            return _refused(400, "unsupported_grant_type", 70003, "The lab issues tokens for client_credentials only.")
+        if not form.get("client_id"):
+            return _refused(400, "invalid_request", 900144, "The request body must contain: 'client_id'.")
+        if not form.get("client_secret"):
+            return _refused(401, "invalid_client", 7000216, "'client_secret' is required for client_credentials.")
+        audience = _audience(form.get("scope", ""), request.base_url)
+        if audience is None:
+            return _refused(
+                400,
+                "invalid_scope",
+                1002012,
+                f"The scope {form.get('scope', '')!r} is not a resource plus '/.default'.",
+            )
+        token = self._sign(audience, tenant, form["client_id"])
+        return Reply(
+            200, {"token_type": "Bearer", "expires_in": LIFETIME, "ext_expires_in": LIFETIME, "access_token": token}
+        )
+
+    def roles(self, request: LabRequest, audience: str) -> frozenset[str]:
+        """The permissions that a request's token carries for a service.
+
+        Raises:
+            InvalidToken: none, expired, not signed by this process, or for another service.
+        """
+        import jwt
+
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token.strip():
+            raise InvalidToken("Access token is empty.")
+        try:
+            claims: dict[str, Any] = jwt.decode(
+                token.strip(), self._key, ["HS256"], audience=[audience, request.base_url]
+            )
+        except jwt.ExpiredSignatureError:
+            raise InvalidToken("Lifetime validation failed, the token is expired.") from None
+        except jwt.InvalidAudienceError:
+            raise InvalidToken("Access token validation failure. Invalid audience.") from None
+        except (jwt.InvalidTokenError, ValueError):
+            raise InvalidToken("Access token is malformed or was not issued by this process.") from None
+        return frozenset(claims["roles"]) & frozenset(self._roles[audience])
+
+    def _sign(self, audience: str, tenant: str, client_id: str) -> str:
+        import jwt
+
+        now = int(time.time())
+        roles = self._roles.get(audience)
+        claims = {
+            "aud": audience,
+            "iss": f"https://sts.windows.net/{tenant}/",
+            "tid": tenant,
+            "appid": client_id,
+            "azp": client_id,
+            "oid": str(uuid.uuid5(uuid.NAMESPACE_OID, client_id)),
+            "roles": sorted({role for found in self._roles.values() for role in found}) if roles is None else roles,
+            "idtyp": "app",
+            "iat": now,
+            "nbf": now,
+            "exp": now + LIFETIME,
+        }
+        return jwt.encode(claims, self._key, "HS256")
+
+
+def _audience(scope: str, base_url: str) -> str | None:
+    """The service that a scope names; a scope that names the lab itself is good for all of them."""
+    resource, slash, rest = scope.strip().rpartition("/")
+    if rest != ".default" or not slash:
+        return None
+    parts = urlsplit(resource)
+    if parts.netloc.replace("localhost", "127.0.0.1") == urlsplit(base_url).netloc:
+        return base_url
+    return _AUDIENCES.get(parts.hostname or "")
+
+
+def _refused(status: int, error: str, code: int, description: str) -> Reply:
+    trace = str(uuid.uuid4())
+    body = {
+        "error": error,
+        "error_description": f"AADSTS{code}: {description} Trace ID: {trace} Timestamp: {now_text()}",
+        "error_codes": [code],
+        "timestamp": now_text(),
+        "trace_id": trace,
+        "correlation_id": str(uuid.uuid4()),
+    }
+    return Reply(status, body)

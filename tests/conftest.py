@@ -1,0 +1,57 @@
+"""A state directory and a lab for each test that wants them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from respond.lab import scenario
+from tests.lab.running_lab import RunningLab, running
+
+
+@pytest.fixture(autouse=True)
+def _apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees the settings or the state of the machine it runs on."""
+    monkeypatch.setenv("RESPOND_STATE__URL", f"sqlite:///{tmp_path / 'state' / 'respond.db'}")
+    monkeypatch.delenv("RESPOND_CONFIG", raising=False)
+
+
+@pytest.fixture
+def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., RunningLab]]:
+    """Start a lab over HTTP and point the command line at it."""
+    with ExitStack() as stack:
+
+        def start(data: str | Path = "seed-true-positive", **settings: Any) -> RunningLab:
+            place = scenario.find(str(data))
+            running_lab = stack.enter_context(running(place, tmp_path / "lab", **settings))
+            monkeypatch.setenv("RESPOND_LAB__URL", running_lab.url)
+            return running_lab
+
+        yield start
+
+
+@pytest.fixture
+def seed_variant(tmp_path: Path) -> Callable[..., Path]:
+    """A copy of the seed with something changed: `directory=edit`, or `SigninLogs=edit` on the list of rows."""
+
+    def copy(**edits: Callable[[Any], None]) -> Path:
+        folder = Path(shutil.copytree(scenario.find("seed-true-positive"), tmp_path / "variant"))
+        for name, edit in edits.items():
+            file = folder / (f"{name}.json" if name in ("directory", "scenario") else f"{name}.jsonl")
+            if file.suffix == ".json":
+                content = json.loads(file.read_text())
+                edit(content)
+                file.write_text(json.dumps(content))
+            else:
+                rows = [json.loads(line) for line in file.read_text().splitlines()]
+                edit(rows)
+                file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return folder
+
+    return copy

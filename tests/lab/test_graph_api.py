@@ -1,0 +1,296 @@
+"""The Graph face, asked by the real SDK where the SDK can ask it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from respond.lab.graph_routes import ROUTES, least_permissions
+from tests.lab.running_lab import USER, RunningLab, running, token
+
+# the SDK's generated modules warn about their own classes while they are imported
+pytestmark = pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning")
+
+Start = Callable[..., RunningLab]
+Story = Callable[..., Path]
+
+GUEST = "00000000-0000-4000-8000-00000000000a"
+GROUP, OUTER = "00000000-0000-4000-8000-0000000000b1", "00000000-0000-4000-8000-0000000000b2"
+ROLE = "62e90394-69f5-4237-9190-012177145e10"
+DIRECTORY: dict[str, Any] = {
+    "users": [
+        {"id": USER, "userPrincipalName": "o'brien@contoso.com", "accountEnabled": True, "mail": "ob@contoso.com"},
+        {"id": GUEST, "userPrincipalName": "ann_example.com#EXT#@contoso.com", "userType": "Guest"},
+    ],
+    "groups": [
+        {"id": GROUP, "displayName": "Inner", "members": [USER]},
+        {"id": OUTER, "displayName": "Outer", "isAssignableToRole": True, "members": [GROUP]},
+        {"id": "00000000-0000-4000-8000-0000000000b3", "displayName": "Other", "members": [GUEST]},
+    ],
+    "roleAssignments": [{"principalId": OUTER, "roleDefinitionId": ROLE, "roleDefinitionName": "Global Administrator"}],
+    "devices": [
+        {"id": "d1", "deviceId": "D1", "displayName": "LAPTOP", "registeredOwners": [USER], "accountEnabled": True}
+    ],
+    "oauth2PermissionGrants": [
+        {"id": "g1", "principalId": USER, "consentType": "Principal", "scope": "Mail.Read"},
+        {"id": "g2", "principalId": None, "consentType": "AllPrincipals", "scope": "User.Read"},
+    ],
+    "riskyUsers": [
+        {"id": USER, "riskLevel": "high", "riskState": "atRisk", "riskLastUpdatedDateTime": "2026-01-15T09:25:30Z"}
+    ],
+    "messageRules": {USER: [{"id": "r1", "displayName": "hide", "isEnabled": True}]},
+    "authenticationMethods": {
+        USER: [
+            {
+                "@odata.type": "#microsoft.graph.phoneAuthenticationMethod",
+                "id": "p1",
+                "createdDateTime": "2026-01-15T09:39:00Z",
+            }
+        ]
+    },
+}
+CLICK = {"TimeGenerated": "2026-01-15T09:21:58Z", "Url": "https://example.com", "AccountUpn": "o'brien@contoso.com"}
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    import json
+
+    folder = tmp_path_factory.mktemp("directory")
+    (folder / "scenario.json").write_text(json.dumps({"title": "t", "now": "2026-01-15T09:40:00Z"}))
+    (folder / "directory.json").write_text(json.dumps(DIRECTORY))
+    (folder / "UrlClickEvents.jsonl").write_text(json.dumps(CLICK))
+    with running(folder, tmp_path_factory.mktemp("directory-state")) as found:
+        yield found
+
+
+@pytest.mark.parametrize("name", [USER, USER.upper(), "o'brien@contoso.com", "O'Brien@CONTOSO.com"])
+async def test_a_user_is_found_by_id_or_upn_in_any_case(lab: RunningLab, name: str) -> None:
+    async with lab.graph() as graph:
+        user = await graph.users.by_user_id(name).get()
+    assert (user.id, user.account_enabled) == (USER, None)
+
+
+async def test_only_selected_properties_come_back(lab: RunningLab) -> None:
+    from kiota_abstractions.base_request_configuration import RequestConfiguration
+    from msgraph.generated.users.item.user_item_request_builder import UserItemRequestBuilder
+
+    parameters = UserItemRequestBuilder.UserItemRequestBuilderGetQueryParameters(select=["id", "accountEnabled"])
+    async with lab.graph() as graph:
+        user = await graph.users.by_user_id(USER).get(RequestConfiguration(query_parameters=parameters))
+    assert (user.id, user.account_enabled, user.user_principal_name) == (USER, True, None)
+
+
+def test_eleven_properties_come_without_select(lab: RunningLab) -> None:
+    user = lab.get(f"/v1.0/users/{USER}")
+    assert len([name for name in user if not name.startswith("@")]) == 11
+    assert user["@odata.context"].endswith("#users/$entity")
+    assert lab.request("GET", f"/v1.0/users/{USER}?$select=id,nonsense").status_code == 400
+
+
+@pytest.mark.parametrize(
+    "path", ["users/ann_example.com%23EXT%23@contoso.com", "users('o''brien@contoso.com')", f"users('{USER}')"]
+)
+def test_odd_spellings_of_a_user_are_understood(lab: RunningLab, path: str) -> None:
+    assert lab.get(f"/v1.0/{path}")["id"] in (USER, GUEST)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("userPrincipalName eq 'O''BRIEN@contoso.com'", [USER]),
+        ("mail eq 'ob@contoso.com'", [USER]),
+        (f"id eq '{GUEST}'", [GUEST]),
+        ("mail eq ''", [GUEST]),
+    ],
+)
+def test_users_can_be_filtered(lab: RunningLab, text: str, found: list[str]) -> None:
+    answer = lab.request("GET", "/v1.0/users?$filter=" + text.replace(" ", "%20"))
+    assert [user["id"] for user in answer.json()["value"]] == found
+
+
+def test_other_filters_are_refused(lab: RunningLab) -> None:
+    answer = lab.request("GET", "/v1.0/users?$filter=startswith(displayName,'a')")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "Request_UnsupportedQuery")
+
+
+async def test_a_missing_user_is_an_odata_error(lab: RunningLab) -> None:
+    from msgraph.generated.models.o_data_errors.o_data_error import ODataError
+
+    async with lab.graph() as graph:
+        with pytest.raises(ODataError) as caught:
+            await graph.users.by_user_id("nobody@contoso.com").get()
+    assert caught.value.response_status_code == 404
+    assert caught.value.error.code == "Request_ResourceNotFound"
+    assert caught.value.error.inner_error.request_id
+
+
+async def test_what_hangs_on_a_user(lab: RunningLab) -> None:
+    async with lab.graph() as graph:
+        user = graph.users.by_user_id(USER)
+        member_of = (await user.transitive_member_of.get()).value
+        assert [item.odata_type.rpartition(".")[2] for item in member_of] == ["group", "group", "directoryRole"]
+        assert (await user.transitive_member_of.graph_group.get()).value[1].is_assignable_to_role is True
+        assert [item.display_name for item in (await user.registered_devices.get()).value] == ["LAPTOP"]
+        assert [item.display_name for item in (await user.owned_devices.graph_device.get()).value] == ["LAPTOP"]
+        assert [item.id for item in (await user.oauth2_permission_grants.get()).value] == ["g1"]
+        rules = await user.mail_folders.by_mail_folder_id("inbox").message_rules.get()
+        assert [item.display_name for item in rules.value] == ["hide"]
+        (method,) = (await user.authentication.methods.get()).value
+        assert method.odata_type == "#microsoft.graph.phoneAuthenticationMethod"
+        assert datetime.now(UTC) - method.created_date_time < timedelta(minutes=3)
+
+
+async def test_risk_and_roles(lab: RunningLab) -> None:
+    async with lab.graph() as graph:
+        risky = await graph.identity_protection.risky_users.by_risky_user_id(USER).get()
+    assert (str(risky.risk_level.value), risky.user_principal_name) == ("high", "o'brien@contoso.com")
+    found = lab.get(
+        f"/v1.0/roleManagement/directory/roleAssignments?$filter=principalId eq '{OUTER}'&$expand=roleDefinition"
+    )
+    assert [item["roleDefinition"]["displayName"] for item in found["value"]] == ["Global Administrator"]
+    assert lab.get(f"/v1.0/roleManagement/directory/roleAssignments?$filter=principalId eq '{USER}'")["value"] == []
+
+
+async def test_advanced_hunting_has_timestamp(lab: RunningLab) -> None:
+    from msgraph.generated.security.microsoft_graph_security_run_hunting_query import (
+        run_hunting_query_post_request_body as bodies,
+    )
+
+    body = bodies.RunHuntingQueryPostRequestBody(query="UrlClickEvents | project Timestamp, Url", timespan="P1D")
+    async with lab.graph() as graph:
+        answer = await graph.security.microsoft_graph_security_run_hunting_query.post(body)
+    assert [(column.name, column.type) for column in answer.schema] == [("Timestamp", "DateTime"), ("Url", "String")]
+    assert [row.additional_data["Url"] for row in answer.results] == ["https://example.com"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status"), [({"Query": "EmailEvents | where TimeGenerated > ago(1d)"}, 400), ({}, 400), ([], 400)]
+)
+def test_hunting_refuses(lab: RunningLab, body: Any, status: int) -> None:
+    assert lab.request("POST", "/v1.0/security/runHuntingQuery", body=body).status_code == status
+
+
+async def test_a_revoke_moves_the_cut_off_and_outlives_the_process(story: Story, tmp_path: Path) -> None:
+    data = story(directory=DIRECTORY)
+    before = datetime.now(UTC).replace(microsecond=0)
+    with running(data, tmp_path / "state") as first:
+        async with first.graph() as graph:
+            answer = await graph.users.by_user_id(USER).revoke_sign_in_sessions.post()
+        assert answer.value is True
+    with running(data, tmp_path / "state") as second:
+        user = second.get(f"/v1.0/users/{USER}?$select=signInSessionsValidFromDateTime")
+        assert before <= datetime.fromisoformat(user["signInSessionsValidFromDateTime"]) <= datetime.now(UTC)
+        (write,) = second.get("/_lab/writes")
+    assert (write["method"], write["path"], write["status"]) == (
+        "POST",
+        f"/v1.0/users/{USER}/revokeSignInSessions",
+        200,
+    )
+
+
+def test_a_cut_off_never_moves_backwards(start: Start, story: Story) -> None:
+    later = "2026-01-15T10:40:00Z"
+    users = [{**DIRECTORY["users"][0], "signInSessionsValidFromDateTime": later}]
+    lab = start(story(directory={"users": users}))
+    path = f"/v1.0/users/{USER}?$select=signInSessionsValidFromDateTime"
+    before = lab.get(path)
+    assert lab.request("POST", f"/v1.0/users/{USER}/revokeSignInSessions").status_code == 200
+    assert lab.get(path) == before
+
+
+def test_a_refused_write_is_in_the_journal_too(start: Start, story: Story) -> None:
+    lab = start(story(directory=DIRECTORY))
+    assert lab.request("POST", "/v1.0/users/nobody/revokeSignInSessions").status_code == 404
+    assert [write["status"] for write in lab.get("/_lab/writes")] == [404]
+
+
+def _example(template: str) -> str:
+    return "/v1.0/" + template.replace("{user}", USER)
+
+
+@pytest.fixture(scope="module")
+def poor_lab(seed: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    withheld = tuple(least_permissions())
+    with running(seed, tmp_path_factory.mktemp("poor-state"), withheld_permissions=withheld) as found:
+        yield found
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.template}")
+def test_every_route_answers_those_who_may_ask(lab: RunningLab, poor_lab: RunningLab, route: Any) -> None:
+    body = {"Query": "UrlClickEvents | take 1"} if "unHunting" in route.template else None
+    assert lab.request(route.method, _example(route.template), body=body).status_code == 200
+    answer = poor_lab.request(route.method, _example(route.template), body=body)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "Authorization_RequestDenied")
+    assert answer.json()["error"]["message"] == "Insufficient privileges to complete the operation."
+
+
+def test_a_batch_is_answered_part_by_part(start: Start, story: Story) -> None:
+    lab = start(
+        story(directory=DIRECTORY), faults=({"match": "GET */ownedDevices", "status": 429, "retry_after": "3"},)
+    )
+    parts = [
+        {"id": "1", "method": "GET", "url": f"/users/{USER}?$select=id"},
+        {"id": "2", "method": "GET", "url": f"/users/{USER}/ownedDevices"},
+        {"id": "3", "method": "POST", "url": f"/users/{USER}/revokeSignInSessions", "dependsOn": ["1"]},
+        {"id": "4", "method": "GET", "url": f"/users/{USER}", "dependsOn": ["2"]},
+        {"id": "5", "method": "GET", "url": "/nonsense"},
+    ]
+    answer = lab.request("POST", "/v1.0/$batch", body={"requests": parts}).json()
+    replies = {part["id"]: part for part in answer["responses"]}
+    assert {name: part["status"] for name, part in replies.items()} == {
+        "1": 200,
+        "2": 429,
+        "3": 200,
+        "4": 424,
+        "5": 400,
+    }
+    assert replies["1"]["body"]["id"] == USER
+    assert replies["2"]["headers"]["Retry-After"] == "3"
+    assert len(lab.get("/_lab/writes")) == 1
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [{"id": str(n), "method": "GET", "url": "/users"} for n in range(21)],
+        [{"id": "a", "method": "GET", "url": "/users"}, {"id": "A", "method": "GET", "url": "/users"}],
+        [{"id": "a", "method": "GET", "url": "/users", "dependsOn": ["b"]}],
+        [{"id": "a", "method": "GET"}],
+        [],
+        [5],
+        "x",
+    ],
+)
+def test_a_malformed_batch_is_a_400(lab: RunningLab, parts: Any) -> None:
+    assert lab.request("POST", "/v1.0/$batch", body={"requests": parts}).status_code == 400
+
+
+def test_a_token_is_needed_and_must_be_for_graph(lab: RunningLab) -> None:
+    path = f"{lab.url}/v1.0/users/{USER}"
+    logs = token(lab.url, "https://api.loganalytics.io/.default")
+    for headers in (
+        {},
+        {"Authorization": "Bearer x.y.z"},
+        {"Authorization": f"Bearer {logs}"},
+        {"Authorization": "Basic x"},
+    ):
+        answer = httpx.get(path, headers=headers)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (401, "InvalidAuthenticationToken")
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/v1.0", "/v1.0/", "/v1.0/users/a/b/c", "/v1.0/users/%ff%00", "/v1.0/users('x')/y", "/v1.0/users/" + "a" * 20_000],
+)
+def test_strange_paths_are_client_errors(lab: RunningLab, path: str) -> None:
+    assert 400 <= lab.request("GET", path).status_code < 500
+
+
+def test_a_wrong_method_is_a_405(lab: RunningLab) -> None:
+    assert lab.request("DELETE", f"/v1.0/users/{USER}/ownedDevices").status_code == 405
