@@ -1,0 +1,26 @@
+"""Keep the report, and let go of the case.
+
+Safe to repeat: the report is kept under the run's id, and only the run that holds a case lets go of it.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from actions.open_ticket import ticket_ref
+from respond.models.case import Case
+from respond.models.report import Report
+from respond.step import process, read_action
+
+
+@read_action()
+async def close_run(case: Case, *, report: Report) -> Report:
+    """The report with its total time, as it was kept."""
+    now = datetime.now(UTC)
+    total = round((now - case.started).total_seconds() * 1000)
+    timings = report.timings_ms.model_copy(update={"total": total})
+    report = report.model_copy(update={"timings_ms": timings, "ticket": ticket_ref(case)})
+    store = process().store
+    store.save(report, at=now)
+    store.release(case=report.case, run=case.run)
+    return report

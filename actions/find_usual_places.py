@@ -1,0 +1,61 @@
+"""What is usual? Where the user signs in from, with which apps, and how common the addresses are in the tenant.
+
+Read up to the first sign-in in question, not up to now: what an attacker does afterwards must not become usual.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from respond.clients.kql import Value
+from respond.clients.rows import moment, text
+from respond.clients.sources import ask
+from respond.models.base import Gap
+from respond.models.case import Case
+from respond.models.evidence import AddressUse, Place, UsualPlaces
+from respond.models.signin import SignIns
+from respond.step import clients, read_action
+
+
+@read_action("Log Analytics Reader")
+async def find_usual_places(case: Case, *, signins: SignIns) -> UsualPlaces:
+    """The user's places over the history of the policy, and other users of the same addresses."""
+    gaps: list[Gap] = []
+    logs = clients(case).logs
+    user_id = signins.rows[0].user_id
+    before = min(flow.rows[0].at for flow in signins.flows)
+    span: dict[str, Value] = {"from": case.history_start, "before": before}
+    places, tenant = await asyncio.gather(
+        ask(logs, "find_usual_places", source="SigninLogs (history)", gaps=gaps, user_id=user_id, **span),
+        ask(
+            logs,
+            "find_address_use",
+            source="SigninLogs (tenant)",
+            gaps=gaps,
+            user_id=user_id,
+            addresses=signins.addresses,
+            **span,
+        ),
+    )
+    return UsualPlaces(
+        places=tuple(
+            Place(
+                ip=text(row, "IPAddress").lower(),
+                asn=text(row, "AutonomousSystemNumber"),
+                country=text(row, "Location").upper(),
+                app_id=text(row, "AppId").lower(),
+                sign_ins=row["SignIns"],
+                days=row["Days"],
+                device_code_days=row["CodeDays"],
+                device_code_sessions=row["CodeSessions"],
+                managed=row["Managed"],
+                last=moment(row, "Last"),
+            )
+            for row in places
+        ),
+        tenant=tuple(
+            AddressUse(ip=text(row, "IPAddress").lower(), users=row["Users"], days=row["Days"]) for row in tenant
+        ),
+        days=(case.window.end - case.history_start).days,
+        gaps=tuple(gaps),
+    )

@@ -1,0 +1,29 @@
+"""Who is it? The account as the directory describes it now.
+
+    GET /users/{id | userPrincipalName}
+    https://learn.microsoft.com/graph/api/user-get
+
+From here on the object id is used: a UPN can be renamed, reused, or written as a GUID in the logs.
+"""
+
+from __future__ import annotations
+
+from respond.errors import NotFound, UsageError
+from respond.models.case import Case
+from respond.models.evidence import Account
+from respond.step import clients, read_action
+
+
+@read_action("User.Read.All")
+async def know_user(case: Case) -> Account:
+    """Look the user up by object id or UPN.
+
+    Raises:
+        UsageError: the directory has no such user.
+    """
+    try:
+        return await clients(case).graph.account(case.who)
+    except NotFound as error:
+        raise UsageError(
+            f"{case.who}: no such user in this tenant; check the spelling, or give the object id of the sign-in row"
+        ) from error

@@ -1,0 +1,88 @@
+"""One ticket for one case, also when containment failed.
+
+The embedded ticket system keeps it beside the case, and as a page in the state directory. Safe to repeat: the ticket
+is found again by its case, which the database allows once only. It is rewritten when the case takes another turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from respond.defang import defang
+from respond.models.case import Case
+from respond.models.evidence import Account
+from respond.models.outcomes import outcome_of
+from respond.models.report import ActionStatus, Change, Moment, Outcome, TicketRef, Verdict
+from respond.settings import state_dir
+from respond.step import process, write_action
+from respond.store.cases import Ticket
+
+NAME = "open_ticket"
+
+
+@write_action()
+async def open_ticket(
+    case: Case, *, account: Account, verdict: Verdict, changes: Sequence[Change], timeline: Sequence[Moment]
+) -> Change:
+    """Open, find or rewrite the ticket of the case."""
+    store = process().store
+    outcome = outcome_of(case.mode, verdict, changes)
+    found = store.ticket(case.id)
+    if found and found.outcome == outcome:
+        return _change(case, ActionStatus.UNNEEDED, f"{ticket_id(case, found)} is open")
+    if case.is_dry_run:
+        return _change(case, ActionStatus.PLANNED, "open a ticket" if found is None else "rewrite the ticket")
+    text = {"title": _title(account, verdict, outcome), "body": _body(case, account, verdict, changes, timeline)}
+    ticket, opened = store.open_ticket(case=case.id, outcome=outcome, **text)
+    if not opened and ticket.outcome != outcome:
+        store.update_ticket(case=case.id, outcome=outcome, **text)
+    _write_page(case, ticket, **text)
+    return _change(case, ActionStatus.DONE, f"{ticket_id(case, ticket)} {'opened' if opened else 'rewritten'}")
+
+
+def ticket_ref(case: Case) -> TicketRef | None:
+    """Where the ticket of a case is, if there is one."""
+    found = process().store.ticket(case.id)
+    if found is None:
+        return None
+    return TicketRef(system="local", id=ticket_id(case, found), url=_page(case, found).resolve().as_uri())
+
+
+def ticket_id(case: Case, ticket: Ticket) -> str:
+    """What people call the ticket."""
+    return f"{'LAB' if case.tenant == 'lab' else 'T'}-{ticket.number}"
+
+
+def _page(case: Case, ticket: Ticket) -> Path:
+    return state_dir(process().settings) / "tickets" / f"{ticket_id(case, ticket)}.md"
+
+
+def _write_page(case: Case, ticket: Ticket, *, title: str, body: str) -> None:
+    page = _page(case, ticket)
+    page.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    page.write_text(f"# {title}\n\n{body}", encoding="utf-8")
+
+
+def _title(account: Account, verdict: Verdict, outcome: Outcome) -> str:
+    return f"Device code phishing: {account.upn}: {verdict.kind} {verdict.score}: {outcome}"
+
+
+def _body(case: Case, account: Account, verdict: Verdict, changes: Sequence[Change], timeline: Sequence[Moment]) -> str:
+    lines = [f"Case {case.id}, {case.tenant} tenant, user {account.upn} ({account.id})", "", verdict.headline, ""]
+    lines += ["## Why", *(f"- {finding.weight:+d} {finding.summary}" for finding in verdict.findings), ""]
+    lines += ["## Not known", *([f"- {gap.source}: {gap.reason}" for gap in verdict.gaps] or ["- nothing"]), ""]
+    lines += ["## When (UTC)", *(f"- {moment.at:%Y-%m-%d %H:%M:%S} {moment.what}" for moment in timeline), ""]
+    lines += ["## Done", *([f"- {c.name}: {c.status}: {c.summary}" for c in changes] or ["- nothing"]), ""]
+    lines += [
+        "## Left open",
+        "- access tokens already issued: they work until they expire after 60 to 90 minutes",
+        "- where a service uses continuous access evaluation, it ends them within 15 minutes of the revocation",
+        "- a device, authentication method, consent or inbox rule that the attacker added is not looked for yet",
+        "",
+    ]
+    return "\n".join(defang(line) for line in lines)
+
+
+def _change(case: Case, status: ActionStatus, summary: str) -> Change:
+    return Change(name=NAME, status=status, target=case.id, summary=summary)

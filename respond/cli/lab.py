@@ -1,0 +1,77 @@
+"""`respond lab …`: the tenant in the box."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from respond.errors import UsageError
+from respond.settings import Settings, config_dir, load_settings, state_dir, state_url
+
+
+def _settings(config: str | None) -> Settings:
+    settings = load_settings(config_dir(config))
+    if not settings.is_lab:
+        raise UsageError("tenant.mode is azure: the lab commands work with tenant.mode = lab only")
+    return settings
+
+
+def _lab_dir(settings: Settings) -> Path:
+    return state_dir(settings) / "lab"
+
+
+def serve(*, host: str, port: int, child: bool, config: str | None) -> int:
+    """Serve until interrupted, or until standard input closes for a child."""
+    from respond.lab import scenario
+    from respond.lab.server import run
+
+    settings = _settings(config)
+    run(
+        settings,
+        data=scenario.find(settings.lab.data),
+        state_dir=_lab_dir(settings),
+        host=host,
+        port=port,
+        announce=True,
+        until_stdin_closes=child,
+    )
+    return 0
+
+
+def load(directory: str, *, config: str | None) -> int:
+    """Load a scenario anew."""
+    from respond.lab import scenario
+    from respond.lab.state import LabState
+
+    settings = _settings(config)
+    loaded = LabState(_lab_dir(settings)).load(scenario.find(directory))
+    sys.stdout.write(f"loaded: {loaded.story.title}\n")
+    return 0
+
+
+def reset(*, config: str | None) -> int:
+    """Forget the lab's directory, and the cases, tickets and runs about it."""
+    from respond.lab.state import LabState
+    from respond.store.reset import forget_lab
+
+    settings = _settings(config)
+    LabState(_lab_dir(settings)).reset()
+    forgotten = forget_lab(state_url(settings), state_dir(settings))
+    sys.stdout.write(f"the lab is as new; {forgotten} case{'' if forgotten == 1 else 's'} forgotten\n")
+    return 0
+
+
+def list_scenarios(*, as_json: bool) -> int:
+    """Names, titles and what a good analyst would say."""
+    from respond.lab import scenario
+
+    found = scenario.shipped()
+    if as_json:
+        rows = [{"name": name, "title": title, "expect": expect} for name, title, expect in found]
+        sys.stdout.write(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
+        return 0
+    from respond.console.tables import print_scenarios
+
+    print_scenarios(found)
+    return 0

@@ -1,0 +1,188 @@
+"""The command line. Nothing heavy is imported until a command needs it: `respond --help` answers at once.
+
+Exit codes: 0 nothing left to do, 1 failed or not contained, 2 usage or configuration, 3 a person must act,
+4 contained but not verified. An error is one line on stderr.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from respond import __version__
+from respond.errors import RespondError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from click import Context
+
+_EPILOG = """Exit codes: 0 nothing left to do · 1 failed, or not contained · 2 usage or configuration error ·
+3 a person must act · 4 contained but not verified."""
+
+config_option = click.option("--config", metavar="DIR", help="Directory of respond.toml [$RESPOND_CONFIG, ./config].")
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+
+
+@click.group(invoke_without_command=True, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--user", "who", metavar="UPN|OBJECT-ID", help="Answer for this user: hunt, decide, contain, prove, ticket."
+)
+@click.option("--since", metavar="DURATION", help="How far back to hunt: 90m, 24h, 7d [hunt.since].")
+@click.option("--dry-run", is_flag=True, help="Show what would be done; no request that writes can leave.")
+@json_option
+@config_option
+@click.version_option(__version__, prog_name="respond")
+@click.pass_context
+def cli(context: Context, who: str | None, since: str | None, dry_run: bool, as_json: bool, config: str | None) -> int:
+    """Answer device code phishing in Microsoft Entra ID.
+
+    With no configuration it works on the lab: a tenant in the box, no Azure account needed.
+    """
+    if context.invoked_subcommand:
+        if who or since or dry_run or as_json:
+            raise UsageError(f"give the options of `{context.invoked_subcommand}` after its name")
+        context.obj = config
+        return 0
+    if not who:
+        click.echo(context.get_help())
+        return 0
+    from respond.cli.user import answer_for_user
+
+    return answer_for_user(who, since=since, dry_run=dry_run, as_json=as_json, config=config)
+
+
+@cli.command()
+@click.option("--published", is_flag=True, help="Run the published hunt (hunt-2025-042) verbatim, over the tenant.")
+@click.option("--since", metavar="DURATION", help="How far back: 90m, 24h, 7d [hunt.since].")
+@json_option
+@config_option
+@click.pass_context
+def hunt(context: Context, published: bool, since: str | None, as_json: bool, config: str | None) -> int:
+    """Every device code sign-in of the tenant; changes nothing."""
+    from respond.cli.hunt import hunt_published
+
+    if not published:
+        raise UsageError("hunt: only --published is there yet; `respond --user UPN --dry-run` judges one user")
+    return hunt_published(since=since, as_json=as_json, config=config or context.obj)
+
+
+@cli.command()
+@json_option
+@config_option
+@click.pass_context
+def cases(context: Context, as_json: bool, config: str | None) -> int:
+    """The cases so far, newest first."""
+    from respond.cli.cases import list_cases
+
+    return list_cases(as_json=as_json, config=config or context.obj)
+
+
+@cli.command()
+@click.argument("case")
+@click.option("--html", metavar="FILE", help="Write the page as HTML.")
+@json_option
+@config_option
+@click.pass_context
+def show(context: Context, case: str, html: str | None, as_json: bool, config: str | None) -> int:
+    """The newest report on CASE."""
+    from respond.cli.cases import show_case
+
+    return show_case(case, html=html, as_json=as_json, config=config or context.obj)
+
+
+@cli.group()
+def lab() -> None:
+    """The tenant in the box: a Log Analytics workspace and a directory on loopback.
+
+    Its data, latency, limits, faults and withheld permissions are the [lab] section of respond.toml.
+    """
+
+
+@lab.command("serve")
+@click.option("--host", default="127.0.0.1", show_default=True, help="A loopback address.")
+@click.option("--port", default=8484, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
+@click.option("--child", is_flag=True, hidden=True, help="Announce the URL and end with standard input.")
+@config_option
+@click.pass_context
+def lab_serve(context: Context, host: str, port: int, child: bool, config: str | None) -> int:
+    """Serve the lab until interrupted; set lab.url to use it."""
+    from respond.cli.lab import serve
+
+    return serve(host=host, port=port, child=child, config=config or context.find_root().obj)
+
+
+@lab.command("load")
+@click.argument("directory", metavar="DIR")
+@config_option
+@click.pass_context
+def lab_load(context: Context, directory: str, config: str | None) -> int:
+    """Load a scenario anew: its story ends now. DIR is a directory or the name of a shipped scenario."""
+    from respond.cli.lab import load
+
+    return load(directory, config=config or context.find_root().obj)
+
+
+@lab.command("reset")
+@config_option
+@click.pass_context
+def lab_reset(context: Context, config: str | None) -> int:
+    """Forget the lab: its directory, and the cases and tickets about it."""
+    from respond.cli.lab import reset
+
+    return reset(config=config or context.find_root().obj)
+
+
+@lab.command("scenarios")
+@json_option
+def lab_scenarios(as_json: bool) -> int:
+    """The scenarios that ship with respond."""
+    from respond.cli.lab import list_scenarios
+
+    return list_scenarios(as_json=as_json)
+
+
+@cli.command("schema")
+def schema() -> int:
+    """The JSON Schema of what `--json` prints."""
+    from respond.schema import schema_text
+
+    click.echo(schema_text(), nl=False)
+    return 0
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; the edge of the process, where every error becomes one line and an exit code."""
+    return _guarded(lambda: cli.main(args=list(arguments), prog_name="respond", standalone_mode=False))
+
+
+def _guarded(command: Callable[[], object]) -> int:  # noqa: PLR0911 - one way out a kind of error
+    try:
+        code = command()
+    except click.exceptions.Exit as leaving:
+        return leaving.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return _say("interrupted; an unfinished run is finished by the next `respond`", 1)
+    except click.ClickException as error:
+        return _say(f"{error.format_message()}; see respond --help", 2)
+    except UsageError as error:
+        return _say(error.message, 2)
+    except RespondError as error:
+        return _say(error.message, 1)
+    except BrokenPipeError:
+        # Whoever read us has gone; Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        if os.environ.get("RESPOND_DEBUG"):
+            raise
+        return _say(f"internal error: {type(error).__name__}: {error}; RESPOND_DEBUG=1 shows where", 1)
+    return code if isinstance(code, int) else 0
+
+
+def _say(line: str, code: int) -> int:
+    click.echo(f"respond: {' '.join(line.split())}", err=True)
+    return code

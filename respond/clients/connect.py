@@ -1,0 +1,93 @@
+"""The clients of this process: one set for live runs, one for dry runs, each made when first asked for.
+
+Connections belong to an event loop, and recovered runs live on the engine's own, so sets are kept per loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from respond.clients.credentials import credential
+from respond.settings import LAB_WORKSPACE_ID, Settings
+
+if TYPE_CHECKING:
+    from azure.core.credentials_async import AsyncTokenCredential
+
+    from respond.clients.graph import Graph
+    from respond.clients.logs import Logs
+
+_GRAPH = "https://graph.microsoft.com"
+_LOGS = "https://api.loganalytics.io"
+
+
+class Clients:
+    """The services of one tenant, in one mode, on one event loop.
+
+    Args:
+        read_only: a dry run: what is not on the read list cannot leave.
+        lab_url: where the lab answers, in lab mode.
+    """
+
+    def __init__(self, settings: Settings, *, read_only: bool, lab_url: str | None) -> None:
+        self._settings = settings
+        self._read_only = read_only
+        self._lab_url = lab_url
+
+    @cached_property
+    def graph(self) -> Graph:
+        from respond.clients.graph import Graph
+
+        endpoint = self._settings.tenant.graph_endpoint or self._lab_url or _GRAPH
+        return Graph(self._credential, endpoint, read_only=self._read_only, retry=self._settings.retry)
+
+    @cached_property
+    def logs(self) -> Logs:
+        from respond.clients.logs import Logs
+
+        tenant = self._settings.tenant
+        return Logs(
+            self._credential,
+            tenant.logs_endpoint or self._lab_url or _LOGS,
+            tenant.workspace_id or LAB_WORKSPACE_ID,
+            read_only=self._read_only,
+            retry=self._settings.retry,
+        )
+
+    @cached_property
+    def _credential(self) -> AsyncTokenCredential:
+        return credential(self._settings, self._lab_url)
+
+    async def close(self) -> None:
+        """Close what was opened."""
+        for name in ("graph", "logs", "_credential"):
+            if name in self.__dict__:
+                await self.__dict__[name].close()
+
+
+class Connections:
+    """Every `Clients` of this process."""
+
+    def __init__(self, settings: Settings, lab_url: str | None) -> None:
+        self._settings = settings
+        self._lab_url = lab_url
+        self._sets: dict[tuple[int, bool], tuple[asyncio.AbstractEventLoop, Clients]] = {}
+
+    def clients(self, *, read_only: bool) -> Clients:
+        """The set for the running loop and this mode."""
+        loop = asyncio.get_running_loop()
+        key = (id(loop), read_only)
+        if key not in self._sets:
+            self._sets[key] = (loop, Clients(self._settings, read_only=read_only, lab_url=self._lab_url))
+        return self._sets[key][1]
+
+    async def close(self) -> None:
+        """Close every set, each on its own loop."""
+        here = asyncio.get_running_loop()
+        for loop, clients in tuple(self._sets.values()):
+            if loop is here:
+                await clients.close()
+            elif loop.is_running():
+                await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(clients.close(), loop))
+        self._sets.clear()

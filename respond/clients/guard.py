@@ -1,0 +1,38 @@
+"""The read list: what may leave the process in a dry run.
+
+Both SDKs send through a transport of ours (`graph.py`, `logs.py`) that asks `check_leaving` first. It is the
+last thing before the socket, so no action, SDK middleware or retry can forget it. Anything not listed is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote, urlsplit
+
+from respond.errors import WriteRefused
+
+_READ_LIST: tuple[tuple[str, re.Pattern[str]], ...] = (
+    # Graph: reading never takes another method; $batch is not listed because it can carry writes.
+    ("GET", re.compile(r"(/v1\.0)?/(users|identityProtection|roleManagement|devices|groups|security)(/|\(|\?|$).*")),
+    # Advanced hunting is a read that Graph spells POST.
+    ("POST", re.compile(r"/v1\.0/security/(microsoft\.graph\.security\.)?runHuntingQuery")),
+    # Log Analytics: a query cannot write.
+    ("POST", re.compile(r"/v1/workspaces/[0-9A-Za-z-]+/query")),
+    ("GET", re.compile(r"/v1/workspaces/[0-9A-Za-z-]+/(query|metadata)")),
+)
+
+
+def is_read(method: str, url: str) -> bool:
+    """Whether a request is on the read list. The path is compared decoded once, as a server would read it."""
+    path = unquote(urlsplit(url).path)
+    return any(method.upper() == verb and form.fullmatch(path) for verb, form in _READ_LIST)
+
+
+def check_leaving(method: str, url: str) -> None:
+    """Let a read pass; stop everything else.
+
+    Raises:
+        WriteRefused: the request is not on the read list. It has not been sent.
+    """
+    if not is_read(method, url):
+        raise WriteRefused(f"dry run: {method.upper()} {urlsplit(url).path} is not on the read list and was not sent")

@@ -1,0 +1,106 @@
+"""Rows of Log Analytics as our models. Tolerant: a column may be empty, text may be redacted or not JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from respond.models.signin import Device, Leg, Risk, SignIn
+
+Row = Mapping[str, Any]
+
+
+def text(row: Row, column: str) -> str:
+    """A string column; absent is ""."""
+    value = row.get(column)
+    return "" if value is None else str(value)
+
+
+def moment(row: Row, column: str = "At") -> datetime:
+    """A datetime column, UTC."""
+    value = row[column]
+    found = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def detail(row: Row, column: str) -> dict[str, Any]:
+    """A dynamic column, which arrives as JSON text; anything else than an object is empty."""
+    value = row.get(column)
+    try:
+        parsed = json.loads(value) if isinstance(value, str) and value else value
+    except ValueError:
+        return {}
+    return parsed if isinstance(parsed, dict) else {}
+
+
+def texts(row: Row, column: str) -> tuple[str, ...]:
+    """A column that holds a JSON array of strings."""
+    value = row.get(column)
+    try:
+        parsed = json.loads(value) if isinstance(value, str) and value else value
+    except ValueError:
+        return ()
+    return tuple(str(item) for item in parsed) if isinstance(parsed, list) else ()
+
+
+def tristate(value: object) -> bool | None:
+    """True, false, or not reported: isCompliant and isManaged come as booleans, numbers and text."""
+    if isinstance(value, bool):
+        return value
+    match str(value).strip().lower() if value is not None else "":
+        case "true" | "1":
+            return True
+        case "false" | "0":
+            return False
+    return None
+
+
+def read_sign_in(row: Row, table: str) -> SignIn:
+    """One row of the hunt queries."""
+    place, device = detail(row, "LocationDetails"), detail(row, "DeviceDetail")
+    risks = (Risk.read(text(row, "RiskLevelDuringSignIn")), Risk.read(text(row, "RiskLevelAggregated")))
+    return SignIn(
+        id=text(row, "Id"),
+        table=table,
+        leg=_leg(row, table),
+        at=moment(row),
+        user_id=text(row, "UserId"),
+        upn=text(row, "UserPrincipalName"),
+        display_name=text(row, "UserDisplayName"),
+        user_type=text(row, "UserType"),
+        correlation_id=text(row, "CorrelationId"),
+        session_id=text(row, "SessionId"),
+        original_request_id=text(row, "OriginalRequestId"),
+        token_id=text(row, "UniqueTokenIdentifier"),
+        result=text(row, "ResultType"),
+        app_id=text(row, "AppId").lower(),
+        app_name=text(row, "AppDisplayName"),
+        resource_id=text(row, "ResourceIdentity").lower(),
+        resource_name=text(row, "ResourceDisplayName"),
+        incoming_token=text(row, "IncomingTokenType"),
+        ip=text(row, "IPAddress").lower(),
+        asn=text(row, "AutonomousSystemNumber"),
+        country=(text(row, "Location") or str(place.get("countryOrRegion") or "")).upper(),
+        city=str(place.get("city") or ""),
+        user_agent=text(row, "UserAgent"),
+        device=Device(
+            id=str(device.get("deviceId") or ""),
+            os=str(device.get("operatingSystem") or ""),
+            browser=str(device.get("browser") or ""),
+            trust=str(device.get("trustType") or ""),
+            compliant=tristate(device.get("isCompliant")),
+            managed=tristate(device.get("isManaged")),
+        ),
+        risk=max(risks, key=lambda risk: risk.rank),
+    )
+
+
+def _leg(row: Row, table: str) -> Leg:
+    """Which leg a row is. A row marked by transfer method alone comes from the client that holds the token."""
+    if row.get("IsTransferred") and not row.get("IsDeviceCode"):
+        return Leg.REDEEMING
+    if row.get("IsDeviceCode"):
+        return Leg.APPROVING if table == "SigninLogs" else Leg.REDEEMING
+    return Leg.LINKED

@@ -1,0 +1,133 @@
+"""The page an analyst reads at 3 a.m.: verdict, reasons, gaps, what happened when, what was done, and what is left."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from rich.console import Console, Group
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from respond.defang import defang
+from respond.models.report import ActionStatus, Change, Outcome, Report, VerdictKind
+
+_VERDICT = {
+    VerdictKind.MALICIOUS: "bold white on red",
+    VerdictKind.SUSPICIOUS: "bold black on yellow",
+    VerdictKind.BENIGN: "bold white on green",
+    VerdictKind.NO_ACTIVITY: "bold white on blue",
+}
+_STATUS = {
+    ActionStatus.DONE: "green",
+    ActionStatus.UNNEEDED: "dim",
+    ActionStatus.PLANNED: "cyan",
+    ActionStatus.AWAITING_APPROVAL: "yellow",
+    ActionStatus.REFUSED: "red",
+    ActionStatus.FAILED: "bold red",
+}
+_OUTCOME = {
+    Outcome.CONTAINED_VERIFIED: ("green", "Contained and verified"),
+    Outcome.CONTAINED_UNVERIFIED: ("yellow", "Contained, but not verified: look again in some minutes"),
+    Outcome.NOT_CONTAINED: ("bold red", "NOT contained: a person has to act"),
+    Outcome.PLANNED: ("cyan", "Dry run: nothing was changed"),
+    Outcome.AWAITING_APPROVAL: ("yellow", "A person decides: nothing was changed in the tenant"),
+    Outcome.NO_ACTION: ("green", "No action needed"),
+}
+_WIDTH = 110
+
+
+def print_page(report: Report) -> None:
+    """Write the page to stdout, as wide as the terminal but not wider than one reads."""
+    console = Console(highlight=False, soft_wrap=False)
+    console.width = min(console.width, _WIDTH) if console.is_terminal else _WIDTH
+    console.print(page(report))
+
+
+def write_html(report: Report, file: Path) -> None:
+    """The same page as one HTML file, without scripts or links.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    with file.with_suffix(f"{file.suffix}.part").open("w", encoding="utf-8") as sink:
+        console = Console(record=True, width=_WIDTH, highlight=False, file=sink)
+        console.print(page(report))
+    text = console.export_html(inline_styles=True)
+    file.with_suffix(f"{file.suffix}.part").unlink()
+    file.write_text(text, encoding="utf-8")
+
+
+def page(report: Report) -> Group:
+    """The page as something rich can draw."""
+    return Group(
+        _head(report), Text(), _verdict(report), Text(), Padding(_body(report), (0, 0, 0, 2)), Text(), _end(report)
+    )
+
+
+def _head(report: Report) -> Text:
+    tenant = "LAB tenant" if report.tenant == "lab" else f"tenant {report.tenant}"
+    dry = " · DRY RUN" if report.mode == "dry-run" else ""
+    return Text.assemble(("respond", "bold"), f" · {tenant} · {report.case} · {report.user.upn}{dry}")
+
+
+def _verdict(report: Report) -> Text:
+    label = (
+        f" {report.verdict.upper()} {report.score} "
+        if report.verdict is not VerdictKind.NO_ACTIVITY
+        else " NO ACTIVITY "
+    )
+    return Text.assemble("  ", (label, _VERDICT[report.verdict]), "  ", (report.headline, "bold"))
+
+
+def _body(report: Report) -> Group:
+    sections = (
+        ("why", [(_points(finding.weight), Text(finding.summary)) for finding in report.findings]),
+        ("gaps", [(Text(gap.source), Text(defang(gap.reason), style="yellow")) for gap in report.gaps]),
+        ("when", [(Text(f"{moment.at:%d %b %H:%M:%SZ}"), Text(moment.what)) for moment in report.timeline]),
+        ("plan" if report.mode == "dry-run" else "done", [_change(change) for change in report.actions]),
+    )
+    tables = [_section(label, rows or [(Text("none"), Text())]) for label, rows in sections if rows or label == "gaps"]
+    return Group(*[part for table in tables for part in (table, Text())][:-1])
+
+
+def _section(label: str, rows: list[tuple[Text, Text]]) -> Table:
+    """One table a section, so that a narrow first column stays narrow."""
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(style="dim", no_wrap=True, width=4)
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for index, (left, right) in enumerate(rows):
+        grid.add_row(label if index == 0 else "", left, right)
+    return grid
+
+
+def _points(weight: int) -> Text:
+    return Text(f"{weight:+4d}", style="red" if weight > 0 else "green")
+
+
+def _change(change: Change) -> tuple[Text, Text]:
+    text = Text.assemble((change.status.value, _STATUS[change.status]), f"  {defang(change.summary)}")
+    if change.verified is not None:
+        text.append("  verified" if change.verified else "  NOT VERIFIED", "green" if change.verified else "bold red")
+    if change.request and change.status in (ActionStatus.PLANNED, ActionStatus.AWAITING_APPROVAL):
+        text.append(f"\n{change.request.method} {urlsplit(change.request.url).path}", "cyan")
+    return Text(change.name), text
+
+
+def _end(report: Report) -> Text:
+    style, words = _OUTCOME[report.outcome]
+    total = report.timings_ms.total
+    line = Text.assemble("  ", (words, style))
+    if report.repeat:
+        line.append(". These sign-ins were answered before; nothing was left to do, and nothing was changed")
+    elif report.timings_ms.contained is not None and report.outcome is Outcome.CONTAINED_VERIFIED:
+        line.append(f" {report.timings_ms.contained / 1000:.1f} s after the start")
+    line.append(".")
+    if report.ticket:
+        line.append(f"  Ticket {report.ticket.id}.")
+    line.append(f"  respond show {report.case}", "dim")
+    if total is not None:
+        line.append(f"  ({total / 1000:.1f} s)", "dim")
+    return line

@@ -1,0 +1,87 @@
+"""What explains a sign-in. None of it counts while the redeeming leg is unseen, or beside a hard fact.
+
+Each must hold for every row of whoever holds the token: one strange address is enough to keep it from clearing.
+"""
+
+from __future__ import annotations
+
+from respond.decision.view import View, sources
+from respond.models.report import Finding
+
+
+def habit(view: View) -> Finding | None:
+    """The same app, by device code, from the same address, on several days and in several sessions before.
+
+    Sessions are counted too: an attacker's refreshes over a week are many days of one session.
+    """
+    usual = view.policy.usual
+    for row in view.holders:
+        days = sum(p.device_code_days for p in view.places_at(row.ip) if p.app_id == row.app_id)
+        sessions = sum(p.device_code_sessions for p in view.places_at(row.ip) if p.app_id == row.app_id)
+        if days < usual.habit_days or sessions < usual.habit_sessions:
+            return None
+    row = view.holders[0]
+    return Finding(
+        id="habitual-device-code",
+        weight=view.policy.reliefs.habit,
+        summary=f"the user has signed in to {row.app_name} by device code from {row.ip} on other days before",
+        evidence=sources(*view.holders),
+    )
+
+
+def habit_elsewhere(view: View) -> Finding | None:
+    """The same app by device code as a habit, but not from here."""
+    usual = view.policy.usual
+    apps = {row.app_id for row in view.holders}
+    places = [place for place in view.evidence.usual.places if place.app_id in apps]
+    days = sum(place.device_code_days for place in places)
+    sessions = sum(place.device_code_sessions for place in places)
+    if days < usual.habit_days or sessions < usual.habit_sessions or habit(view):
+        return None
+    return Finding(
+        id="device-code-habit-elsewhere",
+        weight=view.policy.reliefs.habit_elsewhere,
+        summary=f"the user signs in to {view.holders[0].app_name} by device code now and then, from other addresses",
+        evidence=sources(*view.holders),
+    )
+
+
+def usual_place(view: View) -> Finding | None:
+    """An address of the user's own, on several days."""
+    if not all(view.is_usual(row.ip) for row in view.holders):
+        return None
+    return Finding(
+        id="usual-place",
+        weight=view.policy.reliefs.usual_place,
+        summary=f"the token went to {view.holders[0].ip}, which the user has used on other days",
+        evidence=sources(*view.holders),
+    )
+
+
+def common_address(view: View) -> Finding | None:
+    """An egress that others of the tenant share."""
+    if not all(view.is_common(row.ip) for row in view.holders):
+        return None
+    use = view.tenant_use(view.holders[0].ip)
+    users = use.users if use else 0
+    return Finding(
+        id="common-address",
+        weight=view.policy.reliefs.common_address,
+        summary=f"the token went to {view.holders[0].ip}, an address of {users} other users of the tenant",
+        evidence=sources(*view.holders),
+    )
+
+
+def managed_device_here(view: View) -> Finding | None:
+    """A managed device of the user was at the address before: a hotel, a customer's site. Not beside usual-place."""
+    if usual_place(view) or not all(any(place.managed for place in view.places_at(row.ip)) for row in view.holders):
+        return None
+    return Finding(
+        id="managed-device-here",
+        weight=view.policy.reliefs.managed_device_here,
+        summary=f"a managed device of the user signed in from {view.holders[0].ip} before the approval",
+        evidence=sources(*view.holders),
+    )
+
+
+RELIEVING = (habit, habit_elsewhere, usual_place, common_address, managed_device_here)

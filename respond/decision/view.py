@@ -1,0 +1,105 @@
+"""One device code sign-in beside the evidence on it: the questions that findings ask. Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+from respond.models.base import Source
+from respond.models.evidence import AddressUse, Click, Evidence, Indicator, Message, Place
+from respond.models.policy import Policy
+from respond.models.signin import Flow, Leg, SignIn
+
+
+@dataclass(frozen=True)
+class View:
+    flow: Flow
+    evidence: Evidence
+    policy: Policy
+
+    @cached_property
+    def holders(self) -> tuple[SignIn, ...]:
+        """Rows that show who holds the token."""
+        return self.flow.holder_rows
+
+    @cached_property
+    def exposed(self) -> tuple[SignIn, ...]:
+        """Rows that may show an attacker: the holder's, and those of the same session that Entra did not mark."""
+        linked = tuple(row for row in self.flow.successes if row.leg is Leg.LINKED)
+        return (*self.holders, *linked)
+
+    @property
+    def redeemer_seen(self) -> bool:
+        return bool(self.flow.redemptions)
+
+    @property
+    def approved_at(self) -> datetime:
+        return self.flow.started
+
+    def places_at(self, ip: str) -> tuple[Place, ...]:
+        return tuple(place for place in self.evidence.usual.places if ip and same_address(place.ip, ip))
+
+    def places_in(self, asn: str) -> tuple[Place, ...]:
+        return tuple(place for place in self.evidence.usual.places if asn and place.asn == asn)
+
+    @cached_property
+    def countries(self) -> frozenset[str]:
+        return frozenset(place.country for place in self.evidence.usual.places if place.country)
+
+    def tenant_use(self, ip: str) -> AddressUse | None:
+        return next((use for use in self.evidence.usual.tenant if ip and same_address(use.ip, ip)), None)
+
+    def is_common(self, ip: str) -> bool:
+        """Whether enough other users have signed in from the address, on enough days: an office egress."""
+        use, usual = self.tenant_use(ip), self.policy.usual
+        return use is not None and use.users >= usual.common_users and use.days >= usual.common_days
+
+    def is_usual(self, ip: str) -> bool:
+        """Whether the user has signed in from the address on enough days before."""
+        return sum(place.days for place in self.places_at(ip)) >= self.policy.usual.place_days
+
+    def indicators(self, rows: tuple[SignIn, ...]) -> tuple[tuple[SignIn, Indicator], ...]:
+        return tuple(
+            (row, indicator)
+            for row in rows
+            for indicator in self.evidence.intel.indicators
+            if same_address(row.ip, indicator.value)
+        )
+
+    @property
+    def clicks(self) -> tuple[Click, ...]:
+        """Lure links followed around the approval."""
+        near = self.policy.correlation
+        start, end = self.approved_at - near.click_before, self.approved_at + near.click_after
+        risky_mails = {mail.id for mail in self.evidence.lures.messages if mail.pattern or mail.first_contact}
+        return tuple(
+            click
+            for click in self.evidence.lures.clicks
+            if start <= click.at <= end
+            and (click.reached_device_login or click.pattern or click.message_id in risky_mails)
+        )
+
+    @property
+    def lure_mails(self) -> tuple[Message, ...]:
+        """Messages with a link of a known kit, or a device code page, before the approval."""
+        start = self.approved_at - self.policy.correlation.mail_before
+        return tuple(
+            mail for mail in self.evidence.lures.messages if mail.pattern and start <= mail.at <= self.approved_at
+        )
+
+
+def same_address(one: str, other: str) -> bool:
+    """Whether two texts name one address; `2001:DB8::1` and `2001:db8:0:0::1` do. Redacted ones never match."""
+    if one == other:
+        return bool(one) and "xxx" not in one
+    try:
+        return ipaddress.ip_address(one) == ipaddress.ip_address(other)
+    except ValueError:
+        return False
+
+
+def sources(*rows: SignIn) -> tuple[Source, ...]:
+    """The rows a finding stands on, each once."""
+    return tuple(dict.fromkeys(Source(table=row.table, id=row.id, at=row.at) for row in rows))

@@ -1,0 +1,42 @@
+"""What every model here shares: frozen, strict about our own fields, times in UTC."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, PlainSerializer
+
+
+def _to_utc(value: datetime) -> datetime:
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def iso_z(value: datetime) -> str:
+    """`2026-01-15T09:24:58Z`; fractions only where there are any."""
+    return _to_utc(value).isoformat().replace("+00:00", "Z")
+
+
+Utc = Annotated[datetime, AfterValidator(_to_utc), PlainSerializer(iso_z, return_type=str, when_used="json")]
+"""An aware UTC datetime, written with `Z` in JSON."""
+
+
+class Model(BaseModel):
+    """Frozen; an unknown field is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Source(Model):
+    """One row that supports a finding."""
+
+    table: str
+    id: str
+    at: Utc
+
+
+class Gap(Model):
+    """Something we could not know, and why. A gap never lowers suspicion."""
+
+    source: str
+    reason: str

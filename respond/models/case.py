@@ -1,0 +1,66 @@
+"""A case: one person, one need for a response. And the claims that keep it one, however it arrives."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from datetime import timedelta
+from enum import StrEnum
+
+from respond.models.base import Model, Utc
+from respond.models.policy import Policy
+
+
+class Mode(StrEnum):
+    LIVE = "live"
+    DRY_RUN = "dry-run"
+
+
+class Window(Model):
+    """From when to when the hunt looks, UTC."""
+
+    start: Utc
+    end: Utc
+
+
+class Case(Model):
+    """What a run knows from its trigger on. `id` is empty until the hunt has shown which case this is."""
+
+    run: str
+    id: str = ""
+    mode: Mode
+    tenant: str
+    who: str
+    window: Window
+    started: Utc
+    policy: Policy
+
+    @property
+    def is_dry_run(self) -> bool:
+        return self.mode is Mode.DRY_RUN
+
+    @property
+    def history_start(self) -> Utc:
+        return self.window.start - self.policy.usual.history
+
+    def back(self, length: timedelta) -> Utc:
+        """A moment that long before the window."""
+        return self.window.start - length
+
+
+class Claim(Model):
+    """The case that a hunt's findings belong to, and who is at work on it."""
+
+    case: str
+    busy_run: str = ""
+    known: bool = False
+
+
+def case_id(seed: str, length: int = 6) -> str:
+    """`DC-` and some letters: always the same for the same seed.
+
+    Args:
+        length: number of letters; one more is taken when two seeds meet.
+    """
+    letters = base64.b32encode(hashlib.sha256(seed.encode()).digest()).decode()
+    return f"DC-{letters[:length]}"

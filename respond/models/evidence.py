@@ -1,0 +1,124 @@
+"""What the evidence actions bring back. A source that could not be asked is a `Gap`, never an empty answer."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from respond.models.base import Gap, Model, Utc
+
+
+class AccountKind(StrEnum):
+    MEMBER = "member"
+    GUEST = "guest"
+
+
+class Account(Model):
+    """The user as Microsoft Graph describes it now."""
+
+    id: str
+    upn: str
+    display_name: str
+    mail: str = ""
+    kind: AccountKind = AccountKind.MEMBER
+    enabled: bool | None = None
+    synced: bool = False
+    sessions_valid_from: Utc | None = None
+    gaps: tuple[Gap, ...] = ()
+
+
+class Message(Model):
+    """One delivered message with a link; from EmailEvents and EmailUrlInfo."""
+
+    id: str
+    at: Utc
+    sender: str
+    sender_domain: str
+    subject: str
+    delivered_to: str
+    first_contact: bool | None
+    urls: tuple[str, ...]
+    pattern: str = Field(default="", description="name of the kit pattern of lures.toml that a link matches")
+
+
+class Click(Model):
+    """One Safe Links click; from UrlClickEvents."""
+
+    id: str
+    at: Utc
+    url: str
+    chain: tuple[str, ...]
+    action: str
+    message_id: str
+    ip: str
+    pattern: str = ""
+    reached_device_login: bool = False
+
+
+class Lures(Model):
+    messages: tuple[Message, ...] = ()
+    clicks: tuple[Click, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+
+
+class Place(Model):
+    """One address the user signed in from before the window, summed over its sign-ins."""
+
+    ip: str
+    asn: str
+    country: str
+    app_id: str
+    sign_ins: int
+    days: int
+    device_code_days: int
+    device_code_sessions: int
+    managed: int
+    last: Utc
+
+
+class AddressUse(Model):
+    """How common an address is in the tenant: other users who signed in from it before the window."""
+
+    ip: str
+    users: int
+    days: int
+
+
+class UsualPlaces(Model):
+    """Where the user signs in from, over the days before the window."""
+
+    places: tuple[Place, ...] = ()
+    tenant: tuple[AddressUse, ...] = ()
+    days: int = 30
+    gaps: tuple[Gap, ...] = ()
+
+
+class Indicator(Model):
+    """One live threat intelligence indicator that names an address of the sign-in."""
+
+    id: str
+    at: Utc
+    value: str
+    confidence: int
+    description: str
+    tags: str = ""
+
+
+class ThreatIntel(Model):
+    indicators: tuple[Indicator, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+
+
+class Evidence(Model):
+    """Everything collected about one case, beside the sign-ins themselves."""
+
+    lures: Lures = Lures()
+    usual: UsualPlaces = UsualPlaces()
+    intel: ThreatIntel = ThreatIntel()
+    gaps: tuple[Gap, ...] = ()
+
+    @property
+    def all_gaps(self) -> tuple[Gap, ...]:
+        """What could not be known, from every source."""
+        return (*self.lures.gaps, *self.usual.gaps, *self.intel.gaps, *self.gaps)

@@ -1,0 +1,39 @@
+"""What a run has come to, and the exit code that says so. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from respond.models.case import Mode
+from respond.models.report import ActionStatus, Change, Outcome, Report, Verdict
+
+_EXIT = {
+    Outcome.CONTAINED_VERIFIED: 0,
+    Outcome.NO_ACTION: 0,
+    Outcome.NOT_CONTAINED: 1,
+    Outcome.PLANNED: 3,
+    Outcome.AWAITING_APPROVAL: 3,
+    Outcome.CONTAINED_UNVERIFIED: 4,
+}
+
+
+def outcome_of(mode: Mode, verdict: Verdict, changes: Sequence[Change]) -> Outcome:
+    """Nothing is contained because a step was skipped or refused."""
+    if verdict.is_benign:
+        return Outcome.NO_ACTION
+    statuses = {change.status for change in changes}
+    if mode is Mode.DRY_RUN and ActionStatus.PLANNED in statuses:
+        return Outcome.PLANNED
+    if ActionStatus.AWAITING_APPROVAL in statuses:
+        return Outcome.AWAITING_APPROVAL
+    ending = [change for change in changes if change.contains]
+    if not ending or any(change.status not in (ActionStatus.DONE, ActionStatus.UNNEEDED) for change in ending):
+        return Outcome.NOT_CONTAINED
+    return Outcome.CONTAINED_VERIFIED if all(change.verified for change in ending) else Outcome.CONTAINED_UNVERIFIED
+
+
+def exit_code(report: Report) -> int:
+    """0 nothing left to do, 1 failed or not contained, 3 a person must act, 4 contained but not verified."""
+    code = _EXIT[report.outcome]
+    failed = any(change.status is ActionStatus.FAILED for change in report.actions)
+    return 1 if failed and code == 0 else code

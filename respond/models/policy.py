@@ -1,0 +1,115 @@
+"""What the decision goes by, as data: `policy.toml`, `apps.toml` and `lures.toml`.
+
+The whole policy is copied into the case when it starts, so a run that is finished after a crash or an upgrade
+decides as it began.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from respond.durations import Duration
+from respond.models.base import Model
+
+
+def _compiles(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"not a regular expression: {error}") from error
+    return text
+
+
+Pattern = Annotated[str, AfterValidator(_compiles)]
+Weight = Annotated[int, Field(ge=0, le=100)]
+Relief = Annotated[int, Field(ge=-100, le=0)]
+
+
+class Thresholds(Model):
+    malicious: int = Field(ge=1, le=100)
+    suspicious: int = Field(ge=1, le=100)
+
+
+class Weights(Model):
+    """Points a finding adds. Each is explained in `policy.toml`."""
+
+    threat_intel: Weight
+    weak_threat_intel: Weight
+    legs_apart: Weight
+    new_country: Weight
+    new_network: Weight
+    lure_clicked: Weight
+    lure_delivered: Weight
+    script_client: Weight
+    unmanaged_device: Weight
+    high_risk: Weight
+    medium_risk: Weight
+    low_risk: Weight
+    powerful_app: Weight
+    first_device_code: Weight
+    redeemer_unseen: Weight
+
+
+class Reliefs(Model):
+    """Points a finding takes away. None applies beside a hard fact, or while the redeeming leg is unseen."""
+
+    habit: Relief
+    habit_elsewhere: Relief
+    usual_place: Relief
+    common_address: Relief
+    managed_device_here: Relief
+
+
+class Usual(Model):
+    """When a place or a habit counts as usual."""
+
+    history: Duration
+    place_days: int = Field(ge=1)
+    habit_days: int = Field(ge=2)
+    habit_sessions: int = Field(ge=2)
+    common_users: int = Field(ge=2)
+    common_days: int = Field(ge=1)
+
+
+class Correlation(Model):
+    """How far apart in time things may lie that belong together."""
+
+    click_before: Duration
+    click_after: Duration
+    mail_before: Duration
+    strong_confidence: int = Field(ge=0, le=100)
+    intel_lookback: Duration
+
+
+class App(Model):
+    id: str
+    name: str
+    why: str
+
+
+class LurePattern(Model):
+    name: str
+    pattern: Pattern
+    source: str
+
+
+class Policy(Model):
+    """Everything above, and the lists that are kept in files of their own."""
+
+    thresholds: Thresholds
+    weights: Weights
+    reliefs: Reliefs
+    usual: Usual
+    correlation: Correlation
+    script_clients: tuple[Pattern, ...]
+    powerful_apps: tuple[App, ...] = ()
+    lure_patterns: tuple[LurePattern, ...] = ()
+    device_login_pages: tuple[Pattern, ...] = ()
+
+    @property
+    def mail_lookback(self) -> timedelta:
+        return self.correlation.mail_before

@@ -1,0 +1,154 @@
+"""What a run reports: the JSON contract of the command line, and everything the pages show."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import ConfigDict, Field
+
+from respond.models.base import Gap, Model, Source, Utc
+from respond.models.case import Mode
+
+
+class VerdictKind(StrEnum):
+    MALICIOUS = "malicious"
+    SUSPICIOUS = "suspicious"
+    BENIGN = "benign"
+    NO_ACTIVITY = "no-activity"
+
+
+class Finding(Model):
+    """One reason, with the points it adds (or takes away) and the rows it stands on."""
+
+    id: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")
+    weight: int = Field(ge=-100, le=100)
+    summary: str
+    evidence: tuple[Source, ...] = ()
+
+
+class Verdict(Model):
+    """What we think of the sign-ins, and why."""
+
+    kind: VerdictKind
+    score: int = Field(ge=0, le=100)
+    headline: str
+    findings: tuple[Finding, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+
+    @property
+    def is_malicious(self) -> bool:
+        return self.kind is VerdictKind.MALICIOUS
+
+    @property
+    def needs_a_person(self) -> bool:
+        return self.kind is VerdictKind.SUSPICIOUS
+
+    @property
+    def is_benign(self) -> bool:
+        return self.kind in (VerdictKind.BENIGN, VerdictKind.NO_ACTIVITY)
+
+
+class ActionStatus(StrEnum):
+    DONE = "done"
+    UNNEEDED = "unneeded"
+    PLANNED = "planned"
+    AWAITING_APPROVAL = "awaiting-approval"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+class Request(Model):
+    """A request that a dry run would have sent."""
+
+    method: str
+    url: str
+
+
+class Change(Model):
+    """What became of one write action. `verified` is None where there is nothing to read back."""
+
+    name: str
+    status: ActionStatus
+    target: str
+    summary: str
+    request: Request | None = None
+    verified: bool | None = None
+    contains: bool = Field(default=False, description="whether it ends something the attacker holds")
+
+
+class Outcome(StrEnum):
+    CONTAINED_VERIFIED = "contained-verified"
+    CONTAINED_UNVERIFIED = "contained-unverified"
+    NOT_CONTAINED = "not-contained"
+    PLANNED = "planned"
+    AWAITING_APPROVAL = "awaiting-approval"
+    NO_ACTION = "no-action"
+
+
+class Person(Model):
+    id: str
+    upn: str
+    display_name: str
+
+
+class Span(Model):
+    """A window as the contract spells it."""
+
+    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)
+
+    start: Utc = Field(serialization_alias="from", validation_alias="from")
+    end: Utc = Field(serialization_alias="to", validation_alias="to")
+
+
+class TicketRef(Model):
+    system: str
+    id: str
+    url: str
+
+
+class Moment(Model):
+    """One line of the timeline."""
+
+    at: Utc
+    what: str
+    source: str
+
+
+class Timings(Model):
+    """Milliseconds from the trigger; null where a run did not come that far."""
+
+    hunt: int | None = None
+    decided: int | None = None
+    contained: int | None = None
+    total: int | None = None
+
+
+class Report(Model):
+    """One run's result; printed by `respond --json`."""
+
+    case: str
+    mode: Mode
+    tenant: str
+    user: Person
+    window: Span
+    verdict: VerdictKind
+    score: int = Field(ge=0, le=100)
+    headline: str
+    findings: tuple[Finding, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    actions: tuple[Change, ...] = ()
+    outcome: Outcome
+    ticket: TicketRef | None = None
+    timeline: tuple[Moment, ...] = ()
+    timings_ms: Timings = Timings()
+    repeat: bool = Field(default=False, description="these sign-ins were answered before, and nothing was left to do")
+    run: str = ""
+    schema_version: Literal[1] = 1
+
+
+class Attached(Model):
+    """This run's sign-ins are being answered by another run; its report is the answer."""
+
+    case: str
+    run: str

@@ -1,0 +1,43 @@
+"""The story in the order it happened: mail, click, approval, redemption, and what we did. Pure."""
+
+from __future__ import annotations
+
+from respond.defang import defang
+from respond.models.evidence import Evidence
+from respond.models.report import Moment
+from respond.models.signin import Flow, Leg, SignIn, SignIns
+
+_VERBS = {Leg.APPROVING: "approved", Leg.REDEEMING: "redeemed", Leg.LINKED: "same session"}
+_LONGEST = 40
+
+
+def timeline(signins: SignIns, evidence: Evidence) -> tuple[Moment, ...]:
+    """Every moment that the report shows, oldest first."""
+    moments = [_sign_in(row, index) for flow in signins.flows for index, row in _numbered(flow)]
+    clicked = {click.message_id for click in evidence.lures.clicks}
+    for mail in evidence.lures.messages:
+        if mail.pattern or mail.id in clicked:
+            text = f"mail delivered from {mail.sender}: {defang(mail.subject)}"
+            moments.append(Moment(at=mail.at, what=text, source="EmailEvents"))
+    for click in evidence.lures.clicks:
+        reached = ", reached Microsoft's device code page" if click.reached_device_login else ""
+        moments.append(Moment(at=click.at, what=f"clicked {defang(click.url)}{reached}", source="UrlClickEvents"))
+    return tuple(sorted(moments, key=lambda moment: moment.at)[:_LONGEST])
+
+
+def _numbered(flow: Flow) -> list[tuple[int, SignIn]]:
+    """Each row with its place among the rows of its leg: the second redemption is a refresh."""
+    count: dict[Leg, int] = {}
+    numbered = []
+    for row in flow.rows:
+        count[row.leg] = count.get(row.leg, -1) + 1
+        numbered.append((count[row.leg], row))
+    return numbered
+
+
+def _sign_in(row: SignIn, index: int) -> Moment:
+    verb = "refreshed" if row.leg is Leg.REDEEMING and index else _VERBS[row.leg]
+    verb = verb if row.succeeded else f"not completed ({row.result})"
+    target = defang(row.resource_name or row.app_name)
+    place = f"{row.ip} {row.country}".strip()
+    return Moment(at=row.at, what=f"{verb}: {defang(row.app_name)} for {target} from {place}", source=row.table)

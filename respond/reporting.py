@@ -1,0 +1,54 @@
+"""The report of a run, put together from what its actions brought back. Pure but for the recorded times."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from respond.defang import defang
+from respond.models.case import Case
+from respond.models.evidence import Account, Evidence
+from respond.models.outcomes import outcome_of
+from respond.models.report import ActionStatus, Change, Person, Report, Span, Timings, Verdict
+from respond.models.signin import SignIns
+from respond.models.timeline import timeline
+from respond.step import timing
+
+_EVIDENCE = ("find_lures", "find_usual_places", "match_threat_intel")
+
+
+def report_on(
+    case: Case, account: Account, signins: SignIns, evidence: Evidence, verdict: Verdict, changes: Sequence[Change]
+) -> Report:
+    """Everything a reader needs, attacker's text made safe. The ticket is added when the run closes."""
+    return Report(
+        case=case.id,
+        mode=case.mode,
+        tenant=case.tenant,
+        user=Person(id=account.id, upn=account.upn, display_name=account.display_name),
+        window=Span(start=case.window.start, end=case.window.end),
+        verdict=verdict.kind,
+        score=verdict.score,
+        headline=defang(verdict.headline),
+        findings=tuple(f.model_copy(update={"summary": defang(f.summary)}) for f in verdict.findings),
+        gaps=verdict.gaps,
+        actions=tuple(changes),
+        outcome=outcome_of(case.mode, verdict, changes),
+        timeline=timeline(signins, evidence),
+        timings_ms=_timings(case),
+        repeat=bool(changes) and all(change.status is ActionStatus.UNNEEDED for change in changes),
+        run=case.run,
+    )
+
+
+def _timings(case: Case) -> Timings:
+    def after(*names: str) -> int | None:
+        ends = [entry.ended for name in names if (entry := timing(name))]
+        return _milliseconds(case, max(ends)) if ends else None
+
+    hunt = after("hunt_device_code_signins")
+    return Timings(hunt=hunt, decided=after(*_EVIDENCE) or after("open_case"), contained=after("revoke_sessions"))
+
+
+def _milliseconds(case: Case, moment: datetime) -> int:
+    return round((moment - case.started).total_seconds() * 1000)

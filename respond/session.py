@@ -1,0 +1,154 @@
+"""One process at work: settings read, lab started, state opened, engine running. Triggers open a session and run."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from respond.errors import RespondError, UsageError
+from respond.models.policy import Policy
+from respond.policies import load_policy
+from respond.settings import Settings, load_settings, state_dir, state_url
+
+if TYPE_CHECKING:
+    from respond.clients.connect import Clients
+    from respond.durable import Engine
+    from respond.lab.child import ChildLab
+    from respond.models.case import Case
+    from respond.models.report import Attached, Report
+    from respond.store.cases import Store
+
+
+@dataclass(frozen=True)
+class Session:
+    """What a trigger works with."""
+
+    settings: Settings
+    policy: Policy
+    engine: Engine
+    store: Store
+
+    @property
+    def tenant(self) -> str:
+        return "lab" if self.settings.is_lab else self.settings.tenant.tenant_id
+
+    async def respond_to(self, who: str, *, since: timedelta | None, dry_run: bool) -> Report:
+        """Answer for one user, or join the run that already does.
+
+        Raises:
+            RespondError: what stopped the run.
+        """
+        from playbooks.device_code_phishing import device_code_phishing
+        from respond.models.report import Attached
+
+        while True:
+            case = self._case(who, since=since, dry_run=dry_run)
+            await self.engine.start(device_code_phishing, case.run, case)
+            answer = await self.engine.wait(case.run)
+            if not isinstance(answer, Attached):
+                return cast("Report", answer)
+            other = await self._other_run(answer)
+            if other is not None:
+                return other
+
+    async def finish_interrupted(self) -> list[Report | RespondError]:
+        """See to an end what a dead process left behind."""
+        return [await self._ended(run) for run in await self.engine.unfinished()]
+
+    async def _ended(self, run: str) -> Report | RespondError:
+        try:
+            return cast("Report", await self.engine.result(run))
+        except RespondError as error:
+            return error
+
+    async def _other_run(self, attached: Attached) -> Report | None:
+        """The report of the run that holds our case, or None when it failed and the case is free again."""
+        try:
+            return cast("Report", await self.engine.result(attached.run))
+        except RespondError:
+            self.store.release(case=attached.case, run=attached.run)
+            return None
+
+    def _case(self, who: str, *, since: timedelta | None, dry_run: bool) -> Case:
+        from respond.models.case import Case, Mode, Window
+
+        now = datetime.now(UTC)
+        return Case(
+            run=str(uuid.uuid4()),
+            mode=Mode.DRY_RUN if dry_run else Mode.LIVE,
+            tenant=self.tenant,
+            who=who,
+            window=Window(start=now - (since or self.settings.hunt.since), end=now),
+            started=now,
+            policy=self.policy,
+        )
+
+
+@asynccontextmanager
+async def open_clients(config: Path) -> AsyncIterator[Clients]:
+    """Clients that can only read, without state or engine.
+
+    Raises:
+        UsageError: a setting or the lab's data is wrong.
+    """
+    settings = load_settings(config)
+    _check_tenant(settings)
+    async with AsyncExitStack() as stack:
+        lab = _start_lab(settings, config, stack)
+        from respond.clients.connect import Connections
+
+        connections = Connections(settings, lab.url if lab else settings.lab.url or None)
+        stack.push_async_callback(connections.close)
+        yield connections.clients(read_only=True)
+
+
+@asynccontextmanager
+async def open_session(config: Path) -> AsyncIterator[Session]:
+    """Everything a trigger needs, closed again at the end.
+
+    Raises:
+        UsageError: a setting, the policy or the lab's data is wrong.
+    """
+    settings, policy = load_settings(config), load_policy(config)
+    _check_tenant(settings)
+    async with AsyncExitStack() as stack:
+        lab = _start_lab(settings, config, stack)
+        # The heavy imports come after the lab's start, so that both load at the same time.
+        import playbooks.device_code_phishing  # noqa: F401 - registers the workflow before the engine recovers runs
+        from respond import step
+        from respond.clients.connect import Connections
+        from respond.durable import Engine
+        from respond.store.cases import Store
+
+        store = Store(state_url(settings))
+        stack.callback(store.close)
+        connections = Connections(settings, lab.url if lab else settings.lab.url or None)
+        step.install(step.Process(settings=settings, connections=connections, store=store))
+        engine = Engine(state_url(settings), state_dir(settings) / "processes")
+        stack.push_async_callback(asyncio.to_thread, engine.close)
+        # Closed first: recovered runs have theirs on the engine's own event loop.
+        stack.push_async_callback(connections.close)
+        await asyncio.to_thread(engine.launch)
+        yield Session(settings=settings, policy=policy, engine=engine, store=store)
+
+
+def _start_lab(settings: Settings, config: Path, stack: AsyncExitStack) -> ChildLab | None:
+    """The lab in the box, unless the tenant is real or a lab runs already."""
+    if not settings.is_lab or settings.lab.url:
+        return None
+    from respond.lab.child import ChildLab
+
+    return stack.enter_context(ChildLab(config))
+
+
+def _check_tenant(settings: Settings) -> None:
+    tenant = settings.tenant
+    missing = [key for key in ("tenant_id", "workspace_id") if not getattr(tenant, key)]
+    if not settings.is_lab and missing:
+        raise UsageError(f"tenant.{missing[0]} is empty: azure mode needs tenant.tenant_id and tenant.workspace_id")

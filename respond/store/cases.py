@@ -1,0 +1,184 @@
+"""Cases: found again by the identifiers of their sign-ins, so that one need is answered once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from respond.models.base import iso_z
+from respond.models.case import Claim, case_id
+from respond.models.report import Report
+from respond.store.database import cases, keys, open_database, reports, tickets
+
+_SHORTEST, _LONGEST = 6, 20
+_BUSY_TRIES = 20
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """One ticket of the embedded ticket system."""
+
+    number: int
+    case: str
+    opened: str
+    outcome: str
+    title: str
+    body: str
+
+
+class Store:
+    """Cases, reports and tickets.
+
+    Args:
+        url: `sqlite:///PATH` or `postgresql://…`.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._db = open_database(url)
+
+    def close(self) -> None:
+        self._db.dispose()
+
+    def claim(self, *, tenant: str, user_id: str, flows: list[tuple[str, ...]], run: str, exclusive: bool) -> Claim:
+        """Find or open the case of these sign-ins, and take it for a run.
+
+        Sign-ins that no case knows yet are a new need and open a new case. Otherwise it is the case of the newest ones.
+
+        Args:
+            flows: the keys of each device code sign-in, oldest first.
+            exclusive: take the case, so that other runs attach to this one; a dry run takes nothing.
+        """
+        for attempt in range(_BUSY_TRIES):
+            try:
+                return self._claim(tenant, user_id, flows, run, exclusive=exclusive)
+            except IntegrityError:
+                # Another process opened the same case between our look and our insert; the next look finds it.
+                if attempt == _BUSY_TRIES - 1:
+                    raise
+        raise AssertionError
+
+    def _claim(self, tenant: str, user_id: str, flows: list[tuple[str, ...]], run: str, *, exclusive: bool) -> Claim:
+        with self._db.begin() as db:
+            if self._db.dialect.name == "sqlite":
+                db.exec_driver_sql("BEGIN IMMEDIATE")  # the driver would begin only at the first write
+            known = [self._case_of(db, tenant, user_id, flow) for flow in flows]
+            new = [key for flow, owner in zip(flows, known, strict=True) if owner is None for key in flow]
+            is_new = None in known
+            case = self._open(db, tenant, user_id, new[0]) if is_new else str(known[-1])
+            for flow, owner in zip(flows, known, strict=True):
+                self._remember(db, tenant, user_id, flow, owner or case)
+            if not exclusive:
+                return Claim(case=case, known=not is_new)
+            free = sa.update(cases).where(cases.c.id == case, cases.c.busy_run.in_(["", run]))
+            if db.execute(free.values(busy_run=run)).rowcount:
+                return Claim(case=case, known=not is_new)
+            busy = db.execute(sa.select(cases.c.busy_run).where(cases.c.id == case)).scalar_one()
+            return Claim(case=case, busy_run=busy, known=not is_new)
+
+    def release(self, *, case: str, run: str) -> None:
+        """Let go of a case, if this run holds it."""
+        with self._db.begin() as db:
+            db.execute(sa.update(cases).where(cases.c.id == case, cases.c.busy_run == run).values(busy_run=""))
+
+    def save(self, report: Report, *, at: datetime) -> None:
+        """Keep a run's report; the same run again replaces it."""
+        row = {
+            "case_id": report.case,
+            "mode": report.mode.value,
+            "at": iso_z(at),
+            "body": report.model_dump_json(by_alias=True),
+        }
+        with self._db.begin() as db:
+            if db.execute(sa.update(reports).where(reports.c.run == report.run).values(**row)).rowcount == 0:
+                db.execute(sa.insert(reports).values(run=report.run, **row))
+
+    def report(self, case: str) -> Report | None:
+        """The newest report of a case, a live one before a dry run's."""
+        query = (
+            sa.select(reports.c.body)
+            .where(reports.c.case_id == case)
+            .order_by((reports.c.mode == "live").desc(), reports.c.at.desc())
+            .limit(1)
+        )
+        with self._db.connect() as db:
+            body = db.execute(query).scalar_one_or_none()
+        return Report.model_validate_json(body) if body else None
+
+    def all_reports(self) -> list[Report]:
+        """The newest report of every case, newest case first."""
+        with self._db.connect() as db:
+            ids = db.execute(sa.select(cases.c.id).order_by(cases.c.opened.desc())).scalars().all()
+        return [report for report in map(self.report, ids) if report]
+
+    def ticket(self, case: str) -> Ticket | None:
+        """The ticket of a case."""
+        with self._db.connect() as db:
+            row = db.execute(sa.select(tickets).where(tickets.c.case_id == case)).one_or_none()
+        return _ticket(row) if row else None
+
+    def open_ticket(self, *, case: str, outcome: str, title: str, body: str) -> tuple[Ticket, bool]:
+        """Open the ticket of a case, or find it: there is never a second one.
+
+        Returns:
+            The ticket, and whether this call opened it.
+        """
+        values = {"outcome": outcome, "title": title, "body": body}
+        try:
+            with self._db.begin() as db:
+                db.execute(sa.insert(tickets).values(case_id=case, opened=iso_z(datetime.now(UTC)), **values))
+            opened = True
+        except IntegrityError:
+            opened = False
+        ticket = self.ticket(case)
+        if ticket is None:
+            raise AssertionError("a ticket that could not be inserted has to be there")
+        return ticket, opened
+
+    def update_ticket(self, *, case: str, outcome: str, title: str, body: str) -> None:
+        """Rewrite the ticket of a case, because the case took another turn."""
+        with self._db.begin() as db:
+            db.execute(
+                sa.update(tickets).where(tickets.c.case_id == case).values(outcome=outcome, title=title, body=body)
+            )
+
+    @staticmethod
+    def _case_of(db: sa.Connection, tenant: str, user_id: str, flow: tuple[str, ...]) -> str | None:
+        query = sa.select(keys.c.case_id).where(
+            keys.c.tenant == tenant, keys.c.user_id == user_id, keys.c.key.in_(flow)
+        )
+        return db.execute(query.limit(1)).scalar_one_or_none()
+
+    @staticmethod
+    def _open(db: sa.Connection, tenant: str, user_id: str, seed: str) -> str:
+        names = (case_id(f"{tenant}|{user_id}|{seed}", length) for length in range(_SHORTEST, _LONGEST))
+        taken = sa.select(cases.c.id)
+        name = next(n for n in names if db.execute(taken.where(cases.c.id == n)).scalar_one_or_none() is None)
+        db.execute(
+            sa.insert(cases).values(
+                id=name, tenant=tenant, user_id=user_id, opened=iso_z(datetime.now(UTC)), busy_run=""
+            )
+        )
+        return name
+
+    @staticmethod
+    def _remember(db: sa.Connection, tenant: str, user_id: str, flow: tuple[str, ...], case: str) -> None:
+        ours = {"tenant": tenant, "user_id": user_id}
+        held = sa.select(keys.c.key).where(keys.c.tenant == tenant, keys.c.user_id == user_id, keys.c.key.in_(flow))
+        known = set(db.execute(held).scalars())
+        for key in set(flow) - known:
+            db.execute(sa.insert(keys).values(key=key, case_id=case, **ours))
+
+
+def _ticket(row: sa.Row[tuple[object, ...]]) -> Ticket:
+    values = row._mapping  # noqa: SLF001 - SQLAlchemy's public name for it
+    return Ticket(
+        number=values["number"],
+        case=values["case_id"],
+        opened=values["opened"],
+        outcome=values["outcome"],
+        title=values["title"],
+        body=values["body"],
+    )

@@ -1,0 +1,88 @@
+"""The tables beside the engine's own, in the same database: cases, what they are found by, reports, tickets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.exc import DBAPIError
+
+from respond.durable import engine_kwargs
+from respond.errors import UsageError
+
+metadata = sa.MetaData()
+
+cases = sa.Table(
+    "respond_cases",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("tenant", sa.Text, nullable=False),
+    sa.Column("user_id", sa.Text, nullable=False),
+    sa.Column("opened", sa.Text, nullable=False),
+    sa.Column("busy_run", sa.Text, nullable=False, default=""),
+)
+keys = sa.Table(
+    "respond_case_keys",
+    metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("user_id", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("case_id", sa.Text, sa.ForeignKey("respond_cases.id"), nullable=False),
+)
+reports = sa.Table(
+    "respond_reports",
+    metadata,
+    sa.Column("run", sa.Text, primary_key=True),
+    sa.Column("case_id", sa.Text, sa.ForeignKey("respond_cases.id"), nullable=False, index=True),
+    sa.Column("mode", sa.Text, nullable=False),
+    sa.Column("at", sa.Text, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+)
+tickets = sa.Table(
+    "respond_tickets",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("case_id", sa.Text, sa.ForeignKey("respond_cases.id"), nullable=False, unique=True),
+    sa.Column("opened", sa.Text, nullable=False),
+    sa.Column("outcome", sa.Text, nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+)
+
+
+def open_database(url: str) -> sa.Engine:
+    """Connect, and create what is missing.
+
+    Raises:
+        UsageError: the database cannot be opened; says which setting to change.
+    """
+    if url.startswith("sqlite:///"):
+        _make_private_folder(Path(url.removeprefix("sqlite:///")).parent)
+    engine = sa.create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1), **engine_kwargs(url))
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _sqlite_pragmas)
+    try:
+        with engine.begin() as connection:
+            if engine.dialect.name == "sqlite":
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            metadata.create_all(connection)
+    except DBAPIError as error:
+        raise UsageError(f"state.url: the state database cannot be opened: {error.orig}") from error
+    return engine
+
+
+def _make_private_folder(folder: Path) -> None:
+    # Cases name people and addresses: for the owner's eyes.
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"state.url: {folder} cannot be created: {error.strerror}") from error
+
+
+def _sqlite_pragmas(connection: Any, _record: object) -> None:  # noqa: ANN401 - DBAPI connection
+    # The engine's own settings for the same file: writers wait for each other instead of failing.
+    connection.isolation_level = "IMMEDIATE"
+    connection.execute("PRAGMA busy_timeout=30000")
+    connection.execute("PRAGMA foreign_keys=ON")

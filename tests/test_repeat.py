@@ -1,0 +1,71 @@
+"""One need, one revoke, one ticket: however often and however many ask."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.helpers.command import VICTIM, finish, respond, revocations, spawn
+from tests.lab.running_lab import RunningLab
+
+
+def test_contains_once_however_often_it_runs(lab: Callable[..., RunningLab]) -> None:
+    tenant = lab()
+    first, second = (respond("--user", VICTIM, "--json") for _ in range(2))
+    assert (first.code, second.code) == (0, 0)
+    assert first.action("revoke_sessions")["status"] == "done"
+    assert {action["status"] for action in second.json["actions"]} == {"unneeded"}
+    assert second.json["repeat"]
+    assert first.json["case"] == second.json["case"]
+    assert first.json["ticket"] == second.json["ticket"]
+    assert len(revocations(tenant)) == 1
+
+
+def test_the_second_page_says_that_nothing_was_left_to_do(lab: Callable[..., RunningLab]) -> None:
+    lab()
+    respond("--user", VICTIM)
+    second = respond("--user", VICTIM)
+    assert "nothing was left to do" in " ".join(second.out.split())
+    assert second.code == 0
+
+
+def test_the_object_id_meets_the_case_of_the_upn(lab: Callable[..., RunningLab]) -> None:
+    tenant = lab()
+    by_name = respond("--user", "TARGET.user@contoso.com", "--json")
+    by_id = respond("--user", by_name.json["user"]["id"], "--json")
+    assert by_name.json["case"] == by_id.json["case"]
+    assert len(revocations(tenant)) == 1
+
+
+def test_four_at_once_meet_in_one_case(lab: Callable[..., RunningLab], tmp_path: Path) -> None:
+    tenant = lab(graph_latency="150ms")
+    answers = [finish(process) for process in [spawn("--user", VICTIM, "--json") for _ in range(4)]]
+    assert [answer.code for answer in answers] == [0, 0, 0, 0], answers
+    assert len({answer.json["case"] for answer in answers}) == 1
+    assert len(revocations(tenant)) == 1
+    with sqlite3.connect(tmp_path / "state" / "respond.db") as db:
+        assert db.execute("SELECT count(*) FROM respond_tickets").fetchone() == (1,)
+
+
+@pytest.mark.parametrize(
+    ("cut_off", "status", "sent"),
+    [
+        pytest.param("2026-01-15T09:26:00Z", "done", 1, id="the attacker refreshed after it"),
+        pytest.param("2026-01-15T09:30:00Z", "unneeded", 0, id="nothing was issued after it"),
+    ],
+)
+def test_a_token_issued_after_the_cut_off_is_a_new_need(
+    cut_off: str, status: str, sent: int, lab: Callable[..., RunningLab], seed_variant: Callable[..., Path]
+) -> None:
+    def move(directory: dict[str, Any]) -> None:
+        directory["users"][0]["signInSessionsValidFromDateTime"] = cut_off
+
+    tenant = lab(seed_variant(directory=move))
+    answer = respond("--user", VICTIM, "--json")
+    assert answer.action("revoke_sessions")["status"] == status
+    assert answer.json["outcome"] == "contained-verified"
+    assert len(revocations(tenant)) == sent
