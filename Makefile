@@ -19,6 +19,7 @@ demo: $(READY) ## answer one phished user in the lab tenant; state in .demo/
 	@mkdir -p .demo
 	@RESPOND_CONFIG=config RESPOND_STATE__URL=sqlite:///.demo/respond.db \
 	  $(BIN)/respond --user target.user@contoso.com $(ARGS)
+	@echo; echo "  Its state is in .demo/. To look around: export RESPOND_STATE__URL=sqlite:///.demo/respond.db"
 
 test: lint ## lint, then every test (ARGS="-k name" picks some)
 	@$(BIN)/python -m pytest $(ARGS)

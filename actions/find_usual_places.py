@@ -25,8 +25,17 @@ async def find_usual_places(case: Case, *, signins: SignIns) -> UsualPlaces:
     user_id = signins.rows[0].user_id
     before = min(flow.rows[0].at for flow in signins.flows)
     span: dict[str, Value] = {"from": case.history_start, "before": before}
+    sessions = tuple(dict.fromkeys(row.session_id for row in signins.rows if row.session_id))
     places, tenant = await asyncio.gather(
-        ask(logs, "find_usual_places", source="SigninLogs (history)", gaps=gaps, user_id=user_id, **span),
+        ask(
+            logs,
+            "find_usual_places",
+            source="SigninLogs (history)",
+            gaps=gaps,
+            user_id=user_id,
+            sessions=sessions,
+            **span,
+        ),
         ask(
             logs,
             "find_address_use",

@@ -8,12 +8,12 @@ The lab has to run in another process without latency: `bench.driver.respond_onc
 from __future__ import annotations
 
 import asyncio
-import importlib
 import json
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from typing import cast
+
+from bench import driver
 
 WARM_UP = 3
 RESPONSES = 30
@@ -45,9 +45,14 @@ async def measure(respond_once: Call, responses: int) -> dict[str, list[float]]:
 def main() -> None:
     """Measure `bench.driver.respond_once` in this process and print the raw figures."""
     responses = int(sys.argv[1]) if len(sys.argv) > 1 else RESPONSES
-    driver = importlib.import_module("bench.driver")
-    respond_once = cast("Call", driver.respond_once)
-    sys.stdout.write(json.dumps(asyncio.run(measure(respond_once, responses))) + "\n")
+
+    async def whole() -> dict[str, list[float]]:
+        try:
+            return await measure(driver.respond_once, responses)
+        finally:
+            await driver.close()
+
+    sys.stdout.write(json.dumps(asyncio.run(whole())) + "\n")
 
 
 if __name__ == "__main__":

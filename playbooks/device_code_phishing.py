@@ -27,7 +27,7 @@ from respond.decision.verdict import decide
 from respond.models.case import Case
 from respond.models.evidence import Account, Evidence
 from respond.models.report import Attached, Change, Report
-from respond.models.signin import SignIns, last_token_at
+from respond.models.signin import SignIns
 from respond.models.timeline import timeline
 from respond.reporting import report_on
 from respond.step import playbook
@@ -47,9 +47,10 @@ async def device_code_phishing(case: Case) -> Report | Attached:
     verdict = decide(case.policy, signins, evidence)
 
     changes: list[Change] = []
-    if not verdict.is_benign:
-        last_token = last_token_at(signins.completed)
-        changes.append(await revoke_sessions(case, account=account, after=last_token, certain=verdict.is_malicious))
+    if verdict.last_token and not verdict.is_benign:
+        changes.append(
+            await revoke_sessions(case, account=account, after=verdict.last_token, certain=verdict.is_malicious)
+        )
         story = timeline(signins, evidence)
         changes.append(await open_ticket(case, account=account, verdict=verdict, changes=changes, timeline=story))
 

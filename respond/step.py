@@ -101,7 +101,7 @@ def read_action(*permissions: str) -> Callable[[Action[P, T]], Action[P, T]]:
 
             return await _recorded(question.__name__, call)
 
-        return _declared(cast("Action[P, T]", ask), permissions)
+        return _declared(cast("Action[P, T]", ask), permissions, writes=False)
 
     return wrap
 
@@ -129,7 +129,7 @@ def write_action(*permissions: str) -> Callable[[Action[P, Change]], Action[P, C
 
             return await _recorded(change.__name__, call)
 
-        return _declared(cast("Action[P, Change]", apply), permissions)
+        return _declared(cast("Action[P, Change]", apply), permissions, writes=True)
 
     return wrap
 
@@ -152,6 +152,7 @@ def _naming(error: Forbidden, permissions: tuple[str, ...]) -> Forbidden:
     return Forbidden(f"{error.message}; grant the application {' and '.join(permissions)}")
 
 
-def _declared(action: Action[P, T], permissions: tuple[str, ...]) -> Action[P, T]:
-    vars(action)["permissions"] = permissions
+def _declared(action: Action[P, T], permissions: tuple[str, ...], *, writes: bool) -> Action[P, T]:
+    """Let others read off an action what it needs and whether it writes."""
+    vars(action).update(permissions=permissions, writes=writes)
     return action

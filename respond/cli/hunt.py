@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
     from respond.clients.logs import Rows
 
-_SHOWN = (
-    "TimeGenerated",
-    "UserPrincipalName",
-    "AppDisplayName",
-    "IPAddress",
-    "Country",
-    "IsCompliant",
-    "RiskLevelDuringSignIn",
-    "UserAgent",
-)
+_SHOWN = {
+    "TimeGenerated": "when",
+    "UserPrincipalName": "user",
+    "AppDisplayName": "app",
+    "IPAddress": "address",
+    "Country": "country",
+    "IsCompliant": "compliant",
+    "RiskLevelDuringSignIn": "risk",
+    "UserAgent": "user agent",
+}
 
 
 def hunt_published(*, since: str | None, as_json: bool, config: str | None) -> int:

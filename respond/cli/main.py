@@ -47,7 +47,9 @@ def cli(context: Context, who: str | None, since: str | None, dry_run: bool, as_
             raise UsageError(f"give the options of `{context.invoked_subcommand}` after its name")
         context.obj = config
         return 0
-    if not who:
+    if who is None:
+        if since or dry_run or as_json:
+            raise UsageError("say for whom: --user UPN|OBJECT-ID")
         click.echo(context.get_help())
         return 0
     from respond.cli.user import answer_for_user

@@ -130,11 +130,16 @@ def _account(user: User) -> Account:
         upn=user.user_principal_name or "",
         display_name=user.display_name or "",
         mail=user.mail or "",
-        kind=AccountKind.GUEST if (user.user_type or "").lower() == "guest" else AccountKind.MEMBER,
+        # A guest that was made a member keeps its UPN, and still signs in through the home tenant.
+        kind=AccountKind.GUEST if _is_external(user) else AccountKind.MEMBER,
         enabled=user.account_enabled,
         synced=bool(user.on_premises_sync_enabled),
         sessions_valid_from=valid_from.astimezone(UTC) if valid_from else None,
     )
+
+
+def _is_external(user: User) -> bool:
+    return (user.user_type or "").lower() == "guest" or "#ext#" in (user.user_principal_name or "").lower()
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from respond.console.terminal import WIDTH, terminal
 from respond.defang import defang
 from respond.models.report import ActionStatus, Change, Outcome, Report, VerdictKind
 
@@ -35,14 +36,11 @@ _OUTCOME = {
     Outcome.AWAITING_APPROVAL: ("yellow", "A person decides: nothing was changed in the tenant"),
     Outcome.NO_ACTION: ("green", "No action needed"),
 }
-_WIDTH = 110
 
 
 def print_page(report: Report) -> None:
-    """Write the page to stdout, as wide as the terminal but not wider than one reads."""
-    console = Console(highlight=False, soft_wrap=False)
-    console.width = min(console.width, _WIDTH) if console.is_terminal else _WIDTH
-    console.print(page(report))
+    """Write the page to stdout."""
+    terminal().print(page(report))
 
 
 def write_html(report: Report, file: Path) -> None:
@@ -52,7 +50,7 @@ def write_html(report: Report, file: Path) -> None:
         OSError: the file cannot be written.
     """
     with file.with_suffix(f"{file.suffix}.part").open("w", encoding="utf-8") as sink:
-        console = Console(record=True, width=_WIDTH, highlight=False, file=sink)
+        console = Console(record=True, width=WIDTH, highlight=False, file=sink)
         console.print(page(report))
     text = console.export_html(inline_styles=True)
     file.with_suffix(f"{file.suffix}.part").unlink()
@@ -87,6 +85,7 @@ def _body(report: Report) -> Group:
         ("gaps", [(Text(gap.source), Text(defang(gap.reason), style="yellow")) for gap in report.gaps]),
         ("when", [(Text(f"{moment.at:%d %b %H:%M:%SZ}"), Text(moment.what)) for moment in report.timeline]),
         ("plan" if report.mode == "dry-run" else "done", [_change(change) for change in report.actions]),
+        ("ticket", [(Text(report.ticket.id), Text(report.ticket.url, style="dim"))] if report.ticket else []),
     )
     tables = [_section(label, rows or [(Text("none"), Text())]) for label, rows in sections if rows or label == "gaps"]
     return Group(*[part for table in tables for part in (table, Text())][:-1])
@@ -95,7 +94,7 @@ def _body(report: Report) -> Group:
 def _section(label: str, rows: list[tuple[Text, Text]]) -> Table:
     """One table a section, so that a narrow first column stays narrow."""
     grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(style="dim", no_wrap=True, width=4)
+    grid.add_column(style="dim", no_wrap=True, width=6)
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
     for index, (left, right) in enumerate(rows):
@@ -125,8 +124,6 @@ def _end(report: Report) -> Text:
     elif report.timings_ms.contained is not None and report.outcome is Outcome.CONTAINED_VERIFIED:
         line.append(f" {report.timings_ms.contained / 1000:.1f} s after the start")
     line.append(".")
-    if report.ticket:
-        line.append(f"  Ticket {report.ticket.id}.")
     line.append(f"  respond show {report.case}", "dim")
     if total is not None:
         line.append(f"  ({total / 1000:.1f} s)", "dim")

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from respond.console.terminal import terminal
 from respond.defang import defang
 
 if TYPE_CHECKING:
@@ -18,14 +18,18 @@ if TYPE_CHECKING:
     from respond.models.report import Report
 
 
-def print_rows(title: str, rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> None:
-    """A table of some columns, and a line that counts the rows."""
+_WHOLE = frozenset({"IPAddress", "TimeGenerated"})
+"""Columns that are of no use broken over two lines."""
+
+
+def print_rows(title: str, rows: Sequence[Mapping[str, object]], columns: Mapping[str, str]) -> None:
+    """A table of some columns under short headings, and a line that counts the rows."""
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
+    for column, heading in columns.items():
+        table.add_column(heading, overflow="fold", no_wrap=column in _WHOLE)
     for row in rows:
         table.add_row(*(_cell(row.get(column)) for column in columns))
-    console = Console(highlight=False)
+    console = terminal()
     if rows:
         console.print(table)
     console.print(f"{len(rows)} row{'' if len(rows) == 1 else 's'}")
@@ -33,7 +37,7 @@ def print_rows(title: str, rows: Sequence[Mapping[str, object]], columns: Sequen
 
 def print_cases(reports: Sequence[Report]) -> None:
     """One line a case."""
-    console = Console(highlight=False)
+    console = terminal()
     if not reports:
         console.print("no cases yet; `respond --user UPN` opens one")
         return
@@ -55,7 +59,7 @@ def print_scenarios(found: Sequence[tuple[str, str, Mapping[str, Mapping[str, st
     for name, title, expect in found:
         verdicts = ", ".join(sorted({person["verdict"] for person in expect.values()}))
         table.add_row(Text(name), Text(title), Text(verdicts))
-    Console(highlight=False).print(table)
+    terminal().print(table)
 
 
 def _cell(value: object) -> Text:

@@ -12,7 +12,7 @@ from respond.decision.view import View
 from respond.models.evidence import Evidence
 from respond.models.policy import Policy
 from respond.models.report import Finding, Verdict, VerdictKind
-from respond.models.signin import Flow, SignIns
+from respond.models.signin import Flow, SignIns, last_token_at
 
 HARD = frozenset({"threat-intel-address"})
 """Facts that no habit outvotes."""
@@ -23,12 +23,14 @@ def decide(policy: Policy, signins: SignIns, evidence: Evidence) -> Verdict:
     gaps = tuple(dict.fromkeys((*signins.gaps, *evidence.all_gaps)))
     if not signins.completed:
         return Verdict(kind=VerdictKind.NO_ACTIVITY, score=0, headline=_quiet(signins), gaps=gaps)
-    judged = [judge(View(flow, evidence, policy)) for flow in signins.completed]
-    findings, flow = max(
-        zip(judged, signins.completed, strict=True), key=lambda pair: (_score(pair[0]), pair[1].started)
-    )
+    judged = [(judge(View(flow, evidence, policy)), flow) for flow in signins.completed]
+    findings, worst = max(judged, key=lambda pair: (_score(pair[0]), pair[1].started))
     score = _score(findings)
-    return Verdict(kind=_kind(policy, score), score=score, headline=_headline(flow), findings=findings, gaps=gaps)
+    kind = _kind(policy, score)
+    alike = tuple(flow for found, flow in judged if _kind(policy, _score(found)) is kind)
+    return Verdict(
+        kind=kind, score=score, headline=_headline(worst), findings=findings, gaps=gaps, last_token=last_token_at(alike)
+    )
 
 
 def judge(view: View) -> tuple[Finding, ...]:

@@ -35,6 +35,9 @@ class Verdict(Model):
     headline: str
     findings: tuple[Finding, ...] = ()
     gaps: tuple[Gap, ...] = ()
+    last_token: Utc | None = Field(
+        default=None, description="newest token of the sign-ins judged so; later ones of the user's own do not count"
+    )
 
     @property
     def is_malicious(self) -> bool:

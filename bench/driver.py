@@ -1,0 +1,91 @@
+"""The call that `bench.warm` measures: one whole response to a new attack, in a process that already runs.
+
+The lab is the command's own child process with no latency, over a tenant of as many victims as there are responses:
+each call is a first response, with revocation and ticket, never a repeat.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import shutil
+import tempfile
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from respond.lab import scenario
+from respond.session import Session, open_session
+from respond.settings import shipped_config
+
+_VICTIMS = 60
+_SEED_USER = "7d1f0a52-6d0e-4c1c-9b54-0f5a1c0e7a11"
+
+
+def _victim(n: int) -> str:
+    return f"{_SEED_USER[:-4]}{n:04x}"
+
+
+def _tenant(folder: Path) -> None:
+    """The seed's story, told of many users: every row with the ids of one victim each."""
+    seed = scenario.find("seed-true-positive")
+    shutil.copy(seed / "scenario.json", folder)
+    directory = json.loads((seed / "directory.json").read_text())
+    user = directory["users"][0]
+    directory["users"] = [
+        user | {"id": _victim(n), "userPrincipalName": f"user{n}@contoso.com", "mail": f"user{n}@contoso.com"}
+        for n in range(_VICTIMS)
+    ]
+    (folder / "directory.json").write_text(json.dumps(directory))
+    for table in seed.glob("*.jsonl"):
+        text = table.read_text()
+        shared = table.stem == "ThreatIntelIndicators"
+        told = [text] if shared else [_told_of(text, n) for n in range(_VICTIMS)]
+        (folder / table.name).write_text("".join(told))
+
+
+def _told_of(text: str, n: int) -> str:
+    renamed = (
+        text.replace(_SEED_USER, _victim(n)).replace("target.user@", f"user{n}@").replace("Target.User@", f"user{n}@")
+    )
+    # Every id of the story ends in a letter or digit of its own: a prefix of the right length keeps them apart.
+    for start in ("a0000000", "b0000000", "c0000000", "e0000000", "f0000000", "5b6d8f00", "00c0ffee", "9f0c6c5e"):
+        renamed = renamed.replace(f'"{start}', f'"{start[0]}{n:03x}{start[4:]}')
+    return renamed
+
+
+class _Driver:
+    """The session of this process, opened by the first call."""
+
+    def __init__(self) -> None:
+        self._stack = AsyncExitStack()
+        self._session: Session | None = None
+
+    async def open(self) -> Session:
+        if self._session is None:
+            folder = Path(tempfile.mkdtemp(prefix="respond-bench-"))
+            atexit.register(shutil.rmtree, folder, ignore_errors=True)
+            _tenant(folder)
+            os.environ["RESPOND_LAB__DATA"] = str(folder)
+            os.environ["RESPOND_STATE__URL"] = f"sqlite:///{folder / 'state' / 'respond.db'}"
+            self._session = await self._stack.enter_async_context(open_session(shipped_config()))
+        return self._session
+
+    async def close(self) -> None:
+        await self._stack.aclose()
+
+
+_driver = _Driver()
+
+
+async def respond_once(n: int) -> None:
+    """Answer for victim `n`, and make sure that it was a whole answer."""
+    session = await _driver.open()
+    report = await session.respond_to(f"user{n}@contoso.com", since=None, dry_run=False)
+    if report.outcome != "contained-verified" or report.repeat or report.ticket is None:
+        raise RuntimeError(f"not a first response: {report.outcome}, {report.actions}")
+
+
+async def close() -> None:
+    """End the session and its lab."""
+    await _driver.close()
