@@ -78,7 +78,7 @@ def _body(case: Case, account: Account, verdict: Verdict, changes: Sequence[Chan
         "## Left open",
         "- access tokens already issued: they work until they expire after 60 to 90 minutes",
         "- where a service uses continuous access evaluation, it ends them within 15 minutes of the revocation",
-        "- a device, authentication method, consent or inbox rule that the attacker added is not looked for yet",
+        "- devices, authentication methods, consents and inbox rules that were added: named above, not removed",
         "",
     ]
     return "\n".join(defang(line) for line in lines)

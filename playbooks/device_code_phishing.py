@@ -1,7 +1,8 @@
 """Device code phishing: the user typed an attacker's code into the real Microsoft sign-in page.
 
     1. hunt       Which device code sign-ins, into which app, and who redeemed them?
-    2. correlate  Is that device, place and risk usual? Is the address on a list? Did a lure come before?
+    2. correlate  Is that device, place and risk usual? Is the address on a list? Did a lure come before, and what
+                  was done with the token since?
     3. decide     Malicious, suspicious or benign, with every point explained.
     4. contain    End what the attacker holds, and read back that it ended.
     5. record     One ticket, also when containment failed.
@@ -15,7 +16,9 @@ from __future__ import annotations
 import asyncio
 
 from actions.close_run import close_run
+from actions.find_footholds import find_footholds
 from actions.find_lures import find_lures
+from actions.find_token_use import find_token_use
 from actions.find_usual_places import find_usual_places
 from actions.hunt_device_code_signins import hunt_device_code_signins
 from actions.know_user import know_user
@@ -60,9 +63,11 @@ async def device_code_phishing(case: Case) -> Report | Attached:
 async def _correlate(case: Case, account: Account, signins: SignIns) -> Evidence:
     if not signins.completed:
         return Evidence()
-    lures, usual, intel = await asyncio.gather(
+    lures, usual, intel, uses, footholds = await asyncio.gather(
         find_lures(case, account=account, signins=signins),
         find_usual_places(case, signins=signins),
         match_threat_intel(case, signins=signins),
+        find_token_use(case, signins=signins),
+        find_footholds(case, account=account),
     )
-    return Evidence(lures=lures, usual=usual, intel=intel)
+    return Evidence(lures=lures, usual=usual, intel=intel, uses=uses, footholds=footholds)

@@ -14,7 +14,7 @@ from respond.models.signin import SignIns
 from respond.models.timeline import timeline
 from respond.step import timing
 
-_EVIDENCE = ("find_lures", "find_usual_places", "match_threat_intel")
+_EVIDENCE = ("find_lures", "find_usual_places", "match_threat_intel", "find_token_use", "find_footholds")
 
 
 def report_on(

@@ -19,6 +19,8 @@ ACTIONS = (
     "find_lures",
     "find_usual_places",
     "match_threat_intel",
+    "find_token_use",
+    "find_footholds",
     "revoke_sessions",
     "open_ticket",
     "close_run",

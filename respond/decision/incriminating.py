@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from respond.decision.aftermath import token_elsewhere, token_reads
 from respond.decision.view import View, same_address, sources
 from respond.models.base import Source
 from respond.models.report import Finding
@@ -217,4 +218,6 @@ INCRIMINATING = (
     powerful_app,
     first_device_code,
     redeemer_unseen,
+    token_reads,
+    token_elsewhere,
 )

@@ -6,6 +6,7 @@ alone; the worst one is the verdict on the user.
 
 from __future__ import annotations
 
+from respond.decision.aftermath import footholds
 from respond.decision.incriminating import INCRIMINATING, where
 from respond.decision.relieving import RELIEVING
 from respond.decision.view import View
@@ -14,7 +15,7 @@ from respond.models.policy import Policy
 from respond.models.report import Finding, Verdict, VerdictKind
 from respond.models.signin import Flow, SignIns, last_token_at
 
-HARD = frozenset({"threat-intel-address"})
+HARD = frozenset({"threat-intel-address", "method-added", "mail-rule-added"})
 """Facts that no habit outvotes."""
 
 
@@ -35,7 +36,7 @@ def decide(policy: Policy, signins: SignIns, evidence: Evidence) -> Verdict:
 
 def judge(view: View) -> tuple[Finding, ...]:
     """Every finding on one sign-in, heaviest first."""
-    against = [finding for look in INCRIMINATING if (finding := look(view))]
+    against = [finding for look in INCRIMINATING if (finding := look(view))] + list(footholds(view))
     can_be_explained = view.redeemer_seen and not any(finding.id in HARD for finding in against)
     relief = [finding for look in RELIEVING if (finding := look(view))] if can_be_explained else []
     return tuple(sorted((*against, *relief), key=lambda finding: -finding.weight))

@@ -43,6 +43,11 @@ class Case(Model):
     def history_start(self) -> Utc:
         return self.window.start - self.policy.usual.history
 
+    @property
+    def span(self) -> dict[str, Utc]:
+        """The window as the parameters `p_from` and `p_to` of a query."""
+        return {"from": self.window.start, "to": self.window.end}
+
     def back(self, length: timedelta) -> Utc:
         """A moment that long before the window."""
         return self.window.start - length

@@ -110,15 +110,60 @@ class ThreatIntel(Model):
     gaps: tuple[Gap, ...] = ()
 
 
+class TokenUse(Model):
+    """Calls to Microsoft Graph with the tokens in question, summed by address and user agent."""
+
+    ip: str
+    user_agent: str
+    calls: int
+    writes: int
+    directory: int
+    content: int
+    first: Utc
+    last: Utc
+
+
+class TokenUses(Model):
+    uses: tuple[TokenUse, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+
+
+class FootholdKind(StrEnum):
+    """What an attacker adds to stay when the tokens are gone."""
+
+    DEVICE = "device"
+    METHOD = "method"
+    CONSENT = "consent"
+    MAIL_RULE = "mail-rule"
+
+
+class Foothold(Model):
+    """One change that was made in the user's name after a sign-in."""
+
+    kind: FootholdKind
+    table: str
+    id: str
+    at: Utc
+    what: str
+    ip: str
+    session: str = ""
+
+
+class Footholds(Model):
+    changes: tuple[Foothold, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+
+
 class Evidence(Model):
     """Everything collected about one case, beside the sign-ins themselves."""
 
     lures: Lures = Lures()
     usual: UsualPlaces = UsualPlaces()
     intel: ThreatIntel = ThreatIntel()
-    gaps: tuple[Gap, ...] = ()
+    uses: TokenUses = TokenUses()
+    footholds: Footholds = Footholds()
 
     @property
     def all_gaps(self) -> tuple[Gap, ...]:
         """What could not be known, from every source."""
-        return (*self.lures.gaps, *self.usual.gaps, *self.intel.gaps, *self.gaps)
+        return (*self.lures.gaps, *self.usual.gaps, *self.intel.gaps, *self.uses.gaps, *self.footholds.gaps)

@@ -52,6 +52,12 @@ class Weights(Model):
     powerful_app: Weight
     first_device_code: Weight
     redeemer_unseen: Weight
+    token_reads: Weight
+    token_elsewhere: Weight
+    device_added: Weight
+    method_added: Weight
+    consent_added: Weight
+    mail_rule_added: Weight
 
 
 class Reliefs(Model):

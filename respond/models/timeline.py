@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from respond.defang import defang
-from respond.models.evidence import Evidence
+from respond.models.evidence import Click, Evidence, TokenUse
 from respond.models.report import Moment
 from respond.models.signin import Flow, Leg, SignIn, SignIns
 
@@ -19,10 +19,23 @@ def timeline(signins: SignIns, evidence: Evidence) -> tuple[Moment, ...]:
         if mail.pattern or mail.id in clicked:
             text = f"mail delivered from {mail.sender}: {defang(mail.subject)}"
             moments.append(Moment(at=mail.at, what=text, source="EmailEvents"))
-    for click in evidence.lures.clicks:
-        reached = ", reached Microsoft's device code page" if click.reached_device_login else ""
-        moments.append(Moment(at=click.at, what=f"clicked {defang(click.url)}{reached}", source="UrlClickEvents"))
+    moments += [_click(click) for click in evidence.lures.clicks]
+    moments += [_use(use) for use in evidence.uses.uses]
+    moments += [
+        Moment(at=change.at, what=f"{change.what} from {change.ip or 'an unknown address'}", source=change.table)
+        for change in evidence.footholds.changes
+    ]
     return tuple(sorted(moments, key=lambda moment: moment.at)[:_LONGEST])
+
+
+def _click(click: Click) -> Moment:
+    reached = ", reached Microsoft's device code page" if click.reached_device_login else ""
+    return Moment(at=click.at, what=f"clicked {defang(click.url)}{reached}", source="UrlClickEvents")
+
+
+def _use(use: TokenUse) -> Moment:
+    text = f"{use.calls} Graph calls with the token from {use.ip}, {use.writes} of them writes"
+    return Moment(at=use.first, what=text, source="MicrosoftGraphActivityLogs")
 
 
 def _numbered(flow: Flow) -> list[tuple[int, SignIn]]:
