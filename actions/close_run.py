@@ -19,7 +19,7 @@ async def close_run(case: Case, *, report: Report) -> Report:
     now = datetime.now(UTC)
     total = round((now - case.started).total_seconds() * 1000)
     timings = report.timings_ms.model_copy(update={"total": total})
-    report = report.model_copy(update={"timings_ms": timings, "ticket": ticket_ref(case)})
+    report = report.model_copy(update={"timings_ms": timings, "ticket": None if case.is_dry_run else ticket_ref(case)})
     store = process().store
     store.save(report, at=now)
     store.release(case=report.case, run=case.run)

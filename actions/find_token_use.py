@@ -31,6 +31,8 @@ async def find_token_use(case: Case, *, signins: SignIns) -> TokenUses:
     )
     uses = tuple(
         TokenUse(
+            token=text(row, "SignInActivityId"),
+            session=text(row, "SessionId"),
             ip=text(row, "IPAddress").lower(),
             user_agent=text(row, "UserAgent"),
             calls=row["Calls"],

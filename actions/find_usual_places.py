@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 
 from respond.clients.kql import Value
-from respond.clients.rows import moment, text
+from respond.clients.rows import moment, text, texts
 from respond.clients.sources import ask
 from respond.models.base import Gap
 from respond.models.case import Case
@@ -51,12 +51,12 @@ async def find_usual_places(case: Case, *, signins: SignIns) -> UsualPlaces:
             Place(
                 ip=text(row, "IPAddress").lower(),
                 asn=text(row, "AutonomousSystemNumber"),
-                country=text(row, "Location").upper(),
+                country=text(row, "Country").upper(),
                 app_id=text(row, "AppId").lower(),
                 sign_ins=row["SignIns"],
-                days=row["Days"],
-                device_code_days=row["CodeDays"],
-                device_code_sessions=row["CodeSessions"],
+                days=frozenset(texts(row, "Days")),
+                device_code_days=frozenset(filter(None, texts(row, "CodeDays"))),
+                device_code_sessions=frozenset(filter(None, texts(row, "CodeSessions"))),
                 managed=row["Managed"],
                 last=moment(row, "Last"),
             )

@@ -40,7 +40,12 @@ async def hunt_device_code_signins(case: Case, *, account: Account) -> SignIns:
     approvals, redemptions = answers
     if isinstance(approvals, TableMissing) and isinstance(redemptions, TableMissing):
         # The query on the second table names the first one too; alone it may still be there.
-        redemptions = await _leg(case, account, "hunt_redemptions_alone", REDEMPTIONS)
+        try:
+            redemptions = await _leg(case, account, "hunt_redemptions_alone", REDEMPTIONS)
+        except TableMissing as error:
+            raise TableMissing(
+                f"the workspace has neither {APPROVALS} nor {REDEMPTIONS}: connect the sign-in logs of Entra ID to it"
+            ) from error
     rows: list[SignIn] = []
     gaps: list[Gap] = []
     for table, answer in ((APPROVALS, approvals), (REDEMPTIONS, redemptions)):
@@ -55,7 +60,8 @@ async def hunt_device_code_signins(case: Case, *, account: Account) -> SignIns:
 
 async def _leg(case: Case, account: Account, query: str, table: str) -> list[SignIn]:
     window: dict[str, Value] = {"user_id": account.id, "from": case.window.start, "to": case.window.end}
-    rows = await clients(case).logs.query(query_text(query, **window))
-    if rows.partial:
-        raise Transient(f"{table}: only part of the rows came back, so the hunt is not complete: {rows.partial}")
+    try:
+        rows = await clients(case).logs.query(query_text(query, **window), whole=True)
+    except Transient as error:
+        raise Transient(f"{table}: the hunt is not complete: {error.message}", retry_after=error.retry_after) from error
     return [read_sign_in(row, table) for row in rows]

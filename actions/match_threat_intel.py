@@ -1,10 +1,13 @@
-"""Is an address of the sign-ins on threat intelligence? Both legs are asked about, IPv4 and IPv6.
+"""Is an address of the sign-ins on threat intelligence? Both legs are asked about, IPv4 and IPv6, and ranges.
 
 ThreatIntelIndicators only: the older ThreatIntelligenceIndicator takes in nothing since 2025-07-31.
 """
 
 from __future__ import annotations
 
+import ipaddress
+
+from respond.addresses import covers
 from respond.clients.kql import Value
 from respond.clients.rows import detail, moment, text
 from respond.clients.sources import ask
@@ -28,7 +31,7 @@ async def match_threat_intel(case: Case, *, signins: SignIns) -> ThreatIntel:
         "match_threat_intel",
         source="ThreatIntelIndicators",
         gaps=gaps,
-        addresses=signins.addresses,
+        addresses=tuple(dict.fromkeys(spelling for ip in signins.addresses for spelling in _spellings(ip))),
         **span,
     )
     indicators = tuple(
@@ -41,5 +44,15 @@ async def match_threat_intel(case: Case, *, signins: SignIns) -> ThreatIntel:
             tags=text(row, "Tags"),
         )
         for row in rows
+        if any(covers(text(row, "ObservableValue").lower(), ip) for ip in signins.addresses)
     )
     return ThreatIntel(indicators=indicators, gaps=tuple(gaps))
+
+
+def _spellings(ip: str) -> tuple[str, ...]:
+    """The address as logged, and as feeds may write it; IPv6 has a short and a long form."""
+    try:
+        address = ipaddress.ip_address(ip)
+    except ValueError:
+        return (ip,)
+    return (ip, address.compressed, address.exploded)

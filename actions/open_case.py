@@ -1,7 +1,8 @@
 """Which case is this? The one that knows these sign-ins already, or a new one.
 
 Webhook, schedule and command line meet here. The case is taken for this run; if another run is at work on it,
-this one attaches to that one. A dry run looks and takes nothing.
+this one attaches to that one. A dry run notes which case it is
+about, for its plan to be found, and takes nothing.
 
 Safe to repeat: the same run finds the same case and holds it once.
 """

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from respond.defang import defang
+from respond.errors import TicketPageFailed
 from respond.models.case import Case
 from respond.models.evidence import Account
 from respond.models.outcomes import outcome_of
@@ -29,15 +30,17 @@ async def open_ticket(
     store = process().store
     outcome = outcome_of(case.mode, verdict, changes)
     found = store.ticket(case.id)
-    if found and found.outcome == outcome:
+    news = any(change.status is ActionStatus.DONE for change in changes)
+    if found and found.outcome == outcome and not news:
+        _write_page(case, found)
         return _change(case, ActionStatus.UNNEEDED, f"{ticket_id(case, found)} is open")
     if case.is_dry_run:
         return _change(case, ActionStatus.PLANNED, "open a ticket" if found is None else "rewrite the ticket")
     text = {"title": _title(account, verdict, outcome), "body": _body(case, account, verdict, changes, timeline)}
     ticket, opened = store.open_ticket(case=case.id, outcome=outcome, **text)
-    if not opened and ticket.outcome != outcome:
-        store.update_ticket(case=case.id, outcome=outcome, **text)
-    _write_page(case, ticket, **text)
+    if not opened:
+        ticket = store.update_ticket(case=case.id, outcome=outcome, **text)
+    _write_page(case, ticket)
     return _change(case, ActionStatus.DONE, f"{ticket_id(case, ticket)} {'opened' if opened else 'rewritten'}")
 
 
@@ -58,10 +61,21 @@ def _page(case: Case, ticket: Ticket) -> Path:
     return state_dir(process().settings) / "tickets" / f"{ticket_id(case, ticket)}.md"
 
 
-def _write_page(case: Case, ticket: Ticket, *, title: str, body: str) -> None:
-    page = _page(case, ticket)
-    page.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    page.write_text(f"# {title}\n\n{body}", encoding="utf-8")
+def _write_page(case: Case, ticket: Ticket) -> None:
+    """The page is a view of the ticket: written again whenever it is not as it should be.
+
+    Raises:
+        TicketPageFailed: the state directory cannot be written; the ticket itself is safe in the database.
+    """
+    page, text = _page(case, ticket), f"# {ticket.title}\n\n{ticket.body}"
+    try:
+        if not page.is_file() or page.read_text(encoding="utf-8") != text:
+            page.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            page.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise TicketPageFailed(
+            f"{ticket_id(case, ticket)} is kept, but its page {page} cannot be written: {error.strerror}"
+        ) from error
 
 
 def _title(account: Account, verdict: Verdict, outcome: Outcome) -> str:

@@ -59,16 +59,17 @@ async def revoke_sessions(case: Case, *, account: Account, after: datetime, cert
         plan = f"end every session: the cut-off is {_clock(cut_off)}, the newest token is of {_clock(after)}"
         return _change(account, ActionStatus.PLANNED, plan, request=request)
     await graph.revoke_sessions(account.id)
-    return await _read_back(case, account, after)
+    return await _read_back(case, account, before=cut_off, after=after)
 
 
-async def _read_back(case: Case, account: Account, after: datetime) -> Change:
+async def _read_back(case: Case, account: Account, *, before: datetime | None, after: datetime) -> Change:
     """Nothing is contained because a call returned 200: the cut-off has to have moved."""
     cut_off: datetime | None = None
     for pause in _READ_BACK_PAUSES:
         await asyncio.sleep(pause)
         cut_off = (await clients(case).graph.account(account.id)).sessions_valid_from
-        if cut_off and cut_off + _WHOLE_SECOND > after:
+        moved = cut_off is not None and (before is None or cut_off > before)
+        if cut_off and moved and cut_off + _WHOLE_SECOND > after:
             return _change(
                 account, ActionStatus.DONE, f"cut-off moved to {_clock(cut_off)} and read back", verified=True
             )

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import re
 
-_LINK = re.compile(r"\bhttps?://[^\s<>\"']+", re.IGNORECASE)
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+_LINK = re.compile(r"http(s?)://([^\s<>\"'/?#]*)", re.IGNORECASE)
+_CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 
 
 def defang(text: str) -> str:
     """`https://evil.example/a.b` becomes `hxxps://evil[.]example/a.b`; control and direction marks become `?`."""
-    return _LINK.sub(lambda link: _defang_link(link[0]), _CONTROL.sub("?", text))
-
-
-def _defang_link(link: str) -> str:
-    scheme, rest = link.split("://", 1)
-    host, slash, path = rest.partition("/")
-    return f"{scheme.lower().replace('tt', 'xx')}://{host.replace('.', '[.]')}{slash}{path}"
+    shown = _CONTROL.sub("?", text)
+    while _LINK.search(shown):  # a link can hide in the host of another
+        shown = _LINK.sub(lambda link: f"hxxp{link[1].lower()}://{link[2].replace('.', '[.]')}", shown)
+    return shown

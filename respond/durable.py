@@ -21,10 +21,11 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import dbos._serialization as _dbos_serialization
-from dbos import DBOS, DBOSConfig, SetWorkflowID, WorkflowHandleAsync
+import sqlalchemy as sa
+from dbos import DBOS, DBOSClient, DBOSConfig, SetWorkflowID, WorkflowHandleAsync
 from dbos._serialization import Serializer
 
-from respond.errors import RespondError, UsageError
+from respond.errors import RespondError, RunFailed, UsageError
 from respond.models import wire
 
 if TYPE_CHECKING:
@@ -97,30 +98,31 @@ async def step(name: str, call: Callable[[], Coroutine[Any, Any, T]]) -> T:
     return await DBOS.run_step_async({"name": name}, call)
 
 
-class RunFailed(RespondError):
-    """A run ended with an error that is not of our tree."""
-
-
 class Engine:
     """The engine of this process.
 
     Args:
         url: state database, `sqlite:///PATH` or `postgresql://…`.
         locks: directory of the slot files.
+        realm: whose runs this process may execute: a tenant, live or dry. Runs of another realm in the same
+            database are neither started nor taken over: a lab's run must not end in a real tenant, nor a live one
+            in a dry run.
     """
 
-    def __init__(self, url: str, locks: Path) -> None:
+    def __init__(self, url: str, locks: Path, *, realm: str) -> None:
         self._locks = locks
+        self._prefix = "local-" if url.startswith("sqlite") else f"{os.uname().nodename}-"
+        self._version = version(realm)
         locks.mkdir(parents=True, exist_ok=True)
         self._slot, self._held = self._take_free_slot()
         logging.getLogger("dbos").setLevel(logging.CRITICAL)
         config: DBOSConfig = {
             "name": "respond",
-            "system_database_url": url.replace("postgresql://", "postgresql+psycopg://", 1),
+            "system_database_url": sqlalchemy_url(url),
             "db_engine_kwargs": engine_kwargs(url),
             "serializer": _Json(),
             "executor_id": self._slot,
-            "application_version": RECORDS_VERSION,
+            "application_version": self._version,
             "log_level": "CRITICAL",
             "enable_otlp": False,
         }
@@ -175,25 +177,34 @@ class Engine:
 
     def take_over(self) -> None:
         """Hand the unfinished runs of dead processes to this one."""
-        for status in DBOS.list_workflows(status=["PENDING"], load_input=False, load_output=False):
+        pending = DBOS.list_workflows(
+            status=["PENDING"], app_version=self._version, load_input=False, load_output=False
+        )
+        for status in pending:
             owner = status.executor_id
-            if owner and owner != self._slot and self._is_ours_to_take(owner):
+            # On PostgreSQL another machine may own it, whose locks are not visible here.
+            if owner and owner != self._slot and owner.startswith(self._prefix):
                 with self._locked(owner) as free:
                     if free:
                         DBOS.resume_workflow(status.workflow_id)
 
     async def unfinished(self) -> list[str]:
         """Runs that this process has to see to an end: its own, and those that wait for anybody."""
-        rows = await DBOS.list_workflows_async(status=_UNFINISHED, load_input=False, load_output=False)
+        rows = await DBOS.list_workflows_async(
+            status=_UNFINISHED, app_version=self._version, load_input=False, load_output=False
+        )
         return [row.workflow_id for row in rows if row.status == "ENQUEUED" or row.executor_id == self._slot]
 
-    def _is_ours_to_take(self, owner: str) -> bool:
-        # On PostgreSQL another machine may own it; its locks are not visible here.
-        return owner.startswith(_host_prefix())
+    async def waiting(self, realm: str) -> int:
+        """How many unfinished runs of another realm are in the database, for somebody else to finish."""
+        rows = await DBOS.list_workflows_async(
+            status=_UNFINISHED, app_version=version(realm), load_input=False, load_output=False
+        )
+        return len(rows)
 
     def _take_free_slot(self) -> tuple[str, IO[str]]:
         for number in range(1000):
-            name = f"{_host_prefix()}{number}"
+            name = f"{self._prefix}{number}"
             handle = (self._locks / f"{name}.lock").open("w")
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -214,8 +225,25 @@ class Engine:
                 yield True
 
 
-def _host_prefix() -> str:
-    return f"{os.uname().nodename}-"
+def version(realm: str) -> str:
+    """What DBOS keeps runs apart by: the shape of their records, and whose they are."""
+    return f"{RECORDS_VERSION}/{realm}"
+
+
+def forget(database: sa.Engine, realm: str) -> None:
+    """Cancel the unfinished runs of a realm, so that no process takes them up again."""
+    if not sa.inspect(database).has_table("workflow_status"):
+        return
+    client = DBOSClient(system_database_engine=database, serializer=_Json())
+    for row in client.list_workflows(
+        status=_UNFINISHED, app_version=version(realm), load_input=False, load_output=False
+    ):
+        client.cancel_workflow(row.workflow_id)
+
+
+def sqlalchemy_url(url: str) -> str:
+    """The URL with the driver that is installed."""
+    return url.replace("postgresql://", "postgresql+psycopg://", 1)
 
 
 def _reason(run: str, error: object) -> RespondError:

@@ -6,7 +6,7 @@ import re
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import BeforeValidator, PlainSerializer
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer
 
 _UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _FORM = re.compile(r"(\d{1,9})(ms|s|m|h|d)")
@@ -37,9 +37,22 @@ def format_duration(length: timedelta) -> str:
     return f"{milliseconds}ms"
 
 
-def _read(value: object) -> object:
-    return parse_duration(value) if isinstance(value, str) else value
+def _read(value: object) -> timedelta:
+    if isinstance(value, timedelta):
+        return value
+    if isinstance(value, str):
+        return parse_duration(value)
+    raise ValueError(f"{value!r} has no unit; write 90m, 24h or 7d")
+
+
+def _positive(value: timedelta) -> timedelta:
+    if value <= timedelta(0):
+        raise ValueError("has to be longer than nothing; write 90m, 24h or 7d")
+    return value
 
 
 Duration = Annotated[timedelta, BeforeValidator(_read), PlainSerializer(format_duration, return_type=str)]
 """A `timedelta` that settings and models spell the way people do."""
+
+PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
+"""A `Duration` longer than nothing."""

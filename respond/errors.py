@@ -4,12 +4,14 @@
     ├── UsageError            the command, a setting or a file is wrong; exit 2
     ├── Transient             try again: throttled, unreachable, the service is ill
     │   └── Unanswered        sent, and no answer came: it may have happened
+    ├── RunFailed             a run ended with an error that is none of these
     └── Permanent             trying again cannot help
         ├── NotFound          the object does not exist (any more)
         ├── Forbidden         a permission was not granted
         ├── Unauthenticated   no token, or the service refused it
         ├── TableMissing      the workspace has no such table: the source is not connected
         ├── BadQuery          the service does not take the query
+        ├── TicketPageFailed  a ticket is kept, but the page that shows it cannot be written
         └── WriteRefused      a dry run tried to send something that is not on the read list
 
 A message is one line and says what, on whom, which permission or status, and what to do. Callers branch on
@@ -50,6 +52,10 @@ class Unanswered(Transient):
     """The request may have left and taken effect: look before repeating it."""
 
 
+class RunFailed(RespondError):
+    """A run ended with an error that is not of this tree: a defect of ours, or of the engine."""
+
+
 class Permanent(RespondError):
     """Trying again cannot help."""
 
@@ -72,6 +78,10 @@ class TableMissing(Permanent):
 
 class BadQuery(Permanent):
     """The service does not take the query."""
+
+
+class TicketPageFailed(Permanent):
+    """A ticket is in the store, but the page that shows it cannot be written."""
 
 
 class WriteRefused(Permanent):

@@ -9,18 +9,21 @@ from respond.defang import defang
 from respond.models.case import Case
 from respond.models.evidence import Account, Evidence
 from respond.models.outcomes import outcome_of
-from respond.models.report import ActionStatus, Change, Person, Report, Span, Timings, Verdict
+from respond.models.report import ActionStatus, Change, Outcome, Person, Report, Span, Timings, Verdict
 from respond.models.signin import SignIns
 from respond.models.timeline import timeline
 from respond.step import timing
 
 _EVIDENCE = ("find_lures", "find_usual_places", "match_threat_intel", "find_token_use", "find_footholds")
 
+_CONTAINED = (Outcome.CONTAINED_VERIFIED, Outcome.CONTAINED_UNVERIFIED)
+
 
 def report_on(
     case: Case, account: Account, signins: SignIns, evidence: Evidence, verdict: Verdict, changes: Sequence[Change]
 ) -> Report:
     """Everything a reader needs, attacker's text made safe. The ticket is added when the run closes."""
+    outcome = outcome_of(case.mode, verdict, changes)
     return Report(
         case=case.id,
         mode=case.mode,
@@ -33,21 +36,25 @@ def report_on(
         findings=tuple(f.model_copy(update={"summary": defang(f.summary)}) for f in verdict.findings),
         gaps=verdict.gaps,
         actions=tuple(changes),
-        outcome=outcome_of(case.mode, verdict, changes),
+        outcome=outcome,
         timeline=timeline(signins, evidence),
-        timings_ms=_timings(case),
+        timings_ms=_timings(case, outcome),
         repeat=bool(changes) and all(change.status is ActionStatus.UNNEEDED for change in changes),
         run=case.run,
     )
 
 
-def _timings(case: Case) -> Timings:
+def _timings(case: Case, outcome: Outcome) -> Timings:
     def after(*names: str) -> int | None:
         ends = [entry.ended for name in names if (entry := timing(name))]
         return _milliseconds(case, max(ends)) if ends else None
 
     hunt = after("hunt_device_code_signins")
-    return Timings(hunt=hunt, decided=after(*_EVIDENCE) or after("open_case"), contained=after("revoke_sessions"))
+    return Timings(
+        hunt=hunt,
+        decided=after(*_EVIDENCE) or after("open_case"),
+        contained=after("revoke_sessions") if outcome in _CONTAINED else None,
+    )
 
 
 def _milliseconds(case: Case, moment: datetime) -> int:

@@ -57,6 +57,10 @@ class Session:
             if other is not None:
                 return other
 
+    async def waiting_live_runs(self) -> int:
+        """Unfinished live runs of this tenant, which a dry run leaves alone."""
+        return await self.engine.waiting(_realm(self.settings, dry_run=False))
+
     async def finish_interrupted(self) -> list[Report | RespondError]:
         """See to an end what a dead process left behind."""
         return [await self._ended(run) for run in await self.engine.unfinished()]
@@ -109,8 +113,11 @@ async def open_clients(config: Path) -> AsyncIterator[Clients]:
 
 
 @asynccontextmanager
-async def open_session(config: Path) -> AsyncIterator[Session]:
+async def open_session(config: Path, *, dry_run: bool = False) -> AsyncIterator[Session]:
     """Everything a trigger needs, closed again at the end.
+
+    Args:
+        dry_run: finish no interrupted live run: that could write.
 
     Raises:
         UsageError: a setting, the policy or the lab's data is wrong.
@@ -130,7 +137,8 @@ async def open_session(config: Path) -> AsyncIterator[Session]:
         stack.callback(store.close)
         connections = Connections(settings, lab.url if lab else settings.lab.url or None)
         step.install(step.Process(settings=settings, connections=connections, store=store))
-        engine = Engine(state_url(settings), state_dir(settings) / "processes")
+        realm = _realm(settings, dry_run=dry_run)
+        engine = Engine(state_url(settings), state_dir(settings) / "processes", realm=realm)
         stack.push_async_callback(asyncio.to_thread, engine.close)
         # Closed first: recovered runs have theirs on the engine's own event loop.
         stack.push_async_callback(connections.close)
@@ -145,6 +153,11 @@ def _start_lab(settings: Settings, config: Path, stack: AsyncExitStack) -> Child
     from respond.lab.child import ChildLab
 
     return stack.enter_context(ChildLab(config))
+
+
+def _realm(settings: Settings, *, dry_run: bool) -> str:
+    tenant = "lab" if settings.is_lab else settings.tenant.tenant_id.lower()
+    return f"{tenant}/{'dry-run' if dry_run else 'live'}"
 
 
 def _check_tenant(settings: Settings) -> None:

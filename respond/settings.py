@@ -7,15 +7,16 @@ or a wrong type is a `UsageError` that names the key. The environment outranks t
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from respond.durations import Duration, parse_duration
+from respond.durations import Duration, PositiveDuration, parse_duration
 from respond.errors import UsageError
 
 
@@ -28,18 +29,28 @@ class TenantMode(StrEnum):
     AZURE = "azure"
 
 
+def _is_address(value: str) -> str:
+    if value and not re.fullmatch(r"https?://[^/\s]+(/\S*)?", value):
+        raise ValueError("is not a URL; write https://HOST, or leave it empty")
+    return value
+
+
+Address = Annotated[str, AfterValidator(_is_address)]
+"""A URL, or empty for the usual one."""
+
+
 class Tenant(_Section):
     """Which tenant, and where its services answer."""
 
     mode: TenantMode = TenantMode.LAB
     tenant_id: str = ""
     workspace_id: str = ""
-    graph_endpoint: str = ""
-    logs_endpoint: str = ""
-    arm_endpoint: str = ""
-    authority: str = ""
+    graph_endpoint: Address = ""
+    logs_endpoint: Address = ""
+    arm_endpoint: Address = ""
+    authority: Address = ""
     client_id: str = ""
-    client_secret: SecretStr | None = None
+    client_secret: SecretStr = SecretStr("")
 
 
 class State(_Section):
@@ -50,18 +61,18 @@ class State(_Section):
 
 
 class Hunt(_Section):
-    since: Duration = parse_duration("24h")
+    since: PositiveDuration = parse_duration("24h")
 
 
 class Retry(_Section):
     """How long one action may keep trying; see `respond/clients/retry.py`."""
 
     attempts: int = Field(default=6, ge=1, le=20)
-    first_wait: Duration = parse_duration("500ms")
-    longest_wait: Duration = parse_duration("30s")
-    read_budget: Duration = parse_duration("60s")
-    write_budget: Duration = parse_duration("150s")
-    request_timeout: Duration = parse_duration("30s")
+    first_wait: PositiveDuration = parse_duration("500ms")
+    longest_wait: PositiveDuration = parse_duration("30s")
+    read_budget: PositiveDuration = parse_duration("60s")
+    write_budget: PositiveDuration = parse_duration("150s")
+    request_timeout: PositiveDuration = parse_duration("30s")
 
 
 class LabFault(_Section):
@@ -89,8 +100,8 @@ class LabFault(_Section):
 class Lab(_Section):
     """The tenant in the box."""
 
-    data: str = "seed-true-positive"
-    url: str = ""
+    data: str = ""
+    url: Address = ""
     logs_latency: Duration = parse_duration("0s")
     graph_latency: Duration = parse_duration("0s")
     row_limit: int = Field(default=500_000, ge=1)
@@ -144,6 +155,10 @@ LAB_TENANT_ID = "f0a1c2d3-1111-4222-8333-944445555666"
 LAB_WORKSPACE_ID = "1ab00000-0000-4000-8000-000000000001"
 
 
+_OTHER_VARIABLES = frozenset({"RESPOND_CONFIG", "RESPOND_DEBUG"})
+_CONFIG_FILES = ("respond.toml", "policy.toml", "apps.toml", "lures.toml")
+
+
 def config_dir(given: str | None) -> Path:
     """The directory that holds `respond.toml`: given, `$RESPOND_CONFIG`, `./config`, or the shipped copy.
 
@@ -154,6 +169,8 @@ def config_dir(given: str | None) -> Path:
         if name:
             if not Path(name).is_dir():
                 raise UsageError(f"{source}: {name} is not a directory; name the one that holds respond.toml")
+            if not any((Path(name) / file).is_file() for file in _CONFIG_FILES):
+                raise UsageError(f"{source}: {name} holds none of {', '.join(_CONFIG_FILES)}")
             return Path(name)
     here = Path("config")
     return here if (here / "respond.toml").is_file() else shipped_config()
@@ -203,10 +220,13 @@ def load_settings(directory: Path) -> Settings:
 def _check_environment() -> None:
     for name in os.environ:
         section, found, _ = name.removeprefix("RESPOND_").partition("__")
-        if name.startswith("RESPOND_") and found and section.lower() not in Settings.model_fields:
-            raise UsageError(
-                f"{name}: there is no section [{section.lower()}]; sections: {', '.join(Settings.model_fields)}"
-            )
+        if not name.startswith("RESPOND_") or name in _OTHER_VARIABLES:
+            continue
+        if not found:
+            raise UsageError(f"{name}: write RESPOND_<SECTION>__<KEY>, with two underscores between them")
+        if section.lower() not in Settings.model_fields:
+            sections = ", ".join(Settings.model_fields)
+            raise UsageError(f"{name}: there is no section [{section.lower()}]; sections: {sections}")
 
 
 def _explain(error: ValidationError, path: Path) -> str:
@@ -238,6 +258,6 @@ def state_url(settings: Settings) -> str:
     url = settings.state.url.get_secret_value()
     if not url:
         return f"sqlite:///{state_dir(settings) / 'respond.db'}"
-    if not url.startswith(("sqlite:///", "postgresql://")) or url == "sqlite:///":
+    if not url.startswith(("sqlite:///", "postgresql://")) or url in ("sqlite:///", "sqlite:///:memory:"):
         raise UsageError("state.url: write sqlite:///PATH or postgresql://USER@HOST/DATABASE")
     return url

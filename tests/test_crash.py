@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sqlite3
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -81,6 +82,73 @@ def test_a_live_process_keeps_its_run(lab: Callable[..., RunningLab]) -> None:
     assert [answer.code for answer in answers] == [0, 0], answers
     assert len(revocations(tenant)) == 1
     assert not any("interrupted" in answer.err for answer in answers)
+
+
+def test_a_dry_run_leaves_an_interrupted_live_run_alone(lab: Callable[..., RunningLab]) -> None:
+    tenant = lab()
+    kill_at("started:revoke_sessions")
+    dry = respond("--user", VICTIM, "--dry-run", "--json")
+    assert (dry.code, dry.json["outcome"]) == (3, "planned")
+    assert "1 interrupted live run waits" in dry.err
+    assert revocations(tenant) == []
+    assert respond("--user", VICTIM, "--json").json["outcome"] == "contained-verified"
+    assert len(revocations(tenant)) == 1
+
+
+def test_a_run_of_the_lab_never_ends_in_another_tenant(
+    lab: Callable[..., RunningLab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same state database, another tenant: the run stays where it began."""
+    tenant = lab()
+    kill_at("started:revoke_sessions")
+    monkeypatch.setenv("RESPOND_TENANT__MODE", "azure")
+    monkeypatch.setenv("RESPOND_TENANT__TENANT_ID", "11111111-2222-4333-8444-555555555555")
+    monkeypatch.setenv("RESPOND_TENANT__WORKSPACE_ID", "11111111-2222-4333-8444-666666666666")
+    monkeypatch.setenv("RESPOND_TENANT__GRAPH_ENDPOINT", tenant.url)
+    monkeypatch.setenv("RESPOND_TENANT__LOGS_ENDPOINT", tenant.url)
+    monkeypatch.setenv("RESPOND_TENANT__CLIENT_ID", "x")
+    monkeypatch.setenv("RESPOND_RETRY__ATTEMPTS", "1")
+    other = respond("--user", VICTIM, "--json")
+    assert other.code == 1
+    assert "interrupted" not in other.err
+    assert revocations(tenant) == []
+
+
+def test_a_reset_lab_forgets_interrupted_runs(lab: Callable[..., RunningLab]) -> None:
+    tenant = lab()
+    kill_at("started:revoke_sessions")
+    assert respond("lab", "reset").code == 0
+    answer = respond("--user", VICTIM, "--json")
+    assert "interrupted" not in answer.err
+    assert len(revocations(tenant)) == 1
+
+
+def test_what_was_finished_is_told_even_if_the_new_request_fails(lab: Callable[..., RunningLab]) -> None:
+    lab()
+    kill_at("started:open_ticket")
+    answer = respond("--user", "nobody@contoso.com")
+    assert answer.code == 2
+    assert "finished an interrupted run" in answer.err
+
+
+def test_an_interrupt_is_one_line_and_the_run_is_finished_by_the_next(lab: Callable[..., RunningLab]) -> None:
+    tenant = lab(logs_latency="1500ms")
+    process = spawn("--user", VICTIM, "--json")
+    wait_for(lambda: any("/query" in request["path"] for request in tenant.get("/_lab/requests")))
+    process.send_signal(signal.SIGINT)
+    cut = finish(process)
+    assert (cut.code, cut.err) == (1, "respond: interrupted; the next `respond` finishes the run\n")
+    answer = respond("--user", VICTIM, "--json")
+    assert answer.json["outcome"] == "contained-verified"
+    assert len(revocations(tenant)) == 1
+
+
+def wait_for(what: Callable[[], bool]) -> None:
+    for _ in range(400):
+        if what():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it did not happen within 20 seconds")
 
 
 def test_a_pickled_value_in_the_state_file_is_never_read(lab: Callable[..., RunningLab], tmp_path: Path) -> None:

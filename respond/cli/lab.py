@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 
 from respond.errors import UsageError
 from respond.settings import Settings, config_dir, load_settings, state_dir, state_url
@@ -17,20 +16,17 @@ def _settings(config: str | None) -> Settings:
     return settings
 
 
-def _lab_dir(settings: Settings) -> Path:
-    return state_dir(settings) / "lab"
-
-
 def serve(*, host: str, port: int, child: bool, config: str | None) -> int:
     """Serve until interrupted, or until standard input closes for a child."""
-    from respond.lab import scenario
+    from respond.lab.place import place
     from respond.lab.server import run
 
     settings = _settings(config)
+    data, remembered = place(settings)
     run(
         settings,
-        data=scenario.find(settings.lab.data),
-        state_dir=_lab_dir(settings),
+        data=data,
+        state_dir=remembered,
         host=host,
         port=port,
         announce=True,
@@ -42,21 +38,26 @@ def serve(*, host: str, port: int, child: bool, config: str | None) -> int:
 def load(directory: str, *, config: str | None) -> int:
     """Load a scenario anew."""
     from respond.lab import scenario
+    from respond.lab.place import memory
     from respond.lab.state import LabState
 
     settings = _settings(config)
-    loaded = LabState(_lab_dir(settings)).load(scenario.find(directory))
+    loaded = LabState(memory(settings)).load(scenario.find(directory))
     sys.stdout.write(f"loaded: {loaded.story.title}\n")
+    if settings.lab.data:
+        sys.stderr.write(f"respond: lab.data is {settings.lab.data}, so that commands go on with that one\n")
     return 0
 
 
 def reset(*, config: str | None) -> int:
-    """Forget the lab's directory, and the cases, tickets and runs about it."""
+    """Forget what the lab remembers, and the cases, tickets and unfinished runs about it."""
+    from respond.lab.place import memory
     from respond.lab.state import LabState
     from respond.store.reset import forget_lab
 
     settings = _settings(config)
-    LabState(_lab_dir(settings)).reset()
+    for folder in (memory(settings), *(kept.parent for kept in memory(settings).glob("*/lab.db"))):
+        LabState(folder).reset()
     forgotten = forget_lab(state_url(settings), state_dir(settings))
     sys.stdout.write(f"the lab is as new; {forgotten} case{'' if forgotten == 1 else 's'} forgotten\n")
     return 0

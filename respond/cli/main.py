@@ -29,7 +29,11 @@ json_option = click.option("--json", "as_json", is_flag=True, help="One JSON doc
 
 @click.group(invoke_without_command=True, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
-    "--user", "who", metavar="UPN|OBJECT-ID", help="Answer for this user: hunt, decide, contain, prove, ticket."
+    "--user",
+    "users",
+    multiple=True,
+    metavar="UPN|OBJECT-ID",
+    help="Answer for this user: hunt, decide, contain, prove, ticket.",
 )
 @click.option("--since", metavar="DURATION", help="How far back to hunt: 90m, 24h, 7d [hunt.since].")
 @click.option("--dry-run", is_flag=True, help="Show what would be done; no request that writes can leave.")
@@ -37,24 +41,28 @@ json_option = click.option("--json", "as_json", is_flag=True, help="One JSON doc
 @config_option
 @click.version_option(__version__, prog_name="respond")
 @click.pass_context
-def cli(context: Context, who: str | None, since: str | None, dry_run: bool, as_json: bool, config: str | None) -> int:
+def cli(
+    context: Context, users: tuple[str, ...], since: str | None, dry_run: bool, as_json: bool, config: str | None
+) -> int:
     """Answer device code phishing in Microsoft Entra ID.
 
     With no configuration it works on the lab: a tenant in the box, no Azure account needed.
     """
     if context.invoked_subcommand:
-        if who or since or dry_run or as_json:
+        if users or since or dry_run or as_json:
             raise UsageError(f"give the options of `{context.invoked_subcommand}` after its name")
         context.obj = config
         return 0
-    if who is None:
+    if not users:
         if since or dry_run or as_json:
             raise UsageError("say for whom: --user UPN|OBJECT-ID")
         click.echo(context.get_help())
         return 0
     from respond.cli.user import answer_for_user
 
-    return answer_for_user(who, since=since, dry_run=dry_run, as_json=as_json, config=config)
+    if len(users) > 1:
+        raise UsageError("--user: one user at a time")
+    return answer_for_user(users[0], since=since, dry_run=dry_run, as_json=as_json, config=config)
 
 
 @cli.command()
@@ -158,6 +166,7 @@ def schema() -> int:
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command; the edge of the process, where every error becomes one line and an exit code."""
+    os.umask(0o077)  # cases, tickets and the lab's tenant name people and addresses
     return _guarded(lambda: cli.main(args=list(arguments), prog_name="respond", standalone_mode=False))
 
 

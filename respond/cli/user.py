@@ -38,32 +38,46 @@ def read_since(text: str | None) -> timedelta | None:
 def answer_for_user(who: str, *, since: str | None, dry_run: bool, as_json: bool, config: str | None) -> int:
     """Run the playbook for one user and print the report; the exit code says what it came to."""
     person, length, directory = parse_who(who), read_since(since), config_dir(config)
+    notes: list[str] = []
 
-    async def answer() -> tuple[list[Report | RespondError], Report]:
+    async def answer() -> Report:
         from respond.session import open_session
 
-        async with open_session(directory) as session:
-            left_over = await session.finish_interrupted()
-            return left_over, await session.respond_to(person, since=length, dry_run=dry_run)
+        async with open_session(directory, dry_run=dry_run) as session:
+            if dry_run:
+                notes.extend(_left_alone(await session.waiting_live_runs()))
+            notes.extend(map(_finished, await session.finish_interrupted()))
+            return await session.respond_to(person, since=length, dry_run=dry_run)
 
+    from respond.cli.interrupt import leaving_at_once
     from respond.console.progress import live_progress
 
-    with nullcontext() if as_json else live_progress(sys.stderr):
-        left_over, report = asyncio.run(answer())
-    return _print(left_over, report, as_json=as_json)
+    try:
+        with leaving_at_once(), nullcontext() if as_json else live_progress(sys.stderr):
+            report = asyncio.run(answer())
+    finally:
+        # Also when this run fails: somebody may have been signed out a moment ago.
+        sys.stderr.writelines(f"respond: {note}\n" for note in notes)
+    return _print(report, as_json=as_json)
 
 
-def _print(left_over: list[Report | RespondError], report: Report, *, as_json: bool) -> int:
-    from respond.console.page import print_page
-    from respond.models.outcomes import exit_code
+def _left_alone(count: int) -> list[str]:
+    runs = "1 interrupted live run waits" if count == 1 else f"{count} interrupted live runs wait"
+    return [f"{runs} for the next `respond` that is not a dry run"] if count else []
+
+
+def _finished(other: Report | RespondError) -> str:
     from respond.models.report import Report
 
-    for other in left_over:
-        if isinstance(other, Report):
-            line = f"finished an interrupted run: {other.case}, {other.user.upn}: {other.outcome}"
-        else:
-            line = f"an interrupted run ended: {other.message}"
-        sys.stderr.write(f"respond: {line}\n")
+    if isinstance(other, Report):
+        return f"finished an interrupted run: {other.case}, {other.user.upn}: {other.outcome}"
+    return f"an interrupted run ended: {other.message}"
+
+
+def _print(report: Report, *, as_json: bool) -> int:
+    from respond.console.page import print_page
+    from respond.models.outcomes import exit_code
+
     if as_json:
         sys.stdout.write(report.model_dump_json(by_alias=True, indent=2) + "\n")
     else:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Self
 
+from respond.clients.retry import parse_retry_after
 from respond.errors import Transient, Unauthenticated, UsageError
 from respond.settings import Settings
 
@@ -60,6 +61,11 @@ class LabCredential:
                 answer = await client.post(self._url, data=form)
         except httpx.TransportError as error:
             raise Transient(f"the lab does not answer at {self._url}: {type(error).__name__}") from error
+        if answer.status_code in (429, 503):
+            raise Transient(
+                f"the lab issued no token: {answer.status_code}",
+                retry_after=parse_retry_after(answer.headers.get("Retry-After")),
+            )
         if answer.status_code != httpx.codes.OK:
             raise Unauthenticated(f"the lab issued no token: {answer.status_code} from {self._url}")
         body = answer.json()
@@ -77,6 +83,12 @@ class LabCredential:
         await self.close()
 
 
+def no_token(service: str, error: Exception) -> str:
+    """One line for azure-identity's many: the first says what, the rest is a list of everything that was tried."""
+    first = (str(error).strip().splitlines() or ["no reason given"])[0]
+    return f"no token for {service}: {first[:200]}; sign in with a managed identity, a certificate or the Azure CLI"
+
+
 def credential(settings: Settings, lab_url: str | None) -> AsyncTokenCredential:
     """The identity that every request is made with.
 
@@ -92,7 +104,7 @@ def credential(settings: Settings, lab_url: str | None) -> AsyncTokenCredential:
     tenant = settings.tenant
     extra = {"authority": tenant.authority} if tenant.authority else {}
     try:
-        if tenant.client_secret is not None:
+        if tenant.client_secret.get_secret_value():
             return ClientSecretCredential(
                 tenant.tenant_id, tenant.client_id, tenant.client_secret.get_secret_value(), **extra
             )

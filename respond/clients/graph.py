@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import httpx
+from azure.core.exceptions import ClientAuthenticationError
 from kiota_abstractions.api_error import APIError
 from kiota_authentication_azure.azure_identity_authentication_provider import AzureIdentityAuthenticationProvider
 from kiota_http.middleware import ParametersNameDecodingHandler
@@ -19,9 +20,18 @@ from msgraph.graph_request_adapter import GraphRequestAdapter
 from msgraph.graph_service_client import GraphServiceClient
 from msgraph_core import GraphClientFactory
 
+from respond.clients.credentials import no_token
 from respond.clients.guard import check_leaving
 from respond.clients.retry import parse_retry_after, retried
-from respond.errors import Forbidden, NotFound, Permanent, Transient, Unanswered, Unauthenticated
+from respond.errors import (
+    Forbidden,
+    NotFound,
+    Permanent,
+    RespondError,
+    Transient,
+    Unanswered,
+    Unauthenticated,
+)
 from respond.models.evidence import Account, AccountKind
 
 if TYPE_CHECKING:
@@ -152,6 +162,13 @@ def _errors(target: str) -> Iterator[None]:
     except httpx.TransportError as error:
         kind = Transient if isinstance(error, _NEVER_SENT) else Unanswered
         raise kind(f"{target}: Graph did not answer ({type(error).__name__})") from error
+    except ClientAuthenticationError as error:
+        raise Unauthenticated(no_token("Microsoft Graph", error)) from error
+    except RespondError:
+        raise
+    except Exception as error:
+        # kiota raises bare exceptions for a body it cannot read; what it stands for, an action has to look up.
+        raise Unanswered(f"{target}: Graph's answer cannot be read ({type(error).__name__})") from error
 
 
 def _from_answer(error: APIError, target: str) -> Exception:

@@ -18,12 +18,10 @@ from respond.errors import BadQuery
 
 Value = str | int | datetime | Sequence[str]
 
-_ESCAPES = str.maketrans(
-    {'"': '\\"', "\\": "\\\\", "\a": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
-)
+_ESCAPES = str.maketrans({'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 # Control characters, the line ends that are not \n, and lone surrogates: no value of a log column holds them, and
 # the engines disagree on what they mean inside a literal.
-_UNSAFE = re.compile("[\x00-\x06\x0b\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff]")
+_UNSAFE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff]")
 _LONGEST = 4096
 _PARAMETER = re.compile(r"^let (p_\w+) = .+;$", re.MULTILINE)
 

@@ -21,6 +21,7 @@ from azure.core.pipeline.transport import AioHttpTransport
 from azure.monitor.query import LogsQueryPartialResult, LogsQueryResult
 from azure.monitor.query.aio import LogsQueryClient
 
+from respond.clients.credentials import no_token
 from respond.clients.guard import check_leaving
 from respond.clients.retry import parse_retry_after, retried
 from respond.errors import BadQuery, Forbidden, Permanent, RespondError, TableMissing, Transient, Unauthenticated
@@ -82,10 +83,11 @@ class Logs:
         self._workspace = workspace_id
         self._timeout = retry.request_timeout.total_seconds()
 
-    async def query(self, text: str, *, start: datetime | None = None) -> Rows:
+    async def query(self, text: str, *, start: datetime | None = None, whole: bool = False) -> Rows:
         """Run one query.
 
         Args:
+            whole: a partial answer is a failure that is worth another try.
             start: the service itself keeps to rows that arrived since then; None leaves time to the query.
 
         Raises:
@@ -93,7 +95,14 @@ class Logs:
             BadQuery: the service does not take the text.
             Forbidden, Unauthenticated, Transient: as named.
         """
-        return await retried(lambda: self._once(text, start), policy=self._retry)
+
+        async def once() -> Rows:
+            rows = await self._once(text, start)
+            if whole and rows.partial:
+                raise Transient(f"Log Analytics sent only part of the rows: {rows.partial}")
+            return rows
+
+        return await retried(once, policy=self._retry)
 
     async def _once(self, text: str, start: datetime | None) -> Rows:
         try:
@@ -105,6 +114,10 @@ class Logs:
                 read_timeout=self._timeout + 5,
                 **self._options,
             )
+        except ClientAuthenticationError as error:
+            if error.status_code is None:
+                raise Unauthenticated(no_token("Log Analytics", error)) from error
+            raise _from_answer(error) from error
         except HttpResponseError as error:
             raise _from_answer(error) from error
         except (ServiceRequestError, ServiceResponseError) as error:

@@ -36,7 +36,7 @@ def parse_retry_after(header: str | None, now: datetime | None = None) -> float 
         pass
     try:
         moment = parsedate_to_datetime(text)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())
@@ -67,7 +67,7 @@ async def retried(
 
     def stop(state: RetryCallState) -> bool:
         spent = state.seconds_since_start or 0.0
-        return state.attempt_number >= policy.attempts or spent + (_asked(state) or 0.0) >= budget
+        return state.attempt_number >= policy.attempts or spent + state.upcoming_sleep >= budget
 
     def worth_it(failure: BaseException) -> bool:
         return isinstance(failure, only) and not (is_write and isinstance(failure, Unanswered))

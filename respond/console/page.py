@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -49,12 +50,9 @@ def write_html(report: Report, file: Path) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    with file.with_suffix(f"{file.suffix}.part").open("w", encoding="utf-8") as sink:
-        console = Console(record=True, width=WIDTH, highlight=False, file=sink)
-        console.print(page(report))
-    text = console.export_html(inline_styles=True)
-    file.with_suffix(f"{file.suffix}.part").unlink()
-    file.write_text(text, encoding="utf-8")
+    console = Console(record=True, width=WIDTH, highlight=False, file=io.StringIO())
+    console.print(page(report))
+    file.write_text(console.export_html(inline_styles=True), encoding="utf-8")
 
 
 def page(report: Report) -> Group:
@@ -124,6 +122,8 @@ def _end(report: Report) -> Text:
     elif report.timings_ms.contained is not None and report.outcome is Outcome.CONTAINED_VERIFIED:
         line.append(f" {report.timings_ms.contained / 1000:.1f} s after the start")
     line.append(".")
+    if report.outcome in (Outcome.CONTAINED_VERIFIED, Outcome.CONTAINED_UNVERIFIED):
+        line.append("  Access tokens already issued still work until they expire (60 to 90 min).", "yellow")
     line.append(f"  respond show {report.case}", "dim")
     if total is not None:
         line.append(f"  ({total / 1000:.1f} s)", "dim")

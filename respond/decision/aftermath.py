@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from respond.decision.view import View, same_address
+from respond.addresses import same_address
+from respond.decision.view import View
 from respond.models.base import Source
-from respond.models.evidence import Foothold, FootholdKind
+from respond.models.evidence import Foothold, FootholdKind, TokenUse
 from respond.models.report import Finding
 
 _SUMMARIES = {
@@ -17,7 +18,7 @@ _SUMMARIES = {
 
 def token_reads(view: View) -> Finding | None:
     """Reads of the directory, of mail or files, with the token."""
-    uses = [use for use in view.evidence.uses.uses if use.directory or use.content]
+    uses = [use for use in _uses(view) if use.directory or use.content]
     if not uses:
         return None
     directory, content = sum(use.directory for use in uses), sum(use.content for use in uses)
@@ -29,10 +30,17 @@ def token_reads(view: View) -> Finding | None:
     )
 
 
+def _uses(view: View) -> list[TokenUse]:
+    """What was done with the tokens of this very sign-in."""
+    tokens = {row.token_id for row in view.flow.successes if row.token_id}
+    sessions = {row.session_id for row in view.flow.successes if row.session_id}
+    return [use for use in view.evidence.uses.uses if use.token in tokens or use.session in sessions]
+
+
 def token_elsewhere(view: View) -> Finding | None:
     """The token at an address of its own: handed on, or used through a proxy."""
     held = {row.ip for row in view.flow.successes}
-    for use in view.evidence.uses.uses:
+    for use in _uses(view):
         known = view.is_usual(use.ip) or view.is_common(use.ip) or any(same_address(use.ip, ip) for ip in held)
         if use.ip and not known:
             return Finding(

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 
+from respond.addresses import same_address
 from respond.decision.aftermath import token_elsewhere, token_reads
-from respond.decision.view import View, same_address, sources
+from respond.decision.view import View, sources
 from respond.models.base import Source
 from respond.models.report import Finding
 from respond.models.signin import Risk, SignIn
@@ -39,7 +40,7 @@ def legs_apart(view: View) -> Finding | None:
         (approval, row)
         for approval in approvals
         for row in view.exposed
-        if row not in approvals and row.ip and not same_address(row.ip, approval.ip) and row.asn != approval.asn
+        if row not in approvals and row.ip and not same_address(row.ip, approval.ip) and _other_network(row, approval)
         if not view.is_usual(row.ip) and not view.is_common(row.ip)
     ]
     if not apart:
@@ -53,10 +54,18 @@ def legs_apart(view: View) -> Finding | None:
     )
 
 
+def _other_network(one: SignIn, other: SignIn) -> bool:
+    """Two addresses are of one network only if both networks are known and the same."""
+    return not (one.asn and other.asn) or one.asn != other.asn
+
+
 def new_country(view: View) -> Finding | None:
     """A country that the user's history does not hold."""
-    row = next((row for row in view.exposed if row.country and row.country not in view.countries), None)
-    if row is None or not view.countries or view.is_common(row.ip):
+    if not view.countries:
+        return None
+    abroad = (row for row in view.exposed if row.country and row.country not in view.countries)
+    row = next((row for row in abroad if not view.is_common(row.ip)), None)
+    if row is None:
         return None
     usual = view.evidence.usual
     return Finding(
@@ -177,12 +186,12 @@ def powerful_app(view: View) -> Finding | None:
 def first_device_code(view: View) -> Finding | None:
     """No device code in the whole history, as far as the history is known."""
     usual = view.evidence.usual
-    if any(place.device_code_days for place in usual.places) or any("history" in gap.source for gap in usual.gaps):
+    if any(place.device_code_days for place in usual.places):
         return None
     return Finding(
         id="first-device-code",
         weight=view.policy.weights.first_device_code,
-        summary=f"the user has used no device code in the last {usual.days} days",
+        summary=f"no other device code sign-in of the user is on record in the last {usual.days} days",
         evidence=sources(view.flow.rows[0]),
     )
 

@@ -10,16 +10,9 @@ from respond.models.report import Finding
 
 
 def habit(view: View) -> Finding | None:
-    """The same app, by device code, from the same address, on several days and in several sessions before.
-
-    Sessions are counted too: an attacker's refreshes over a week are many days of one session.
-    """
-    usual = view.policy.usual
-    for row in view.holders:
-        days = sum(p.device_code_days for p in view.places_at(row.ip) if p.app_id == row.app_id)
-        sessions = sum(p.device_code_sessions for p in view.places_at(row.ip) if p.app_id == row.app_id)
-        if days < usual.habit_days or sessions < usual.habit_sessions:
-            return None
+    """The same app, by device code, from the same address, on several days and in several sessions before."""
+    if not all(view.is_habit(p for p in view.places_at(row.ip) if p.app_id == row.app_id) for row in view.holders):
+        return None
     row = view.holders[0]
     return Finding(
         id="habitual-device-code",
@@ -31,12 +24,9 @@ def habit(view: View) -> Finding | None:
 
 def habit_elsewhere(view: View) -> Finding | None:
     """The same app by device code as a habit, but not from here."""
-    usual = view.policy.usual
-    apps = {row.app_id for row in view.holders}
-    places = [place for place in view.evidence.usual.places if place.app_id in apps]
-    days = sum(place.device_code_days for place in places)
-    sessions = sum(place.device_code_sessions for place in places)
-    if days < usual.habit_days or sessions < usual.habit_sessions or habit(view):
+    places = view.evidence.usual.places
+    known = all(view.is_habit(place for place in places if place.app_id == row.app_id) for row in view.holders)
+    if not known or habit(view):
         return None
     return Finding(
         id="device-code-habit-elsewhere",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
+from respond.addresses import covers, same_address
 from respond.models.base import Source
 from respond.models.evidence import AddressUse, Click, Evidence, Indicator, Message, Place
 from respond.models.policy import Policy
@@ -58,26 +59,37 @@ class View:
 
     def is_usual(self, ip: str) -> bool:
         """Whether the user has signed in from the address on enough days before."""
-        return sum(place.days for place in self.places_at(ip)) >= self.policy.usual.place_days
+        days = {day for place in self.places_at(ip) for day in place.days}
+        return len(days) >= self.policy.usual.place_days
+
+    def is_habit(self, places: Iterable[Place]) -> bool:
+        """Whether a device code was used at these places on enough days and in enough sessions.
+
+        Sessions are counted too: an attacker's refreshes over a week are many days of one session.
+        """
+        kept, usual = tuple(places), self.policy.usual
+        days = {day for place in kept for day in place.device_code_days}
+        sessions = {session for place in kept for session in place.device_code_sessions}
+        return len(days) >= usual.habit_days and len(sessions) >= usual.habit_sessions
 
     def indicators(self, rows: tuple[SignIn, ...]) -> tuple[tuple[SignIn, Indicator], ...]:
         return tuple(
             (row, indicator)
             for row in rows
             for indicator in self.evidence.intel.indicators
-            if same_address(row.ip, indicator.value)
+            if covers(indicator.value, row.ip)
         )
 
     @property
     def clicks(self) -> tuple[Click, ...]:
-        """Lure links followed around the approval."""
+        """Lure links followed around an approval; one browser session can approve more than once."""
         near = self.policy.correlation
-        start, end = self.approved_at - near.click_before, self.approved_at + near.click_after
+        moments = [row.at for row in self.flow.approvals] or [self.approved_at]
         risky_mails = {mail.id for mail in self.evidence.lures.messages if mail.pattern or mail.first_contact}
         return tuple(
             click
             for click in self.evidence.lures.clicks
-            if start <= click.at <= end
+            if any(moment - near.click_before <= click.at <= moment + near.click_after for moment in moments)
             and (click.reached_device_login or click.pattern or click.message_id in risky_mails)
         )
 
@@ -88,16 +100,6 @@ class View:
         return tuple(
             mail for mail in self.evidence.lures.messages if mail.pattern and start <= mail.at <= self.approved_at
         )
-
-
-def same_address(one: str, other: str) -> bool:
-    """Whether two texts name one address; `2001:DB8::1` and `2001:db8:0:0::1` do. Redacted ones never match."""
-    if one == other:
-        return bool(one) and "xxx" not in one
-    try:
-        return ipaddress.ip_address(one) == ipaddress.ip_address(other)
-    except ValueError:
-        return False
 
 
 def sources(*rows: SignIn) -> tuple[Source, ...]:

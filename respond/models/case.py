@@ -58,7 +58,6 @@ class Claim(Model):
 
     case: str
     busy_run: str = ""
-    known: bool = False
 
 
 def case_id(seed: str, length: int = 6) -> str:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, PlainSerializer
 
 from respond.models.base import Gap, Model, Utc
+
+
+Names = Annotated[frozenset[str], PlainSerializer(sorted, return_type=list[str])]
+"""A set of texts, always written in the same order."""
 
 
 class AccountKind(StrEnum):
@@ -63,17 +68,17 @@ class Lures(Model):
 
 
 class Place(Model):
-    """One address the user signed in from before the window, summed over its sign-ins."""
+    """One address and app the user signed in with before the sign-ins in question."""
 
     ip: str
     asn: str
     country: str
     app_id: str
     sign_ins: int
-    days: int
-    device_code_days: int
-    device_code_sessions: int
-    managed: int
+    days: Names = Field(description="dates, 2026-01-15")
+    device_code_days: Names = frozenset()
+    device_code_sessions: Names = frozenset()
+    managed: int = 0
     last: Utc
 
 
@@ -111,8 +116,10 @@ class ThreatIntel(Model):
 
 
 class TokenUse(Model):
-    """Calls to Microsoft Graph with the tokens in question, summed by address and user agent."""
+    """Calls to Microsoft Graph with one token from one address, summed."""
 
+    token: str
+    session: str
     ip: str
     user_agent: str
     calls: int

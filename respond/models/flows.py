@@ -16,12 +16,14 @@ def fold(rows: Iterable[SignIn]) -> list[SignIn]:
     kept: dict[tuple[str, str], SignIn] = {}
     for row in rows:
         key = (row.table, row.id) if row.id else (row.table, f"{row.at.isoformat()}{row.correlation_id}{row.ip}")
-        other = kept.get(key)
-        if other is None:
-            kept[key] = row
-        elif row.risk.rank > other.risk.rank or row.succeeded > other.succeeded:
-            kept[key] = row.model_copy(update={"risk": max(row.risk, other.risk, key=lambda risk: risk.rank)})
+        kept[key] = _merged(kept[key], row) if key in kept else row
     return sorted(kept.values(), key=lambda row: (row.at, row.id))
+
+
+def _merged(one: SignIn, other: SignIn) -> SignIn:
+    """Two copies of one sign-in: a success in either issued a token, and the risk of the worse one counts."""
+    best = max(one, other, key=lambda copy: (copy.succeeded, copy.at, copy.result, copy.model_dump_json()))
+    return best.model_copy(update={"risk": max(one.risk, other.risk, key=lambda risk: risk.rank)})
 
 
 def join_flows(rows: Iterable[SignIn]) -> tuple[Flow, ...]:
@@ -30,8 +32,8 @@ def join_flows(rows: Iterable[SignIn]) -> tuple[Flow, ...]:
     A session id may be shared by two people, so the rows have to be one user's.
     """
     groups: list[tuple[set[str], list[SignIn]]] = []
-    for row in rows:
-        keys, members = set(row.joins) or {f"i:{row.id}"}, [row]
+    for number, row in enumerate(rows):
+        keys, members = set(row.joins) or {f"i:{row.id or number}"}, [row]
         for group in [group for group in groups if group[0] & keys]:
             keys |= group[0]
             members = group[1] + members

@@ -7,12 +7,11 @@ decides as it began.
 from __future__ import annotations
 
 import re
-from datetime import timedelta
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from respond.durations import Duration
+from respond.durations import Duration, PositiveDuration
 from respond.models.base import Model
 
 
@@ -73,7 +72,7 @@ class Reliefs(Model):
 class Usual(Model):
     """When a place or a habit counts as usual."""
 
-    history: Duration
+    history: PositiveDuration
     place_days: int = Field(ge=1)
     habit_days: int = Field(ge=2)
     habit_sessions: int = Field(ge=2)
@@ -84,15 +83,15 @@ class Usual(Model):
 class Correlation(Model):
     """How far apart in time things may lie that belong together."""
 
-    click_before: Duration
+    click_before: PositiveDuration
     click_after: Duration
-    mail_before: Duration
+    mail_before: PositiveDuration
     strong_confidence: int = Field(ge=0, le=100)
-    intel_lookback: Duration
+    intel_lookback: PositiveDuration
 
 
 class App(Model):
-    id: str
+    id: Annotated[str, AfterValidator(str.lower)]
     name: str
     why: str
 
@@ -115,7 +114,3 @@ class Policy(Model):
     powerful_apps: tuple[App, ...] = ()
     lure_patterns: tuple[LurePattern, ...] = ()
     device_login_pages: tuple[Pattern, ...] = ()
-
-    @property
-    def mail_lookback(self) -> timedelta:
-        return self.correlation.mail_before

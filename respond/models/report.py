@@ -44,10 +44,6 @@ class Verdict(Model):
         return self.kind is VerdictKind.MALICIOUS
 
     @property
-    def needs_a_person(self) -> bool:
-        return self.kind is VerdictKind.SUSPICIOUS
-
-    @property
     def is_benign(self) -> bool:
         return self.kind in (VerdictKind.BENIGN, VerdictKind.NO_ACTIVITY)
 

@@ -104,11 +104,25 @@ class Flow(Model):
 
     @cached_property
     def approvals(self) -> tuple[SignIn, ...]:
-        return tuple(row for row in self.rows if row.leg is Leg.APPROVING and row.succeeded)
+        """Successful rows of a browser: marked ones, and those that share a marked row's CorrelationId.
+
+        After the 50199 interrupt of a device code, the success may be logged without the marker.
+        """
+        return tuple(row for row in self.successes if row.table == "SigninLogs" and self._is_ours(row, Leg.APPROVING))
 
     @cached_property
     def redemptions(self) -> tuple[SignIn, ...]:
-        return tuple(row for row in self.rows if row.leg is Leg.REDEEMING and row.succeeded)
+        """Successful rows of the client that holds the token."""
+        return tuple(row for row in self.successes if row not in self.approvals and self._is_ours(row, Leg.REDEEMING))
+
+    def _is_ours(self, row: SignIn, leg: Leg) -> bool:
+        if row.leg is not Leg.LINKED:
+            return row.leg is leg
+        return bool(row.correlation_id) and row.correlation_id in self._marked
+
+    @cached_property
+    def _marked(self) -> frozenset[str]:
+        return frozenset(row.correlation_id for row in self.rows if row.leg is not Leg.LINKED)
 
     @property
     def completed(self) -> bool:
@@ -131,7 +145,8 @@ class Flow(Model):
     @property
     def keys(self) -> tuple[str, ...]:
         """Identifiers of this flow, for finding the case that it belongs to."""
-        return tuple(sorted({key for row in self.rows for key in row.joins} | {f"i:{row.id}" for row in self.rows}))
+        ids = {f"i:{row.id}" for row in self.rows if row.id}
+        return tuple(sorted({key for row in self.rows for key in row.joins} | ids))
 
 
 class SignIns(Model):

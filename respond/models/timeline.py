@@ -8,7 +8,7 @@ from respond.models.report import Moment
 from respond.models.signin import Flow, Leg, SignIn, SignIns
 
 _VERBS = {Leg.APPROVING: "approved", Leg.REDEEMING: "redeemed", Leg.LINKED: "same session"}
-_LONGEST = 40
+_FIRST, _LAST = 20, 20
 
 
 def timeline(signins: SignIns, evidence: Evidence) -> tuple[Moment, ...]:
@@ -25,7 +25,16 @@ def timeline(signins: SignIns, evidence: Evidence) -> tuple[Moment, ...]:
         Moment(at=change.at, what=f"{change.what} from {change.ip or 'an unknown address'}", source=change.table)
         for change in evidence.footholds.changes
     ]
-    return tuple(sorted(moments, key=lambda moment: moment.at)[:_LONGEST])
+    return _shortened(sorted(moments, key=lambda moment: moment.at))
+
+
+def _shortened(moments: list[Moment]) -> tuple[Moment, ...]:
+    """The beginning and the end of a long story, with a line that says what is left out between."""
+    left_out = len(moments) - _FIRST - _LAST
+    if left_out <= 0:
+        return tuple(moments)
+    gap = Moment(at=moments[_FIRST].at, what=f"({left_out} more rows are left out here)", source="respond")
+    return (*moments[:_FIRST], gap, *moments[-_LAST:])
 
 
 def _click(click: Click) -> Moment:

@@ -74,7 +74,7 @@ def _encode(value: object) -> object:  # noqa: C901, PLR0911 - one arm a kind
         case errors.RespondError():
             return {"$error": type(value).__name__, "is": value.message}
         case BaseException():
-            return {"$error": "RespondError", "is": f"{type(value).__name__}: {value}"}
+            return {"$error": "RunFailed", "is": f"{type(value).__name__}: {value}"}
         case tuple():
             return {"$tuple": [_encode(item) for item in value]}
         case list():

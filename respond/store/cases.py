@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
+from respond.errors import NotFound
 from respond.models.base import iso_z
 from respond.models.case import Claim, case_id
 from respond.models.report import Report
@@ -71,12 +72,12 @@ class Store:
             for flow, owner in zip(flows, known, strict=True):
                 self._remember(db, tenant, user_id, flow, owner or case)
             if not exclusive:
-                return Claim(case=case, known=not is_new)
+                return Claim(case=case)
             free = sa.update(cases).where(cases.c.id == case, cases.c.busy_run.in_(["", run]))
             if db.execute(free.values(busy_run=run)).rowcount:
-                return Claim(case=case, known=not is_new)
+                return Claim(case=case)
             busy = db.execute(sa.select(cases.c.busy_run).where(cases.c.id == case)).scalar_one()
-            return Claim(case=case, busy_run=busy, known=not is_new)
+            return Claim(case=case, busy_run=busy)
 
     def release(self, *, case: str, run: str) -> None:
         """Let go of a case, if this run holds it."""
@@ -132,17 +133,21 @@ class Store:
             opened = True
         except IntegrityError:
             opened = False
-        ticket = self.ticket(case)
-        if ticket is None:
-            raise AssertionError("a ticket that could not be inserted has to be there")
-        return ticket, opened
+        return self._ticket_of(case), opened
 
-    def update_ticket(self, *, case: str, outcome: str, title: str, body: str) -> None:
-        """Rewrite the ticket of a case, because the case took another turn."""
+    def update_ticket(self, *, case: str, outcome: str, title: str, body: str) -> Ticket:
+        """Rewrite the ticket of a case, because the case took another turn; how it reads now."""
         with self._db.begin() as db:
             db.execute(
                 sa.update(tickets).where(tickets.c.case_id == case).values(outcome=outcome, title=title, body=body)
             )
+        return self._ticket_of(case)
+
+    def _ticket_of(self, case: str) -> Ticket:
+        ticket = self.ticket(case)
+        if ticket is None:
+            raise NotFound(f"the ticket of {case} is gone from the state database")
+        return ticket
 
     @staticmethod
     def _case_of(db: sa.Connection, tenant: str, user_id: str, flow: tuple[str, ...]) -> str | None:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError
 
-from respond.durable import engine_kwargs
+from respond.durable import engine_kwargs, sqlalchemy_url
 from respond.errors import UsageError
 
 metadata = sa.MetaData()
@@ -60,7 +60,10 @@ def open_database(url: str) -> sa.Engine:
     """
     if url.startswith("sqlite:///"):
         _make_private_folder(Path(url.removeprefix("sqlite:///")).parent)
-    engine = sa.create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1), **engine_kwargs(url))
+    try:
+        engine = sa.create_engine(sqlalchemy_url(url), **engine_kwargs(url))
+    except (ValueError, sa.exc.ArgumentError):  # their text may hold the password
+        raise UsageError("state.url: not a database URL; write postgresql://USER@HOST/DATABASE") from None
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _sqlite_pragmas)
     try:

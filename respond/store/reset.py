@@ -6,12 +6,17 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from respond.durable import forget
 from respond.store.database import cases, keys, open_database, reports, tickets
+
+LAB_REALMS = ("lab/live", "lab/dry-run")
 
 
 def forget_lab(url: str, folder: Path) -> int:
-    """Delete lab cases with their reports and tickets, and the ticket pages; how many cases there were."""
+    """Delete lab cases with their reports, tickets, ticket pages and unfinished runs; how many cases there were."""
     database = open_database(url)
+    for realm in LAB_REALMS:
+        forget(database, realm)
     ours = sa.select(cases.c.id).where(cases.c.tenant == "lab")
     with database.begin() as db:
         for table in (keys, reports, tickets):
