@@ -9,7 +9,6 @@ from pydantic import Field, PlainSerializer
 
 from respond.models.base import Gap, Model, Utc
 
-
 Names = Annotated[frozenset[str], PlainSerializer(sorted, return_type=list[str])]
 """A set of texts, always written in the same order."""
 
