@@ -7,6 +7,8 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 PIP    := $(BIN)/python -m pip install -qq --disable-pip-version-check
 KQL    := tools/kql-check
+# As an installation does; some environments keep Python from doing it on the way.
+COMPILE = $(BIN)/python -m compileall -q respond actions playbooks
 
 MAKEFLAGS += --no-print-directory
 .PHONY: help demo test lint bench kql-check lock clean
@@ -16,7 +18,7 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
 demo: $(READY) ## answer one phished user in the lab tenant; state in .demo/
-	@mkdir -p .demo
+	@mkdir -p .demo; $(COMPILE)
 	@RESPOND_CONFIG=config RESPOND_STATE__URL=sqlite:///.demo/respond.db \
 	  $(BIN)/respond --user target.user@contoso.com $(ARGS)
 	@echo; echo "  Its state is in .demo/. To look around: export RESPOND_STATE__URL=sqlite:///.demo/respond.db"
@@ -32,7 +34,7 @@ lint: $(READY) ## ruff, formatting, types, import contracts
 	@echo "lint     imports"; out=$$($(BIN)/lint-imports --no-logo 2>&1) || { echo >&2 "$$out"; exit 1; }
 
 bench: $(READY) ## speed and memory, each against its goal
-	@$(BIN)/python -m bench $(ARGS)
+	@$(COMPILE); $(BIN)/python -m bench $(ARGS)
 
 kql-check: $(KQL)/node_modules/.ready ## every query, by Microsoft's own language service (needs Node)
 	@node $(KQL)/check.mjs --self-test
@@ -72,6 +74,7 @@ $(READY): requirements.lock pyproject.toml
 	"$$python" -m venv $(VENV)
 	@$(PIP) --require-hashes -r requirements.lock
 	@$(PIP) --no-deps --no-build-isolation -e .
+	@$(COMPILE)
 	@touch $@
 
 $(KQL)/node_modules/.ready: $(KQL)/package.json $(KQL)/package-lock.json

@@ -123,6 +123,8 @@ class Engine:
             "serializer": _Json(),
             "executor_id": self._slot,
             "application_version": self._version,
+            # Closing waits for the listener's next look; at the default of a second, every command would end that late.
+            "notification_listener_polling_interval_sec": 0.1,
             "log_level": "CRITICAL",
             "enable_otlp": False,
         }

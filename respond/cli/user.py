@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -50,15 +50,20 @@ def answer_for_user(who: str, *, since: str | None, dry_run: bool, as_json: bool
             return await session.respond_to(person, since=length, dry_run=dry_run)
 
     from respond.cli.interrupt import leaving_at_once
-    from respond.console.progress import live_progress
 
     try:
-        with leaving_at_once(), nullcontext() if as_json else live_progress(sys.stderr):
+        with leaving_at_once(), nullcontext() if as_json else _shown():
             report = asyncio.run(answer())
     finally:
         # Also when this run fails: somebody may have been signed out a moment ago.
         sys.stderr.writelines(f"respond: {note}\n" for note in notes)
     return _print(report, as_json=as_json)
+
+
+def _shown() -> AbstractContextManager[None]:
+    from respond.console.progress import live_progress
+
+    return live_progress(sys.stderr)
 
 
 def _left_alone(count: int) -> list[str]:
@@ -75,11 +80,12 @@ def _finished(other: Report | RespondError) -> str:
 
 
 def _print(report: Report, *, as_json: bool) -> int:
-    from respond.console.page import print_page
     from respond.models.outcomes import exit_code
 
     if as_json:
         sys.stdout.write(report.model_dump_json(by_alias=True, indent=2) + "\n")
     else:
+        from respond.console.page import print_page
+
         print_page(report)
     return exit_code(report)
