@@ -251,4 +251,6 @@ def sqlalchemy_url(url: str) -> str:
 def _reason(run: str, error: object) -> RespondError:
     if isinstance(error, RespondError):
         return error
+    if not isinstance(error, BaseException):
+        return RunFailed(f"run {run} failed, and why cannot be read from the state database")
     return RunFailed(f"run {run} failed: {type(error).__name__}: {error}")

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import os
+import pickle
 import signal
 import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -34,7 +38,7 @@ def kill_at(moment: str, *arguments: str) -> None:
 
 
 def tickets(tmp_path: Path) -> int:
-    with sqlite3.connect(tmp_path / "state" / "respond.db") as db:
+    with closing(sqlite3.connect(tmp_path / "state" / "respond.db")) as db:
         return int(db.execute("SELECT count(*) FROM respond_tickets").fetchone()[0])
 
 
@@ -60,7 +64,7 @@ def test_killed_between_revoke_and_ticket_it_is_the_same_case(lab: Callable[...,
     assert "finished an interrupted run" in answer.err
     assert answer.action("open_ticket")["status"] == "unneeded"
     assert (len(revocations(tenant)), tickets(tmp_path)) == (1, 1)
-    with sqlite3.connect(tmp_path / "state" / "respond.db") as db:
+    with closing(sqlite3.connect(tmp_path / "state" / "respond.db")) as db:
         assert db.execute("SELECT count(*) FROM respond_cases").fetchone() == (1,)
 
 
@@ -151,14 +155,27 @@ def wait_for(what: Callable[[], bool]) -> None:
     raise AssertionError("it did not happen within 20 seconds")
 
 
+class Bomb:
+    """A pickle that runs code when it is read."""
+
+    def __init__(self, marker: Path) -> None:
+        self._marker = marker
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
+        return (os.mkdir, (str(self._marker),))
+
+
 def test_a_pickled_value_in_the_state_file_is_never_read(lab: Callable[..., RunningLab], tmp_path: Path) -> None:
     """Whoever can write the state file must not be able to run code."""
     lab()
     kill_at("started:open_ticket")
-    marker = tmp_path / "code-ran"
-    bomb = "Y3Bvc2l4CnN5c3RlbQoo"  # the start of any pickle is enough: it is refused unread
-    with sqlite3.connect(tmp_path / "state" / "respond.db") as db:
+    bomb = base64.b64encode(pickle.dumps(Bomb(tmp_path / "code-ran"))).decode()
+    with closing(sqlite3.connect(tmp_path / "state" / "respond.db")) as db:
         db.execute("UPDATE workflow_status SET inputs = ?, serialization = 'py_pickle'", (bomb,))
+        db.execute("UPDATE workflow_input SET inputs = ?", (bomb,))
+        db.execute("UPDATE operation_outputs SET output = ?, serialization = 'py_pickle'", (bomb,))
+        db.commit()
     answer = respond("--user", VICTIM, "--json")
-    assert not marker.exists()
+    assert not (tmp_path / "code-ran").exists()
+    assert "cannot be read from the state database" in answer.err
     assert answer.json["outcome"] == "contained-verified"

@@ -207,3 +207,46 @@ def test_a_benign_sign_in_after_containment_signs_nobody_out_again(lab: Start, s
     answer = respond("--user", VICTIM, "--json")
     assert (answer.code, answer.action("revoke_sessions")["status"]) == (0, "unneeded")
     assert revocations(tenant) == []
+
+
+def test_a_victim_without_history_is_judged_by_the_two_legs(lab: Start, seed_variant: Variant) -> None:
+    """Nobody knows what is usual: approved at home on the managed laptop, redeemed abroad by a script."""
+
+    def new_here(rows: Rows) -> None:
+        row, other = approval(rows), next(row for row in rows if row["IPAddress"] == HOME)
+        place = {key: other[key] for key in ("IPAddress", "AutonomousSystemNumber", "Location", "LocationDetails")}
+        calm = {"RiskLevelDuringSignIn": "none", "RiskLevelAggregated": "none", "UserAgent": other["UserAgent"]}
+        row.update(place | calm | {"DeviceDetail": other["DeviceDetail"]})
+        rows[:] = [row]
+
+    tables = ("ThreatIntelIndicators", "UrlClickEvents", "EmailEvents", "MicrosoftGraphActivityLogs")
+    calm_legs = seed_variant(
+        SigninLogs=new_here, AADNonInteractiveUserSignInLogs=plain, **dict.fromkeys(tables, nothing)
+    )
+    assert judge(lab, calm_legs).json["verdict"] == "malicious"
+
+
+def test_a_habit_is_one_without_session_ids_too(lab: Start, seed_variant: Variant) -> None:
+    """Some rows carry no SessionId: the approvals of other days, each with its CorrelationId, make the habit."""
+
+    def every_week(rows: Rows) -> None:
+        row, other = approval(rows), next(row for row in rows if row["IPAddress"] == HOME)
+        place = {key: other[key] for key in ("IPAddress", "AutonomousSystemNumber", "Location", "LocationDetails")}
+        calm = {"RiskLevelDuringSignIn": "none", "RiskLevelAggregated": "none", "SessionId": ""}
+        row.update(place | calm)
+        for week in range(1, 5):
+            moment = datetime.fromisoformat(row["CreatedDateTime"]) - timedelta(days=7 * week)
+            rows.append(at(row, moment, Id=f"w-{week}", CorrelationId=f"c-{week}", OriginalRequestId=""))
+
+    def at_home(rows: Rows) -> None:
+        plain(rows)
+        for row in rows:
+            row.update({"IPAddress": HOME, "AutonomousSystemNumber": "64500", "Location": "US", "SessionId": ""})
+
+    tables = ("ThreatIntelIndicators", "UrlClickEvents", "EmailEvents", "MicrosoftGraphActivityLogs")
+    answer = judge(
+        lab,
+        seed_variant(SigninLogs=every_week, AADNonInteractiveUserSignInLogs=at_home, **dict.fromkeys(tables, nothing)),
+    )
+    assert answer.json["verdict"] == "benign", answer.json["findings"]
+    assert "habitual-device-code" in {finding["id"] for finding in answer.json["findings"]}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ def test_four_at_once_meet_in_one_case(lab: Callable[..., RunningLab], tmp_path:
     assert [answer.code for answer in answers] == [0, 0, 0, 0], answers
     assert len({answer.json["case"] for answer in answers}) == 1
     assert len(revocations(tenant)) == 1
-    with sqlite3.connect(tmp_path / "state" / "respond.db") as db:
+    with closing(sqlite3.connect(tmp_path / "state" / "respond.db")) as db:
         assert db.execute("SELECT count(*) FROM respond_tickets").fetchone() == (1,)
 
 

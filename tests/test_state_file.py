@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -305,7 +306,7 @@ def test_every_step_of_a_run_reads_back_as_it_was_kept(lab: Callable[..., Runnin
     lab()
     assert respond("--user", VICTIM).code == 0
     columns = [("operation_outputs", "output"), ("workflow_input", "inputs"), ("workflow_output", "output")]
-    with sqlite3.connect(tmp_path / "state" / "respond.db") as db:
+    with closing(sqlite3.connect(tmp_path / "state" / "respond.db")) as db:
         kept = [
             text
             for table, column in columns
@@ -358,7 +359,7 @@ def test_an_old_sqlite_is_replaced_by_one_that_is_new_enough(version: tuple[int,
     driver = durable.sqlite_driver(version)
     assert driver.__name__ == "pysqlite3"
     assert driver.sqlite_version_info >= (3, 42)
-    with driver.connect(":memory:") as db:
+    with closing(driver.connect(":memory:")) as db:
         db.execute("CREATE TABLE t (a, at DEFAULT (unixepoch('subsec')))")
         db.execute("INSERT INTO t (a) VALUES (1)")
         assert db.execute("SELECT at FROM t").fetchone()[0] > 1_700_000_000
@@ -410,6 +411,6 @@ def test_engine_and_store_work_on_a_python_with_an_old_sqlite(tmp_path: Path) ->
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.split() == ["pysqlite3", "True", "DC-AAAAAA"]
-    with sqlite3.connect(tmp_path / "respond.db") as db:
+    with closing(sqlite3.connect(tmp_path / "respond.db")) as db:
         (step,) = db.execute("SELECT function_name, output FROM operation_outputs").fetchall()
     assert step == ("ask", '{"claim":{"$model":"Claim","is":{"case":"DC-AAAAAA","busy_run":""}}}')

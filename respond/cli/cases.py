@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
 def list_cases(*, as_json: bool, config: str | None) -> int:
     """One line a case."""
-    reports = _store(config).all_reports()
+    with closing(_store(config)) as store:
+        reports = store.all_reports()
     if as_json:
         sys.stdout.write(json.dumps([json.loads(r.model_dump_json(by_alias=True)) for r in reports], indent=2) + "\n")
         return 0
@@ -28,7 +30,8 @@ def list_cases(*, as_json: bool, config: str | None) -> int:
 
 def show_case(case: str, *, html: str | None, as_json: bool, config: str | None) -> int:
     """The newest report of one case, on the terminal, as JSON or as an HTML page."""
-    report = _store(config).report(case.upper())
+    with closing(_store(config)) as store:
+        report = store.report(case.upper())
     if report is None:
         raise UsageError(f"show: there is no case {case[:40]}; `respond cases` lists them")
     if as_json:

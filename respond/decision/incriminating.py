@@ -72,7 +72,9 @@ def new_country(view: View) -> Finding | None:
         id="new-country",
         weight=view.policy.weights.new_country,
         summary=f"{row.country} is not among the user's countries of the last {usual.days} days "
-        f"({', '.join(sorted(view.countries))})",
+        f"({', '.join(sorted(view.countries))})"
+        if usual.places
+        else f"redeemed in {row.country}, approved in {', '.join(sorted(view.countries))}; the user has no history",
         evidence=sources(row),
     )
 

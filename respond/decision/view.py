@@ -47,7 +47,9 @@ class View:
 
     @cached_property
     def countries(self) -> frozenset[str]:
-        return frozenset(place.country for place in self.evidence.usual.places if place.country)
+        """Where the user is at home: by the history, or by the approval of somebody without one."""
+        history = frozenset(place.country for place in self.evidence.usual.places if place.country)
+        return history or frozenset(row.country for row in self.flow.approvals if row.country)
 
     def tenant_use(self, ip: str) -> AddressUse | None:
         return next((use for use in self.evidence.usual.tenant if ip and same_address(use.ip, ip)), None)

@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -20,9 +21,10 @@ USERS = {"users": [{"id": "u1", "userPrincipalName": "a@contoso.com", "createdDa
 
 def age(state_dir: Path, by: timedelta) -> None:
     """Make the story look as if it was loaded earlier."""
-    with sqlite3.connect(state_dir / "lab.db") as db:
+    with closing(sqlite3.connect(state_dir / "lab.db")) as db:
         then = datetime.now(UTC).replace(microsecond=0) - by
         db.execute("UPDATE meta SET value = ? WHERE key = 'loaded_at'", (then.isoformat(),))
+        db.commit()
 
 
 def test_a_story_is_loaded_once_and_its_shift_stays(story: Story, tmp_path: Path) -> None:
