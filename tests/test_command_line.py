@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -173,6 +174,25 @@ def test_the_published_hunt_runs_verbatim(lab: Callable[..., RunningLab]) -> Non
     }  # fmt: skip
     assert "185.220.101.47" in respond("hunt", "--published").out
     assert tenant.get("/_lab/writes") == []
+
+
+def test_the_lab_can_be_served_for_other_commands(monkeypatch: pytest.MonkeyPatch) -> None:
+    process = spawn("lab", "serve", "--port", "0")
+    assert process.stdout is not None
+    said = [process.stdout.readline() for _ in range(3)]
+    url = said[1].rpartition("=")[2].strip()
+    monkeypatch.setenv("RESPOND_LAB__URL", url)
+    assert respond("--user", VICTIM, "--dry-run", "--json").json["verdict"] == "malicious"
+    process.send_signal(signal.SIGINT)
+    ended = finish(process)
+    assert (ended.code, ended.err) == (0, "")
+
+
+def test_what_lab_load_loaded_is_what_commands_see() -> None:
+    assert respond("lab", "load", "obrien").code == 0
+    assert respond("--user", "o'brien@contoso.com", "--json").json["verdict"] == "malicious"
+    assert respond("lab", "reset").out == "the lab is as new; 1 case forgotten\n"
+    assert respond("--user", "o'brien@contoso.com").code == 2
 
 
 def test_the_lab_starts_by_itself_and_ends_with_the_command() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import suppress
 
 from respond.errors import UsageError
 from respond.settings import Settings, config_dir, load_settings, state_dir, state_url
@@ -19,19 +20,25 @@ def _settings(config: str | None) -> Settings:
 def serve(*, host: str, port: int, child: bool, config: str | None) -> int:
     """Serve until interrupted, or until standard input closes for a child."""
     from respond.lab.place import place
-    from respond.lab.server import run
+    from respond.lab.server import LabServer, run
 
     settings = _settings(config)
     data, remembered = place(settings)
-    run(
-        settings,
-        data=data,
-        state_dir=remembered,
-        host=host,
-        port=port,
-        announce=True,
-        until_stdin_closes=child,
-    )
+    if child:
+        run(settings, data=data, state_dir=remembered, host=host, port=port, announce=True, until_stdin_closes=True)
+        return 0
+
+    def listening() -> None:
+        sys.stdout.write(
+            f"lab: {server.tenant.loaded.story.title}\n"
+            f"lab: {server.url} answers; for other commands: export RESPOND_LAB__URL={server.url}\n"
+            "lab: Ctrl-C ends it\n"
+        )
+        sys.stdout.flush()
+
+    server = LabServer(settings, data=data, state_dir=remembered, host=host, port=port, on_listening=listening)
+    with suppress(KeyboardInterrupt):  # uvicorn passes it on when it has stopped
+        server.run_until_told()
     return 0
 
 
