@@ -27,7 +27,8 @@ async def find_lures(case: Case, *, account: Account, signins: SignIns) -> Lures
     """Messages with links that reached the mailbox, and links followed, before the newest sign-in."""
     gaps: list[Gap] = []
     logs = clients(case).logs
-    start = case.back(case.policy.correlation.mail_before)
+    first = min(case.window.start, *(flow.started for flow in signins.flows))
+    start = first - case.policy.correlation.mail_before
     upns = tuple(dict.fromkeys([account.upn, *(row.upn for row in signins.rows if "@" in row.upn)]))
     since: dict[str, Value] = {"from": start, "to": case.window.end}
     addresses = tuple(dict.fromkeys(filter(None, [account.mail, *upns])))

@@ -250,3 +250,37 @@ def test_a_habit_is_one_without_session_ids_too(lab: Start, seed_variant: Varian
     )
     assert answer.json["verdict"] == "benign", answer.json["findings"]
     assert "habitual-device-code" in {finding["id"] for finding in answer.json["findings"]}
+
+
+def test_a_session_that_is_only_refreshed_today_is_followed_back_to_its_approval(
+    lab: Start, seed_variant: Variant
+) -> None:
+    """The code was approved five days ago, after a click; what the window shows is a refresh."""
+    days = timedelta(days=5)
+
+    def moved(row: dict[str, Any]) -> dict[str, Any]:
+        return at(row, datetime.fromisoformat(row.get("CreatedDateTime") or row["TimeGenerated"]) - days)
+
+    def approved_then(rows: Rows) -> None:
+        row, other = approval(rows), next(row for row in rows if row["IPAddress"] == HOME)
+        place = {key: other[key] for key in ("IPAddress", "AutonomousSystemNumber", "Location", "LocationDetails")}
+        row.update(moved(row) | place)
+
+    def redeemed_then(rows: Rows) -> None:
+        plain(rows)
+        rows[0].update(moved(rows[0]))
+
+    def clicked_then(rows: Rows) -> None:
+        moment = datetime.fromisoformat(rows[0]["TimeGenerated"]) - days
+        rows[0]["TimeGenerated"] = moment.isoformat().replace("+00:00", "Z")
+
+    story = seed_variant(
+        SigninLogs=approved_then,
+        AADNonInteractiveUserSignInLogs=redeemed_then,
+        UrlClickEvents=clicked_then,
+        ThreatIntelIndicators=nothing,
+        MicrosoftGraphActivityLogs=nothing,
+    )
+    answer = judge(lab, story)
+    assert {"legs-apart", "lure-clicked"} <= {finding["id"] for finding in answer.json["findings"]}
+    assert answer.json["verdict"] == "malicious"

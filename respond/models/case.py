@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from datetime import timedelta
 from enum import StrEnum
 
 from respond.models.base import Model, Utc
@@ -47,10 +46,6 @@ class Case(Model):
     def span(self) -> dict[str, Utc]:
         """The window as the parameters `p_from` and `p_to` of a query."""
         return {"from": self.window.start, "to": self.window.end}
-
-    def back(self, length: timedelta) -> Utc:
-        """A moment that long before the window."""
-        return self.window.start - length
 
 
 class Claim(Model):
