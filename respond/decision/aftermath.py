@@ -22,10 +22,12 @@ def token_reads(view: View) -> Finding | None:
     if not uses:
         return None
     directory, content = sum(use.directory for use in uses), sum(use.content for use in uses)
+    counts = ((directory, "the directory"), (content, "mail or files"))
+    what = " and ".join(f"{name} {count} time{'' if count == 1 else 's'}" for count, name in counts if count)
     return Finding(
         id="token-reads",
         weight=view.policy.weights.token_reads,
-        summary=f"the token read the directory {directory} times, and mail or files {content} times, through Graph",
+        summary=f"the token read {what} through Graph",
         evidence=tuple(Source(table="MicrosoftGraphActivityLogs", id=use.ip, at=use.first) for use in uses),
     )
 

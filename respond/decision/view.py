@@ -87,12 +87,10 @@ class View:
         """Lure links followed around an approval; one browser session can approve more than once."""
         near = self.policy.correlation
         moments = [row.at for row in self.flow.approvals] or [self.approved_at]
-        risky_mails = {mail.id for mail in self.evidence.lures.messages if mail.pattern or mail.first_contact}
         return tuple(
             click
-            for click in self.evidence.lures.clicks
+            for click in self.evidence.lures.suspect_clicks
             if any(moment - near.click_before <= click.at <= moment + near.click_after for moment in moments)
-            and (click.reached_device_login or click.pattern or click.message_id in risky_mails)
         )
 
     @property

@@ -65,6 +65,14 @@ class Lures(Model):
     clicks: tuple[Click, ...] = ()
     gaps: tuple[Gap, ...] = ()
 
+    @property
+    def suspect_clicks(self) -> tuple[Click, ...]:
+        """Clicks that look like a lure's: on to a device code page, by a kit's link, or from a suspect message."""
+        suspect = {mail.id for mail in self.messages if mail.pattern or mail.first_contact}
+        return tuple(
+            click for click in self.clicks if click.reached_device_login or click.pattern or click.message_id in suspect
+        )
+
 
 class Place(Model):
     """One address and app the user signed in with before the sign-ins in question."""

@@ -14,12 +14,13 @@ _FIRST, _LAST = 20, 20
 def timeline(signins: SignIns, evidence: Evidence) -> tuple[Moment, ...]:
     """Every moment that the report shows, oldest first."""
     moments = [_sign_in(row, index) for flow in signins.flows for index, row in _numbered(flow)]
-    clicked = {click.message_id for click in evidence.lures.clicks}
+    clicks = evidence.lures.suspect_clicks
+    clicked = {click.message_id for click in clicks}
     for mail in evidence.lures.messages:
         if mail.pattern or mail.id in clicked:
             text = f"mail delivered from {mail.sender}: {defang(mail.subject)}"
             moments.append(Moment(at=mail.at, what=text, source="EmailEvents"))
-    moments += [_click(click) for click in evidence.lures.clicks]
+    moments += [_click(click) for click in clicks]
     moments += [_use(use) for use in evidence.uses.uses]
     moments += [
         Moment(at=change.at, what=f"{change.what} from {change.ip or 'an unknown address'}", source=change.table)
