@@ -23,8 +23,12 @@ async def find_usual_places(case: Case, *, signins: SignIns) -> UsualPlaces:
     gaps: list[Gap] = []
     logs = clients(case).logs
     user_id = signins.rows[0].user_id
-    before = min(flow.rows[0].at for flow in signins.flows)
-    span: dict[str, Value] = {"from": case.history_start, "before": before}
+    history = case.policy.usual.history
+    before = min(row.at for row in signins.rows)
+    own: dict[str, Value] = {"from": before - history, "before": before}
+    # What others do is not the attacker's doing, and may be read up to the first row of the window.
+    recent = min((row.at for row in signins.rows if row.at >= case.window.start), default=before)
+    others: dict[str, Value] = {"from": recent - history, "before": recent}
     sessions = tuple(dict.fromkeys(row.session_id for row in signins.rows if row.session_id))
     places, tenant = await asyncio.gather(
         ask(
@@ -34,7 +38,7 @@ async def find_usual_places(case: Case, *, signins: SignIns) -> UsualPlaces:
             gaps=gaps,
             user_id=user_id,
             sessions=sessions,
-            **span,
+            **own,
         ),
         ask(
             logs,
@@ -43,7 +47,7 @@ async def find_usual_places(case: Case, *, signins: SignIns) -> UsualPlaces:
             gaps=gaps,
             user_id=user_id,
             addresses=signins.addresses,
-            **span,
+            **others,
         ),
     )
     return UsualPlaces(
@@ -65,6 +69,6 @@ async def find_usual_places(case: Case, *, signins: SignIns) -> UsualPlaces:
         tenant=tuple(
             AddressUse(ip=text(row, "IPAddress").lower(), users=row["Users"], days=row["Days"]) for row in tenant
         ),
-        days=(case.window.end - case.history_start).days,
+        days=history.days,
         gaps=tuple(gaps),
     )
