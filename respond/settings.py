@@ -29,9 +29,16 @@ class TenantMode(StrEnum):
     AZURE = "azure"
 
 
+def is_loopback_http(url: str) -> bool:
+    """Whether this is plain http to this machine: the only way a token may travel without TLS."""
+    return re.match(r"http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?(/|$)", url) is not None
+
+
 def _is_address(value: str) -> str:
-    if value and not re.fullmatch(r"https?://[^/\s]+(/\S*)?", value):
-        raise ValueError("is not a URL; write https://HOST, or leave it empty")
+    if value and not (is_loopback_http(value) or re.fullmatch(r"https://[^/\s]+(/\S*)?", value)):
+        raise ValueError(
+            "is not an https:// URL (http:// is for this machine only); write https://HOST, or leave it empty"
+        )
     return value
 
 

