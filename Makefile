@@ -11,7 +11,7 @@ KQL    := tools/kql-check
 COMPILE = $(BIN)/python -m compileall -q respond actions playbooks
 
 MAKEFLAGS += --no-print-directory
-.PHONY: help demo test lint bench kql-check lock clean
+.PHONY: help demo test lint bench compare kql-check lock clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -35,6 +35,9 @@ lint: $(READY) ## ruff, formatting, types, import contracts
 
 bench: $(READY) ## speed and memory, each against its goal
 	@$(COMPILE); $(BIN)/python -m bench $(ARGS)
+
+compare: $(READY) ## our verdicts beside public detections on every scenario; writes the README's table
+	@$(COMPILE); $(BIN)/python -m bench.compare --write $(ARGS)
 
 kql-check: $(KQL)/node_modules/.ready ## every query, by Microsoft's own language service (needs Node)
 	@node $(KQL)/check.mjs --self-test

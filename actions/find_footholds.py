@@ -6,13 +6,12 @@ Read only: what is found raises the verdict and goes into the ticket; removing i
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from respond.clients.rows import Row, moment, text
-from respond.clients.sources import ask
-from respond.models.base import Gap
 from respond.models.case import Case
 from respond.models.evidence import Account, Foothold, FootholdKind, Footholds
-from respond.step import clients, read_action
+from respond.step import inquiry, read_action
 
 _KINDS = {
     "Register device": FootholdKind.DEVICE,
@@ -25,23 +24,37 @@ _KINDS = {
 
 
 @read_action("Log Analytics Reader")
-async def find_footholds(case: Case, *, account: Account) -> Footholds:
-    """Changes that the user made, or that were made in the user's name, within the window."""
-    gaps: list[Gap] = []
-    logs = clients(case).logs
+async def find_footholds(case: Case, *, people: Sequence[Account]) -> dict[str, Footholds]:
+    """Changes made by each user, or in the user's name, within the window; by user id in lower case."""
+    asking = inquiry(case, "find_footholds")
+    upns = tuple(name for who in people for name in who.upns)
     changes, rules = await asyncio.gather(
-        ask(logs, "find_footholds", source="AuditLogs", gaps=gaps, user_id=account.id, **case.span),
-        ask(
-            logs,
-            "find_mail_rules",
-            source="OfficeActivity",
-            gaps=gaps,
-            upns=tuple(dict.fromkeys(filter(None, [account.upn, account.mail]))),
-            **case.span,
-        ),
+        asking.ask("find_footholds", source="AuditLogs", user_ids=tuple(who.id for who in people), **case.aftermath),
+        asking.ask("find_mail_rules", source="OfficeActivity", upns=upns, **case.aftermath),
     )
-    found = [_change(row) for row in changes] + [_rule(row) for row in rules]
-    return Footholds(changes=tuple(sorted(found, key=lambda change: change.at)), gaps=tuple(gaps))
+    return {
+        who.id.lower(): Footholds(
+            changes=tuple(
+                sorted(
+                    [_change(row) for row in changes if _made_by(who, row)]
+                    + [_rule(row) for row in rules if _mailbox_of(who, row)],
+                    key=lambda change: change.at,
+                )
+            ),
+            gaps=asking.gaps,
+        )
+        for who in people
+    }
+
+
+def _made_by(who: Account, row: Row) -> bool:
+    actor, user = text(row, "Actor").lower(), who.id.lower()
+    return actor == user or (not actor and user in text(row, "Targets").lower())
+
+
+def _mailbox_of(who: Account, row: Row) -> bool:
+    names = {name.lower() for name in who.upns}
+    return text(row, "UserId").lower() in names or text(row, "MailboxOwnerUPN").lower() in names
 
 
 def _change(row: Row) -> Foothold:

@@ -1,72 +1,100 @@
 """Which message carried the lure, and did the user follow it?
 
-Mail and clicks of the time before the sign-in, from EmailEvents, EmailUrlInfo and UrlClickEvents. Safe Links sees
-clicks in mail, Teams and Office only; a QR code leaves no row, so no click proves nothing.
+Mail, Teams messages and clicks before the sign-in, from EmailEvents, EmailUrlInfo, EmailPostDeliveryEvents,
+MessageEvents, MessageUrlInfo and UrlClickEvents. Safe Links sees clicks in mail, Teams and Office only; a QR code
+leaves no row, so no click proves nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterable
-from itertools import groupby
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 
 from respond.clients.kql import Value
 from respond.clients.rows import Row, moment, text, texts
-from respond.clients.sources import ask
-from respond.models.base import Gap
 from respond.models.case import Case
 from respond.models.evidence import Account, Click, Lures, Message
 from respond.models.policy import Policy
-from respond.models.signin import SignIns
-from respond.step import clients, read_action
+from respond.step import inquiry, read_action
+
+_NAMES = re.compile(r"[^\s\"',;<>\[\]{}:\\]+")
+"""Object ids and addresses within JSON text."""
 
 
 @read_action("Log Analytics Reader")
-async def find_lures(case: Case, *, account: Account, signins: SignIns) -> Lures:
-    """Messages with links that reached the mailbox, and links followed, before the newest sign-in."""
-    gaps: list[Gap] = []
-    logs = clients(case).logs
-    first = min(case.window.start, *(flow.started for flow in signins.flows))
-    start = first - case.policy.correlation.mail_before
-    upns = tuple(dict.fromkeys([account.upn, *(row.upn for row in signins.rows if "@" in row.upn)]))
-    since: dict[str, Value] = {"from": start, "to": case.window.end}
-    addresses = tuple(dict.fromkeys(filter(None, [account.mail, *upns])))
-    mailbox: dict[str, Value] = {"user_id": account.id, "addresses": addresses, **since}
-    mails, clicks = await asyncio.gather(
-        ask(logs, "find_lure_mails", source="EmailEvents", gaps=gaps, **mailbox),
-        ask(logs, "find_clicks", source="UrlClickEvents", gaps=gaps, upns=upns, **since),
+async def find_lures(case: Case, *, people: Sequence[Account]) -> dict[str, Lures]:
+    """Messages with links that reached each mailbox or chat, and links followed, by user id in lower case.
+
+    A session that was approved before the window was lured before it as well: read as far back as the history goes for
+    clicks, and as `mail_before` says for messages.
+    """
+    asking = inquiry(case, "find_lures")
+    ids, upns = tuple(who.id for who in people), tuple(name for who in people for name in who.upns)
+    mails_since: dict[str, Value] = {"from": case.mail_start, "to": case.window.end}
+    clicks, mails, chats = await asyncio.gather(
+        asking.ask(
+            "find_clicks", source="UrlClickEvents", upns=upns, **{"from": case.history_start, "to": case.window.end}
+        ),
+        asking.ask("find_lure_mails", source="EmailEvents", user_ids=ids, addresses=upns, **mails_since),
+        asking.ask(
+            "find_lure_chats", source="MessageEvents", recipients=tuple(map(str.lower, (*ids, *upns))), **mails_since
+        ),
     )
-    return Lures(
-        messages=tuple(_messages(mails, case.policy)),
-        clicks=tuple(_click(row, case.policy) for row in clicks),
-        gaps=tuple(gaps),
-    )
+    owners = {name.lower(): who.id.lower() for who in people for name in (who.id, *who.upns)}
+    messages: dict[str, dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
+    for row in (*mails, *chats):
+        for user in _recipients(row, owners):
+            messages[user][text(row, "NetworkMessageId") or text(row, "TeamsMessageId")].append(row)
+    followed: dict[str, list[Click]] = defaultdict(list)
+    for row in clicks:
+        followed[owners.get(text(row, "AccountUpn").lower(), "")].append(_click(row, case.policy))
+    return {
+        user: Lures(
+            messages=_telling(messages[user].values(), followed[user], case.policy),
+            clicks=tuple(followed[user]),
+            gaps=asking.gaps,
+        )
+        for user in (who.id.lower() for who in people)
+    }
 
 
-def _messages(rows: Iterable[Row], policy: Policy) -> list[Message]:
-    """One message a NetworkMessageId, with all its links."""
-    by_message = groupby(sorted(rows, key=_message_key), key=_message_key)
-    return [_message(list(group), policy) for _, group in by_message]
+def _recipients(row: Row, owners: Mapping[str, str]) -> set[str]:
+    """User ids in lower case; a chat message lists everybody it went to as JSON text."""
+    if chat := text(row, "Recipients"):
+        return {owners[name] for name in _NAMES.findall(chat.lower()) if name in owners}
+    names = (text(row, "Recipient").lower(), text(row, "RecipientObjectId").lower())
+    return {owners[name] for name in names if name in owners}
 
 
-def _message_key(row: Row) -> tuple[str, str]:
-    return (str(moment(row)), text(row, "NetworkMessageId"))
+def _telling(found: Iterable[Sequence[Row]], clicks: Sequence[Click], policy: Policy) -> tuple[Message, ...]:
+    """The messages that a decision or a timeline can use; ordinary mail stays where it is."""
+    clicked = {click.message_id for click in clicks}
+    messages = [_message(rows, policy) for rows in found]
+    return tuple(one for one in messages if one.is_suspect or one.id in clicked)
 
 
-def _message(rows: list[Row], policy: Policy) -> Message:
+def _message(rows: Sequence[Row], policy: Policy) -> Message:
     first = rows[0]
     urls = tuple(dict.fromkeys(text(row, "Url") for row in rows))
+    chat = text(first, "TeamsMessageId")
+    sender = text(first, "SenderFromAddress") or text(first, "SenderEmailAddress")
     return Message(
-        id=text(first, "NetworkMessageId"),
+        id=chat or text(first, "NetworkMessageId"),
         at=moment(first),
-        sender=text(first, "SenderFromAddress"),
-        sender_domain=text(first, "SenderFromDomain"),
+        sender=sender,
+        sender_domain=text(first, "SenderFromDomain") or sender.rpartition("@")[2],
         subject=text(first, "Subject"),
         delivered_to=text(first, "LatestDeliveryLocation") or text(first, "DeliveryLocation"),
-        first_contact=first.get("IsFirstContact"),
+        # A chat with another tenant is what a first mail from a stranger is.
+        first_contact=first.get("IsExternalThread") if chat else first.get("IsFirstContact"),
         urls=urls,
         pattern=next((name for url in urls if (name := kit_pattern(url, policy))), ""),
+        table="MessageEvents" if chat else "EmailEvents",
+        device_login=any(is_device_login(url, policy) for url in urls),
+        threats=text(first, "RemovedAs") or text(first, "ThreatTypes"),
+        removed_at=moment(first, "RemovedAt") if first.get("RemovedAt") else None,
     )
 
 

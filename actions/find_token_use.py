@@ -1,47 +1,49 @@
-"""What was done with the token? Calls to Microsoft Graph, joined by token id and session.
+"""What was done with the token? Calls to Graph, mail and files, joined by token id and session when it is judged.
 
 MicrosoftGraphActivityLogs arrives up to two hours late and has to be switched on; no row proves nothing.
 """
 
 from __future__ import annotations
 
-from respond.clients.rows import moment, text
-from respond.clients.sources import ask
-from respond.models.base import Gap
+from collections import defaultdict
+from collections.abc import Sequence
+
+from respond.clients.rows import Row, moment, text
 from respond.models.case import Case
-from respond.models.evidence import TokenUse, TokenUses
-from respond.models.signin import SignIns
-from respond.step import clients, read_action
+from respond.models.evidence import Account, TokenUse, TokenUses
+from respond.step import inquiry, read_action
 
 
 @read_action("Log Analytics Reader")
-async def find_token_use(case: Case, *, signins: SignIns) -> TokenUses:
-    """Calls with the tokens and sessions of every completed device code sign-in."""
-    gaps: list[Gap] = []
-    rows = [row for flow in signins.completed for row in flow.successes]
-    found = await ask(
-        clients(case).logs,
+async def find_token_use(case: Case, *, people: Sequence[Account]) -> dict[str, TokenUses]:
+    """What the tokens and sessions of each user were used for within the window, by user id in lower case."""
+    asking = inquiry(case, "find_token_use")
+    rows = await asking.ask(
         "find_token_use",
         source="MicrosoftGraphActivityLogs",
-        gaps=gaps,
-        user_id=rows[0].user_id,
-        tokens=tuple(dict.fromkeys(row.token_id for row in rows if row.token_id)),
-        sessions=tuple(dict.fromkeys(row.session_id for row in rows if row.session_id)),
-        **case.span,
+        user_ids=tuple(who.id for who in people),
+        upns=tuple(name for who in people for name in who.upns),
+        **case.aftermath,
     )
-    uses = tuple(
-        TokenUse(
-            token=text(row, "SignInActivityId"),
-            session=text(row, "SessionId"),
-            ip=text(row, "IPAddress").lower(),
-            user_agent=text(row, "UserAgent"),
-            calls=row["Calls"],
-            writes=row["Writes"],
-            directory=row["Directory"],
-            content=row["Content"],
-            first=moment(row, "First"),
-            last=moment(row, "Last"),
-        )
-        for row in found
+    owners = {name.lower(): who.id.lower() for who in people for name in (who.id, *who.upns)}
+    uses: dict[str, list[TokenUse]] = defaultdict(list)
+    for row in rows:
+        uses[owners.get(text(row, "User").lower(), "")].append(_use(row))
+    return {who.id.lower(): TokenUses(uses=tuple(uses[who.id.lower()]), gaps=asking.gaps) for who in people}
+
+
+def _use(row: Row) -> TokenUse:
+    return TokenUse(
+        token=text(row, "Token"),
+        session=text(row, "Session"),
+        ip=text(row, "Address").lower(),
+        user_agent=text(row, "Agent"),
+        calls=row["Calls"],
+        writes=row["Writes"],
+        directory=row["Directory"],
+        content=row["Content"],
+        sensitive=row["Sensitive"],
+        first=moment(row, "First"),
+        last=moment(row, "Last"),
+        table=text(row, "Source"),
     )
-    return TokenUses(uses=uses, gaps=tuple(gaps))

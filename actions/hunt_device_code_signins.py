@@ -1,90 +1,123 @@
-"""Which device code sign-ins, and who redeemed them? Both legs, from both sign-in tables.
+"""Which device code sign-ins, and who redeemed them? Both legs, by all four markers that the logs know.
 
 The approving leg is in SigninLogs, the redeeming leg and its refreshes in AADNonInteractiveUserSignInLogs. Judging
-the first alone means judging the victim's own laptop. A table that is not connected is a gap; without either,
-there is nothing to say and the run fails. A session that is only refreshed in the window is followed back to its
-approval, as far as the history of the policy goes.
+the first alone means judging the victim's own laptop. Where neither carries a mark, the 50199 interrupt and Defender's
+`Cmsi:Cmsi` hint at a device code; a hint alone accuses nobody. A table that is not connected is a gap; without either
+sign-in table there is nothing to say and the run fails. A session that is only refreshed in the window is followed back
+to its approval, as far as the history of the policy goes.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 
 from respond.clients.kql import Value
-from respond.clients.rows import read_sign_in
-from respond.clients.sources import query_text
-from respond.errors import TableMissing, Transient
+from respond.clients.rows import read_confirmation, read_sign_in, text
+from respond.clients.sources import ask_what_is_there, query_text
+from respond.errors import RespondError, TableMissing, Transient
 from respond.models.base import Gap
 from respond.models.case import Case
 from respond.models.evidence import Account
 from respond.models.flows import fold, join_flows
 from respond.models.signin import SignIn, SignIns
-from respond.step import clients, read_action
+from respond.step import clients, limit_of, process, read_action
 
 APPROVALS = "SigninLogs"
 REDEMPTIONS = "AADNonInteractiveUserSignInLogs"
+CONFIRMATIONS = "EntraIdSignInEvents"
 
 
-@read_action("Log Analytics Reader")
-async def hunt_device_code_signins(case: Case, *, account: Account) -> SignIns:
-    """Every row that carries a device code marker, with the rows that belong to it.
+@read_action("Log Analytics Reader", "ThreatHunting.Read.All")
+async def hunt_device_code_signins(case: Case, *, people: Sequence[Account]) -> dict[str, SignIns]:
+    """Every row that hints at a device code, with the rows that belong to it, by user id in lower case.
+
+    Args:
+        people: whom to look at; nobody means everybody, and the answer holds those who had something to show.
 
     Raises:
         TableMissing: the workspace has neither sign-in table.
         Transient: only part of the rows came back, also after retries.
     """
-    window: dict[str, Value] = {"user_id": account.id, **case.span}
-    rows, gaps = await _both_legs(case, window)
-    if not gaps:
-        rows += await _earlier_approvals(case, account, rows)
-    return SignIns(flows=join_flows(fold(rows)), gaps=tuple(gaps))
-
-
-async def _both_legs(case: Case, window: dict[str, Value]) -> tuple[list[SignIn], list[Gap]]:
-    approvals, redemptions = await asyncio.gather(
-        _leg(case, "hunt_approvals", APPROVALS, window),
-        _leg(case, "hunt_redemptions", REDEMPTIONS, window),
-        return_exceptions=True,
+    whose: dict[str, Value] = {"everyone": not people, "user_ids": tuple(who.id for who in people), **case.span}
+    (approvals, missing), (redemptions, missing_too), (confirmations, unasked) = await asyncio.gather(
+        _leg(case, "hunt_approvals", APPROVALS, whose),
+        _leg(case, "hunt_redemptions", REDEMPTIONS, whose),
+        _confirmations(case, whose),
     )
-    if isinstance(approvals, TableMissing) and isinstance(redemptions, TableMissing):
-        # The query on the second table names the first one too; alone it may still be there.
-        try:
-            redemptions = await _leg(case, "hunt_redemptions_alone", REDEMPTIONS, window)
-        except TableMissing as error:
-            raise TableMissing(
-                f"the workspace has neither {APPROVALS} nor {REDEMPTIONS}: connect the sign-in logs of Entra ID to it"
-            ) from error
-    rows: list[SignIn] = []
-    gaps: list[Gap] = []
-    for table, answer in ((APPROVALS, approvals), (REDEMPTIONS, redemptions)):
-        if isinstance(answer, TableMissing):
-            gaps.append(Gap(source=table, reason=answer.message))
-        elif isinstance(answer, BaseException):
-            raise answer
-        else:
-            rows += answer
-    return rows, gaps
+    gaps = tuple(dict.fromkeys([*missing, *missing_too]))
+    if {APPROVALS, REDEMPTIONS} <= {gap.source for gap in gaps if "no table" in gap.reason}:
+        raise TableMissing(
+            f"the workspace has neither {APPROVALS} nor {REDEMPTIONS}: connect the sign-in logs of Entra ID to it"
+        )
+    rows = _with_confirmations([*approvals, *redemptions], confirmations)
+    linked, unlinked = await _linked(case, rows)
+    logged = [row for row in [*rows, *linked] if row.table != CONFIRMATIONS]
+    found = _by_user(_with_confirmations(logged, confirmations))
+    # With nobody to show there still are gaps to tell, under no name.
+    ids = [who.id.lower() for who in people] or list(found) or [""]
+    gaps = tuple(dict.fromkeys([*gaps, *unasked, *unlinked]))
+    return {user: SignIns(flows=join_flows(fold(found.get(user, []))), gaps=gaps) for user in ids}
 
 
-async def _earlier_approvals(case: Case, account: Account, rows: list[SignIn]) -> list[SignIn]:
-    """Approvals before the window, of sessions that show only their redeeming leg within it."""
-    flows = join_flows(fold(rows))
-    orphans = [row for flow in flows if flow.redemptions and not flow.approvals for row in flow.redemptions]
-    sessions = tuple(dict.fromkeys(row.session_id for row in orphans if row.session_id))
-    if not sessions:
-        return []
-    earlier: dict[str, Value] = {
-        "user_id": account.id,
-        "sessions": sessions,
-        "from": case.history_start,
-        "to": case.window.start,
-    }
-    return await _leg(case, "hunt_earlier_approvals", APPROVALS, earlier)
-
-
-async def _leg(case: Case, query: str, table: str, values: dict[str, Value]) -> list[SignIn]:
+async def _leg(case: Case, query: str, table: str, values: Mapping[str, Value]) -> tuple[list[SignIn], list[Gap]]:
     try:
-        rows = await clients(case).logs.query(query_text(query, **values), whole=True)
+        rows, gaps = await ask_what_is_there(clients(case).logs, query, values, source=table, whole=True)
     except Transient as error:
         raise Transient(f"{table}: the hunt is not complete: {error.message}", retry_after=error.retry_after) from error
-    return [read_sign_in(row, table) for row in rows]
+    return [read_sign_in(row, text(row, "Source") or table) for row in rows], gaps
+
+
+async def _confirmations(case: Case, values: Mapping[str, Value]) -> tuple[list[SignIn], list[Gap]]:
+    """The fourth marker, where Defender XDR can be asked; a tenant without it loses a hint, not the hunt."""
+    if not process().settings.hunt.defender:
+        return [], []
+    limit = limit_of("hunt_confirmations").total_seconds()
+    try:
+        async with asyncio.timeout(limit):
+            rows = await clients(case).graph.hunt(query_text("hunt_confirmations", **values))
+    except TimeoutError:
+        return [], [Gap(source=CONFIRMATIONS, reason=f"no answer within {limit:.0f} s")]
+    except RespondError as error:
+        return [], [Gap(source=CONFIRMATIONS, reason=error.message)]
+    return [read_confirmation(row) for row in rows], []
+
+
+def _with_confirmations(rows: list[SignIn], confirmations: Iterable[SignIn]) -> list[SignIn]:
+    """Mark the rows that Defender saw confirmed; what the workspace does not have becomes a row of its own."""
+    by_id = {row.id: row for row in confirmations}
+    seen = {row.id for row in rows}
+    marked = [row.model_copy(update={"confirmed": True}) if row.id in by_id else row for row in rows]
+    return [*marked, *(row for row in by_id.values() if row.id not in seen)]
+
+
+async def _linked(case: Case, rows: list[SignIn]) -> tuple[list[SignIn], list[Gap]]:
+    """Approvals before the window of sessions that were only refreshed in it; legs that Defender alone marks."""
+    flows = [flow for mine in _by_user(rows).values() for flow in join_flows(fold(mine))]
+    orphans = [row for flow in flows if flow.redemptions and not flow.approvals for row in flow.redemptions]
+    hints = [row for flow in flows for row in flow.rows if row.table == CONFIRMATIONS]
+    sessions = tuple(dict.fromkeys(row.session_id for row in orphans if row.session_id))
+    correlations = tuple(dict.fromkeys(row.correlation_id for row in hints if row.correlation_id))
+    if not sessions and not correlations:
+        return [], []
+    known: dict[str, Value] = {
+        "user_ids": tuple(dict.fromkeys(row.user_id for row in [*orphans, *hints])),
+        "sessions": sessions,
+        "correlations": correlations,
+        "history": case.history_start,
+        **case.span,
+    }
+    try:
+        found, gaps = await _leg(case, "hunt_linked", APPROVALS, known)
+    except RespondError as error:
+        return [], [Gap(source=f"{APPROVALS} (earlier approvals)", reason=error.message)]
+    had = {(row.table, row.id) for row in rows}
+    return [row for row in found if (row.table, row.id) not in had], gaps
+
+
+def _by_user(rows: Iterable[SignIn]) -> dict[str, list[SignIn]]:
+    found: dict[str, list[SignIn]] = defaultdict(list)
+    for row in rows:
+        found[row.user_id.lower()].append(row)
+    return found

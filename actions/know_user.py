@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from respond.errors import NotFound, UsageError
 from respond.models.case import Case
-from respond.models.evidence import Account
-from respond.step import clients, read_action
+from respond.models.evidence import Account, AccountKind
+from respond.step import clients, process, read_action
 
 
 @read_action("User.Read.All")
@@ -22,8 +22,16 @@ async def know_user(case: Case) -> Account:
         UsageError: the directory has no such user.
     """
     try:
-        return await clients(case).graph.account(case.who)
+        account = await clients(case).graph.account(case.who)
     except NotFound as error:
         raise UsageError(
             f"{case.who}: no such user in this tenant; check the spelling, or give the object id of the sign-in row"
         ) from error
+    accounts, user = case.policy.accounts, account.id.lower()
+    kinds = (
+        (accounts.break_glass, AccountKind.BREAK_GLASS),
+        (accounts.rooms, AccountKind.ROOM),
+        (accounts.services, AccountKind.SERVICE),
+    )
+    listed = next((kind for ids, kind in kinds if user in ids), None)
+    return account.model_copy(update={"kind": listed or account.kind, "seen_by": process().name})

@@ -1,58 +1,46 @@
 """Is an address of the sign-ins on threat intelligence? Both legs are asked about, IPv4 and IPv6, and ranges.
 
-ThreatIntelIndicators only: the older ThreatIntelligenceIndicator takes in nothing since 2025-07-31.
+ThreatIntelIndicators, and the older ThreatIntelligenceIndicator as long as its entries are valid.
 """
 
 from __future__ import annotations
 
-import ipaddress
+from collections.abc import Sequence
+from datetime import timedelta
 
-from respond.addresses import covers
-from respond.clients.kql import Value
-from respond.clients.rows import detail, moment, text
-from respond.clients.sources import ask
-from respond.models.base import Gap
+from respond.clients.rows import Row, moment, text
 from respond.models.case import Case
-from respond.models.evidence import Indicator, ThreatIntel
-from respond.models.signin import SignIns
-from respond.step import clients, read_action
+from respond.models.evidence import Account, Indicator, ThreatIntel
+from respond.step import inquiry, read_action
+
+OLD_TABLE = timedelta(days=365)
+"""How far back the old table is read: nothing renews its entries any more."""
 
 
 @read_action("Log Analytics Reader")
-async def match_threat_intel(case: Case, *, signins: SignIns) -> ThreatIntel:
-    """Live indicators on the addresses of every completed sign-in."""
-    gaps: list[Gap] = []
-    span: dict[str, Value] = {
-        "from": case.window.end - case.policy.correlation.intel_lookback,
-        "now": case.window.end,
-    }
-    rows = await ask(
-        clients(case).logs,
+async def match_threat_intel(case: Case, *, people: Sequence[Account]) -> ThreatIntel:
+    """Live indicators on the addresses that these people signed in from."""
+    asking = inquiry(case, "match_threat_intel")
+    rows = await asking.ask(
         "match_threat_intel",
         source="ThreatIntelIndicators",
-        gaps=gaps,
-        addresses=tuple(dict.fromkeys(spelling for ip in signins.addresses for spelling in _spellings(ip))),
-        **span,
+        user_ids=tuple(who.id for who in people),
+        since=case.history_start,
+        old_from=case.window.end - OLD_TABLE,
+        now=case.window.end,
+        **{"from": case.window.end - case.policy.correlation.intel_lookback},
     )
-    indicators = tuple(
-        Indicator(
-            id=text(row, "Id"),
-            at=moment(row, "TimeGenerated"),
-            value=text(row, "ObservableValue").lower(),
-            confidence=row.get("Confidence") or 0,
-            description=str(detail(row, "Data").get("name") or ""),
-            tags=text(row, "Tags"),
-        )
-        for row in rows
-        if any(covers(text(row, "ObservableValue").lower(), ip) for ip in signins.addresses)
-    )
-    return ThreatIntel(indicators=indicators, gaps=tuple(gaps))
+    return ThreatIntel(indicators=tuple(map(read_indicator, rows)), gaps=asking.gaps)
 
 
-def _spellings(ip: str) -> tuple[str, ...]:
-    """The address as logged, and as feeds may write it; IPv6 has a short and a long form."""
-    try:
-        address = ipaddress.ip_address(ip)
-    except ValueError:
-        return (ip,)
-    return (ip, address.compressed, address.exploded)
+def read_indicator(row: Row) -> Indicator:
+    """One row of the threat intelligence queries."""
+    return Indicator(
+        id=text(row, "Id"),
+        at=moment(row),
+        value=text(row, "Value").lower(),
+        confidence=row.get("Confidence") or 0,
+        description=text(row, "Name"),
+        tags=text(row, "Tags"),
+        table=text(row, "Source"),
+    )

@@ -15,14 +15,17 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from respond.lab import scenario
+from respond.models.case import Case
 from respond.session import Session, open_session
 from respond.settings import shipped_config
+from respond.step import clients, process
 
 _VICTIMS = 60
 _SEED_USER = "7d1f0a52-6d0e-4c1c-9b54-0f5a1c0e7a11"
 
 
-def _victim(n: int) -> str:
+def victim(n: int) -> str:
+    """Object id of one of the tenant's users."""
     return f"{_SEED_USER[:-4]}{n:04x}"
 
 
@@ -33,7 +36,7 @@ def _tenant(folder: Path) -> None:
     directory = json.loads((seed / "directory.json").read_text())
     user = directory["users"][0]
     directory["users"] = [
-        user | {"id": _victim(n), "userPrincipalName": f"user{n}@contoso.com", "mail": f"user{n}@contoso.com"}
+        user | {"id": victim(n), "userPrincipalName": f"user{n}@contoso.com", "mail": f"user{n}@contoso.com"}
         for n in range(_VICTIMS)
     ]
     (folder / "directory.json").write_text(json.dumps(directory))
@@ -46,7 +49,7 @@ def _tenant(folder: Path) -> None:
 
 def _told_of(text: str, n: int) -> str:
     renamed = (
-        text.replace(_SEED_USER, _victim(n)).replace("target.user@", f"user{n}@").replace("Target.User@", f"user{n}@")
+        text.replace(_SEED_USER, victim(n)).replace("target.user@", f"user{n}@").replace("Target.User@", f"user{n}@")
     )
     # Every id of the story ends in a letter or digit of its own: a prefix of the right length keeps them apart.
     for start in ("a0000000", "b0000000", "c0000000", "e0000000", "f0000000", "5b6d8f00", "00c0ffee", "9f0c6c5e"):
@@ -55,7 +58,7 @@ def _told_of(text: str, n: int) -> str:
 
 
 class _Driver:
-    """The session of this process, opened by the first call."""
+    """The session of this process, opened by the first call and again after it was closed."""
 
     def __init__(self) -> None:
         self._stack = AsyncExitStack()
@@ -73,6 +76,7 @@ class _Driver:
 
     async def close(self) -> None:
         await self._stack.aclose()
+        self._session = None
 
 
 _driver = _Driver()
@@ -84,6 +88,22 @@ async def respond_once(n: int) -> None:
     report = await session.respond_to(f"user{n}@contoso.com", since=None, dry_run=False)
     if report.outcome != "contained-verified" or report.repeat or report.ticket is None:
         raise RuntimeError(f"not a first response: {report.outcome}, {report.actions}")
+
+
+async def case_of(n: int) -> Case:
+    """A case about victim `n`, for actions that are called without a run."""
+    session = await _driver.open()
+    return session.case(f"user{n}@contoso.com", since=None, dry_run=False)
+
+
+async def graph_call(case: Case, n: int) -> None:
+    """One request to Microsoft Graph."""
+    await clients(case).graph.account(victim(n))
+
+
+def lab_url() -> str:
+    """Where the lab of this process answers."""
+    return process().connections.lab_url or ""
 
 
 async def close() -> None:

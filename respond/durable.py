@@ -15,7 +15,7 @@ import fcntl
 import logging
 import os
 import sqlite3
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
-RECORDS_VERSION = "1"
+RECORDS_VERSION = "2"
 """Shape of what the steps record. Runs of another version are left for a program of that version."""
 
 _OLDEST_SQLITE = (3, 42)
@@ -96,6 +96,12 @@ def workflow(name: str) -> Callable[[Callable[P, Coroutine[Any, Any, T]]], Calla
 async def step(name: str, call: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run once and record what came back, or read the record. The code inside runs at least once, not exactly once."""
     return await DBOS.run_step_async({"name": name}, call)
+
+
+async def first_of(tasks: Sequence[asyncio.Task[Any]]) -> set[asyncio.Task[Any]]:
+    """Wait for the first of several; which ones it was is recorded, so a replay sees the same ones."""
+    done, _ = await DBOS.asyncio_wait(list(tasks), return_when=asyncio.FIRST_COMPLETED)
+    return done
 
 
 class Engine:

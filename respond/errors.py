@@ -73,7 +73,15 @@ class Unauthenticated(Permanent):
 
 
 class TableMissing(Permanent):
-    """The workspace does not have a table that the query names."""
+    """The workspace does not have a table or column that the query names.
+
+    Args:
+        name: of the table or column, where the service said it.
+    """
+
+    def __init__(self, message: str, name: str = "") -> None:
+        super().__init__(message)
+        self.name = name
 
 
 class BadQuery(Permanent):

@@ -1,4 +1,4 @@
-"""Reading the policy: `policy.toml`, with the lists of `apps.toml` and `lures.toml`."""
+"""Reading the policy: `policy.toml`, with the lists of `apps.toml`, `networks.toml` and `lures.toml`."""
 
 from __future__ import annotations
 
@@ -11,14 +11,29 @@ from respond.models.policy import Policy
 from respond.settings import read_toml, shipped_config
 
 _FILES = {
-    "policy.toml": ("thresholds", "weights", "reliefs", "usual", "correlation"),
-    "apps.toml": ("script_clients", "powerful_apps"),
+    "policy.toml": ("thresholds", "weights", "reliefs", "usual", "correlation", "accounts", "trusted_networks"),
+    "apps.toml": ("script_clients", "powerful_apps", "device_apps"),
+    "networks.toml": ("hosting_networks",),
     "lures.toml": ("device_login_pages", "lure_patterns"),
 }
 
 
-def load_policy(directory: Path) -> Policy:
-    """Read the three files; one that the directory lacks comes from the shipped copy.
+def load_other_policy(file: Path, directory: Path) -> Policy:
+    """Another `policy.toml` to compare with; the other files stay those of the directory.
+
+    Raises:
+        UsageError: names the file and the key.
+    """
+    if not file.is_file():
+        raise UsageError(f"--policy: {file} is not a file; name another policy.toml")
+    return load_policy(directory, policy=file)
+
+
+def load_policy(directory: Path, *, policy: Path | None = None) -> Policy:
+    """Read the four files; one that the directory lacks comes from the shipped copy.
+
+    Args:
+        policy: read instead of the directory's `policy.toml`.
 
     Raises:
         UsageError: names the file and the key.
@@ -26,13 +41,15 @@ def load_policy(directory: Path) -> Policy:
     values: dict[str, object] = {}
     for name, keys in _FILES.items():
         path = directory / name if (directory / name).is_file() else shipped_config() / name
+        if name == "policy.toml" and policy:
+            path = policy
         found = read_toml(path)
         unknown = [key for key in found if key not in keys]
         if unknown:
             raise UsageError(f"{path}: {unknown[0]}: is not a known key; known: {', '.join(keys)}")
         values |= found
     try:
-        policy = Policy.model_validate(values)
+        read = Policy.model_validate(values)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         key = ".".join(str(part) for part in first["loc"])
@@ -40,7 +57,10 @@ def load_policy(directory: Path) -> Policy:
         what = (
             "is not a known key" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
         )
-        raise UsageError(f"{directory / file}: {key}: {what}") from error
-    if policy.thresholds.suspicious >= policy.thresholds.malicious:
-        raise UsageError(f"{directory / 'policy.toml'}: thresholds.suspicious must lie below thresholds.malicious")
-    return policy
+        where = policy if policy and file == "policy.toml" else directory / file
+        raise UsageError(f"{where}: {key}: {what}") from error
+    if read.thresholds.suspicious >= read.thresholds.malicious:
+        raise UsageError(
+            f"{policy or directory / 'policy.toml'}: thresholds.suspicious must lie below thresholds.malicious"
+        )
+    return read

@@ -14,7 +14,17 @@ from respond.models.signin import SignIns
 from respond.models.timeline import timeline
 from respond.step import timing
 
-_EVIDENCE = ("find_lures", "find_usual_places", "match_threat_intel", "find_token_use", "find_footholds")
+_EVIDENCE = (
+    "find_lures",
+    "find_usual_places",
+    "find_address_use",
+    "find_token_use",
+    "find_footholds",
+    "find_earlier_cases",
+    "match_threat_intel",
+    "match_lure_intel",
+    "know_standing",
+)
 
 _CONTAINED = (Outcome.CONTAINED_VERIFIED, Outcome.CONTAINED_UNVERIFIED)
 
@@ -38,6 +48,7 @@ def report_on(
         actions=tuple(changes),
         outcome=outcome,
         timeline=timeline(signins, evidence),
+        legs=verdict.legs,
         timings_ms=_timings(case, outcome),
         repeat=bool(changes) and all(change.status is ActionStatus.UNNEEDED for change in changes),
         run=case.run,
@@ -49,10 +60,13 @@ def _timings(case: Case, outcome: Outcome) -> Timings:
         ends = [entry.ended for name in names if (entry := timing(name))]
         return _milliseconds(case, max(ends)) if ends else None
 
-    hunt = after("hunt_device_code_signins")
+    evidence = after(*_EVIDENCE)
+    acted = timing("revoke_sessions")
     return Timings(
-        hunt=hunt,
-        decided=after(*_EVIDENCE) or after("open_case"),
+        hunt=after("hunt_device_code_signins"),
+        # Acting is what a verdict is for: where something was done, it was certain by then, be it before all evidence.
+        decided=_milliseconds(case, acted.started) if acted else evidence or after("open_case"),
+        evidence=evidence,
         contained=after("revoke_sessions") if outcome in _CONTAINED else None,
     )
 

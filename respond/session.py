@@ -36,7 +36,7 @@ class Session:
 
     @property
     def tenant(self) -> str:
-        return "lab" if self.settings.is_lab else self.settings.tenant.tenant_id
+        return _tenant(self.settings)
 
     async def respond_to(self, who: str, *, since: timedelta | None, dry_run: bool) -> Report:
         """Answer for one user, or join the run that already does.
@@ -48,7 +48,7 @@ class Session:
         from respond.models.report import Attached
 
         while True:
-            case = self._case(who, since=since, dry_run=dry_run)
+            case = self.case(who, since=since, dry_run=dry_run)
             await self.engine.start(device_code_phishing, case.run, case)
             answer = await self.engine.wait(case.run)
             if not isinstance(answer, Attached):
@@ -79,7 +79,7 @@ class Session:
             self.store.release(case=attached.case, run=attached.run)
             return None
 
-    def _case(self, who: str, *, since: timedelta | None, dry_run: bool) -> Case:
+    def case(self, who: str, *, since: timedelta | None, dry_run: bool) -> Case:
         from respond.models.case import Case, Mode, Window
 
         now = datetime.now(UTC)
@@ -91,6 +91,7 @@ class Session:
             window=Window(start=now - (since or self.settings.hunt.since), end=now),
             started=now,
             policy=self.policy,
+            act_early=self.settings.hunt.act_early,
         )
 
 
@@ -110,6 +111,58 @@ async def open_clients(config: Path) -> AsyncIterator[Clients]:
         connections = Connections(settings, lab.url if lab else settings.lab.url or None)
         stack.push_async_callback(connections.close)
         yield connections.clients(read_only=True)
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What a look over the tenant works with: the actions that read, and no engine, because nothing has to survive."""
+
+    settings: Settings
+    policy: Policy
+    clients: Clients
+
+    def case(self, since: timedelta) -> Case:
+        """A case about nobody in particular, which changes nothing."""
+        from respond.models.case import Case, Mode, Window
+
+        now = datetime.now(UTC)
+        return Case(
+            run=str(uuid.uuid4()),
+            mode=Mode.DRY_RUN,
+            tenant=_tenant(self.settings),
+            who="",
+            window=Window(start=now - since, end=now),
+            started=now,
+            policy=self.policy,
+        )
+
+    @property
+    def queries(self) -> int:
+        """How many questions went to the workspace and to Defender."""
+        return self.clients.logs.queries + self.clients.graph.hunts
+
+
+@asynccontextmanager
+async def open_survey(config: Path) -> AsyncIterator[Survey]:
+    """Clients that can only read, and the actions that use them.
+
+    Raises:
+        UsageError: a setting, the policy or the lab's data is wrong.
+    """
+    settings, policy = load_settings(config), load_policy(config)
+    _check_tenant(settings)
+    async with AsyncExitStack() as stack:
+        lab = _start_lab(settings, config, stack)
+        from respond import step
+        from respond.clients.connect import Connections
+        from respond.store.cases import Store
+
+        store = Store(state_url(settings))
+        stack.callback(store.close)
+        connections = Connections(settings, lab.url if lab else settings.lab.url or None)
+        stack.push_async_callback(connections.close)
+        step.install(step.Process(settings=settings, connections=connections, store=store))
+        yield Survey(settings=settings, policy=policy, clients=connections.clients(read_only=True))
 
 
 @asynccontextmanager
@@ -153,6 +206,10 @@ def _start_lab(settings: Settings, config: Path, stack: AsyncExitStack) -> Child
     from respond.lab.child import ChildLab
 
     return stack.enter_context(ChildLab(config))
+
+
+def _tenant(settings: Settings) -> str:
+    return "lab" if settings.is_lab else settings.tenant.tenant_id
 
 
 def _realm(settings: Settings, *, dry_run: bool) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -69,6 +70,43 @@ class State(_Section):
 
 class Hunt(_Section):
     since: PositiveDuration = parse_duration("24h")
+    act_early: bool = True
+    defender: bool = True
+    users_at_once: int = Field(default=1000, ge=1, le=5000)
+
+
+EVIDENCE_ACTIONS = frozenset(
+    {
+        "count_sign_ins",
+        "find_address_use",
+        "find_footholds",
+        "find_lures",
+        "find_standing",
+        "find_token_use",
+        "find_usual_places",
+        "hunt_confirmations",
+        "know_standing",
+        "match_lure_intel",
+        "match_threat_intel",
+        "read_incidents",
+    }
+)
+"""Names that `evidence.limits` may use."""
+
+
+class Evidence(_Section):
+    """How long the evidence actions may take; what is not there by then is a gap."""
+
+    limit: PositiveDuration = parse_duration("45s")
+    limits: dict[str, PositiveDuration] = {"hunt_confirmations": parse_duration("10s")}
+
+    @field_validator("limits")
+    @classmethod
+    def _names_actions(cls, limits: dict[str, timedelta]) -> dict[str, timedelta]:
+        unknown = sorted(set(limits) - EVIDENCE_ACTIONS)
+        if unknown:
+            raise ValueError(f"{unknown[0]!r} is no evidence action; known: {', '.join(sorted(EVIDENCE_ACTIONS))}")
+        return limits
 
 
 class Retry(_Section):
@@ -114,6 +152,8 @@ class Lab(_Section):
     row_limit: int = Field(default=500_000, ge=1)
     queries_per_30s: int = Field(default=200, ge=1)
     concurrent_queries: int = Field(default=5, ge=1)
+    basic_tables: tuple[str, ...] = ()
+    absent_columns: tuple[str, ...] = ()
     withheld_permissions: tuple[str, ...] = ()
     faults: tuple[LabFault, ...] = ()
 
@@ -132,6 +172,7 @@ class Settings(BaseSettings):
     tenant: Tenant = Tenant()
     state: State = State()
     hunt: Hunt = Hunt()
+    evidence: Evidence = Evidence()
     retry: Retry = Retry()
     lab: Lab = Lab()
 
@@ -163,7 +204,7 @@ LAB_WORKSPACE_ID = "1ab00000-0000-4000-8000-000000000001"
 
 
 _OTHER_VARIABLES = frozenset({"RESPOND_CONFIG", "RESPOND_DEBUG"})
-_CONFIG_FILES = ("respond.toml", "policy.toml", "apps.toml", "lures.toml")
+_CONFIG_FILES = ("respond.toml", "policy.toml", "apps.toml", "networks.toml", "lures.toml")
 
 
 def config_dir(given: str | None) -> Path:

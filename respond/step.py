@@ -7,15 +7,17 @@ Both are steps of the durable engine, named after the function; their times are 
 from __future__ import annotations
 
 import functools
+import uuid
 from collections.abc import Callable, Coroutine
 from contextvars import ContextVar
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from respond import durable, progress
 from respond.clients.connect import Clients, Connections
 from respond.clients.retry import retried
+from respond.clients.sources import Inquiry
 from respond.errors import Forbidden, RespondError, Unanswered
 from respond.models.case import Case
 from respond.models.report import ActionStatus, Change
@@ -44,10 +46,17 @@ class Process:
     settings: Settings
     connections: Connections
     store: Store
+    name: str = field(default_factory=lambda: str(uuid.uuid4()))
 
+
+_TURNS = ("match_threat_intel", "find_usual_places", "find_address_use", "find_lures")
+"""Log Analytics answers five queries at a time, first come, first served. The hunt goes first, then what decides most
+cases; whoever is not named comes last."""
+_HEAD_START = timedelta(milliseconds=15)
 
 _process: Process | None = None
 _timings: ContextVar[list[Timing]] = ContextVar("timings")
+_tries: ContextVar[int] = ContextVar("tries", default=0)
 
 
 def install(process: Process | None) -> None:
@@ -66,6 +75,29 @@ def process() -> Process:
 def clients(case: Case) -> Clients:
     """The services, in the mode of the case: a dry run gets clients that cannot write."""
     return process().connections.clients(read_only=case.is_dry_run)
+
+
+def limit_of(action: str) -> timedelta:
+    """How long an evidence action may take."""
+    evidence = process().settings.evidence
+    return evidence.limits.get(action, evidence.limit)
+
+
+def inquiry(case: Case, action: str) -> Inquiry:
+    """The questions of one evidence action to the workspace, under its own time limit and in its turn."""
+    turn = _TURNS.index(action) + 1 if action in _TURNS else len(_TURNS) + 1
+    return Inquiry(clients(case).logs, limit_of(action), head_start=_HEAD_START * turn)
+
+
+def nothing_was_sent(since: str) -> bool:
+    """Whether this write cannot have been sent by an earlier try: it is the first, and no other process was at it.
+
+    What was read before a lost answer, or before a crash, says nothing about now.
+
+    Args:
+        since: name of the process that read.
+    """
+    return _tries.get() == 1 and since == process().name
 
 
 def timing(name: str) -> Timing | None:
@@ -115,11 +147,14 @@ def write_action(*permissions: str) -> Callable[[Action[P, Change]], Action[P, C
     def wrap(change: Action[P, Change]) -> Action[P, Change]:
         @functools.wraps(change)
         async def apply(case: Case, *args: P.args, **kwargs: P.kwargs) -> Change:
+            async def once() -> Change:
+                _tries.set(_tries.get() + 1)
+                return await change(case, *args, **kwargs)
+
             async def call() -> Change:
+                _tries.set(0)
                 try:
-                    return await retried(
-                        lambda: change(case, *args, **kwargs), policy=process().settings.retry, only=Unanswered
-                    )
+                    return await retried(once, policy=process().settings.retry, only=Unanswered)
                 except RespondError as error:
                     told = _naming(error, permissions) if isinstance(error, Forbidden) else error
                     progress.emit(progress.Kind.FAILED, told.message)
@@ -143,8 +178,10 @@ async def _recorded(name: str, call: Callable[[], Coroutine[Any, Any, T]]) -> T:
             progress.emit(progress.Kind.DONE)
         return {"value": value, "started": started, "ended": datetime.now(UTC)}
 
+    if (timings := _timings.get(None)) is None:  # not in a run: a question asked for its answer alone
+        return await call()
     record = await durable.step(name, timed)
-    _timings.get().append(Timing(name, record["started"], record["ended"]))
+    timings.append(Timing(name, record["started"], record["ended"]))
     return cast("T", record["value"])
 
 

@@ -38,7 +38,7 @@ def test_json_has_the_fields_of_the_contract(lab: Callable[..., RunningLab]) -> 
     }  # fmt: skip
     assert set(report["user"]) == {"id", "upn", "display_name"}
     assert set(report["window"]) == {"from", "to"}
-    assert set(report["timings_ms"]) == {"hunt", "decided", "contained", "total"}
+    assert set(report["timings_ms"]) == {"hunt", "decided", "evidence", "contained", "total"}
     times = report["timings_ms"]
     assert 0 < times["hunt"] <= times["decided"] <= times["contained"] <= times["total"]
     assert set(report["ticket"]) == {"system", "id", "url"}

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from respond.addresses import same_address
 from respond.clients.rows import read_sign_in, tristate
 from respond.models.flows import fold, join_flows
-from respond.models.signin import Leg, Risk, SignIn
+from respond.models.signin import Leg, Risk, SignIn, last_token_at
 
 NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
 APPROVALS, REDEMPTIONS = "SigninLogs", "AADNonInteractiveUserSignInLogs"
@@ -180,6 +180,76 @@ def test_a_flow_is_completed_by_a_token_and_by_nothing_else() -> None:
     assert not linked.completed
     (redeemed,) = join_flows([row(1, REDEMPTIONS)])
     assert redeemed.completed
+
+
+def ids(rows: Sequence[SignIn]) -> list[str]:
+    return [one.id for one in rows]
+
+
+def test_a_success_without_the_marker_is_an_approval_if_a_marked_row_shares_its_correlation() -> None:
+    """The interrupt of a device code is marked, and the success after it may say protocol none."""
+    plain: dict[str, Any] = {"IsDeviceCode": False, "SessionId": "s"}
+    marked = {"SessionId": "s", "CorrelationId": "c", "ResultType": "50199"}
+    (flow,) = join_flows(
+        [row(1, **marked), row(2, CorrelationId="c", **plain), row(3, CorrelationId="another", **plain)]
+    )
+    assert ids(flow.approvals) == ["row-2"]
+    assert ids(flow.successes) == ["row-2", "row-3"]
+    assert flow.started == NOON + timedelta(minutes=2)
+
+
+def test_an_interrupt_alone_hints_at_a_device_code_and_marks_none() -> None:
+    hint: dict[str, Any] = {"IsDeviceCode": False, "CorrelationId": "c"}
+    rows = [row(1, ResultType="50199", **hint), row(2, **hint), row(3, REDEMPTIONS, **hint)]
+    (flow,) = join_flows(rows)
+    assert (flow.is_marked, flow.completed) == (False, True)
+    assert (ids(flow.approvals), ids(flow.redemptions)) == (["row-2"], ["row-3"])
+    assert join_flows(rows[1:]) == ()
+
+
+def test_where_a_row_is_marked_an_interrupt_hints_at_nothing_more() -> None:
+    """Another app asked for confirmation in the same session; that sign-in is no device code."""
+    asked: dict[str, Any] = {"IsDeviceCode": False, "CorrelationId": "asked", "SessionId": "s"}
+    (flow,) = join_flows(
+        [row(1, SessionId="s", CorrelationId="code"), row(2, ResultType="50199", **asked), row(3, **asked)]
+    )
+    assert ids(flow.approvals) == ["row-1"]
+
+
+def test_a_confirmation_that_defender_saw_is_a_hint_as_the_interrupt_is() -> None:
+    (one,) = fold([row(1, IsDeviceCode=False, CorrelationId="c")])
+    assert not one.is_hint
+    (flow,) = join_flows([one.model_copy(update={"confirmed": True})])
+    assert (flow.is_marked, flow.completed) == (False, True)
+    assert row(ResultType="50199").is_hint
+
+
+def test_the_legs_shown_are_the_first_approval_and_the_first_and_newest_redemption() -> None:
+    shared = {"SessionId": "s"}
+    rows = [row(1, **shared), row(2, **shared), *(row(number, REDEMPTIONS, **shared) for number in (3, 4, 5))]
+    (flow,) = join_flows(rows)
+    assert [(leg.id, leg.leg) for leg in flow.legs] == [
+        ("row-1", Leg.APPROVING),
+        ("row-3", Leg.REDEEMING),
+        ("row-5", Leg.REDEEMING),
+    ]
+    assert [leg.id for leg in join_flows(rows[:1])[0].legs] == ["row-1"]
+    assert [leg.id for leg in join_flows(rows[2:3])[0].legs] == ["row-3"]
+
+
+def test_whoever_redeemed_holds_the_token_and_the_approval_speaks_where_nobody_did() -> None:
+    (both,) = join_flows([row(1, SessionId="s"), row(2, REDEMPTIONS, SessionId="s")])
+    (alone,) = join_flows([row(1)])
+    assert (ids(both.holder_rows), ids(alone.holder_rows)) == (["row-2"], ["row-1"])
+
+
+def test_the_last_token_is_the_newest_success_of_any_leg() -> None:
+    session = {"SessionId": "s"}
+    first = join_flows(
+        [row(1, **session), row(7, REDEMPTIONS, IsDeviceCode=False, **session), row(9, ResultType="50199", **session)]
+    )
+    other = join_flows([row(5)])
+    assert last_token_at((*first, *other)) == NOON + timedelta(minutes=7)
 
 
 @pytest.mark.parametrize(

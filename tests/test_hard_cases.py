@@ -34,6 +34,11 @@ def plain(rows: Rows) -> None:
             row["RiskLevelDuringSignIn"] = row["RiskLevelAggregated"] = "none"
 
 
+def calm(directory: dict[str, Any]) -> None:
+    """Identity Protection has nothing on the user any more."""
+    directory["riskyUsers"].clear()
+
+
 def judge(lab: Start, data: Path, *arguments: str, **settings: Any) -> Answer:
     lab(data, **settings)
     return respond("--user", VICTIM, "--json", *arguments)
@@ -57,18 +62,17 @@ def test_a_success_without_the_marker_after_a_marked_interrupt_is_a_sign_in(lab:
 
 
 def test_an_unseen_redeeming_leg_is_never_benign(lab: Start, seed_variant: Variant) -> None:
-    """All that is known is the approval, at home, on the managed laptop."""
+    """All that is known is the approval, at home, on the managed laptop, at an hour like any other."""
 
     def at_home(rows: Rows) -> None:
         row, other = approval(rows), next(row for row in rows if row["IPAddress"] == HOME)
         place = {key: other[key] for key in ("IPAddress", "AutonomousSystemNumber", "Location", "LocationDetails")}
         calm = {"RiskLevelDuringSignIn": "none", "RiskLevelAggregated": "none", "UserAgent": other["UserAgent"]}
-        row.update(
-            place | calm | {"DeviceDetail": other["DeviceDetail"], "AppId": "00000000-0000-0000-0000-00000000beef"}
-        )
+        plain_app = {"DeviceDetail": other["DeviceDetail"], "AppId": "00000000-0000-0000-0000-00000000beef"}
+        row.update(at(row | place | calm | plain_app, datetime.fromisoformat("2026-01-14T17:30:00Z")))
 
     tables = ("AADNonInteractiveUserSignInLogs", "UrlClickEvents", "EmailEvents", "MicrosoftGraphActivityLogs")
-    answer = judge(lab, seed_variant(SigninLogs=at_home, **dict.fromkeys(tables, nothing)))
+    answer = judge(lab, seed_variant(directory=calm, SigninLogs=at_home, **dict.fromkeys(tables, nothing)))
     assert (answer.code, answer.json["verdict"]) == (3, "suspicious")
     assert "cannot-be-cleared" in {finding["id"] for finding in answer.json["findings"]}
 
@@ -76,7 +80,7 @@ def test_an_unseen_redeeming_leg_is_never_benign(lab: Start, seed_variant: Varia
 def test_a_lost_history_clears_nobody(lab: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RESPOND_LAB__DATA", "")
     monkeypatch.setenv("RESPOND_RETRY__ATTEMPTS", "1")
-    fault = LabFault(match="POST */query", contains="CodeSessions", status=504, times=0)
+    fault = LabFault(match="POST */query", contains="FirstManaged", status=504, times=0)
     lab("developer-habit", faults=(fault,))
     answer = respond("--user", "priya.raman@contoso.com", "--json")
     assert (answer.code, answer.json["verdict"]) == (3, "suspicious")
@@ -203,7 +207,8 @@ def test_a_benign_sign_in_after_containment_signs_nobody_out_again(lab: Start, s
     def cut_off(directory: dict[str, Any]) -> None:
         directory["users"][0]["signInSessionsValidFromDateTime"] = "2026-01-15T09:30:00Z"
 
-    tenant = lab(seed_variant(AADNonInteractiveUserSignInLogs=back_to_work, directory=cut_off, UrlClickEvents=nothing))
+    lures = dict.fromkeys(("UrlClickEvents", "EmailEvents"), nothing)
+    tenant = lab(seed_variant(AADNonInteractiveUserSignInLogs=back_to_work, directory=cut_off, **lures))
     answer = respond("--user", VICTIM, "--json")
     assert (answer.code, answer.action("revoke_sessions")["status"]) == (0, "unneeded")
     assert revocations(tenant) == []
@@ -244,10 +249,8 @@ def test_a_habit_is_one_without_session_ids_too(lab: Start, seed_variant: Varian
             row.update({"IPAddress": HOME, "AutonomousSystemNumber": "64500", "Location": "US", "SessionId": ""})
 
     tables = ("ThreatIntelIndicators", "UrlClickEvents", "EmailEvents", "MicrosoftGraphActivityLogs")
-    answer = judge(
-        lab,
-        seed_variant(SigninLogs=every_week, AADNonInteractiveUserSignInLogs=at_home, **dict.fromkeys(tables, nothing)),
-    )
+    edits = {"SigninLogs": every_week, "AADNonInteractiveUserSignInLogs": at_home, "directory": calm}
+    answer = judge(lab, seed_variant(**edits, **dict.fromkeys(tables, nothing)))
     assert answer.json["verdict"] == "benign", answer.json["findings"]
     assert "habitual-device-code" in {finding["id"] for finding in answer.json["findings"]}
 

@@ -27,31 +27,43 @@ from respond.settings import load_settings, shipped_config
 from tests.lab.running_lab import USER, RunningLab, running
 
 QUERIES = sorted((shipped_config() / "queries").glob("*.kql"))
-OURS = [path for path in QUERIES if path.stem != "published_hunt"]
+EVERY = [path for path in QUERIES if path.stem != "published_hunt"]
+OURS = [path for path in EVERY if path.stem != "hunt_confirmations"]
 PARAMETER = re.compile(r"^let p_(\w+) = (.+);$", re.MULTILINE)
 NOW = datetime.now(UTC)
 VALUES: dict[str, Value] = {
-    "user_id": USER,
+    "everyone": False,
+    "user_ids": (USER,),
     "upns": ("target.user@contoso.com",),
+    "recipients": (USER, "target.user@contoso.com"),
     "sessions": ("00000000-0000-4000-8000-0000000000ff",),
-    "tokens": ("made-up-token",),
-    "addresses": ("185.220.101.47", "2001:db8::1"),
+    "correlations": ("00000000-0000-4000-8000-0000000000fe",),
+    "addresses": ("target.user@contoso.com",),
+    "hosts": ("evil.example",),
+    "urls": ("https://evil.example/x",),
+    "history": NOW - timedelta(days=60),
+    "since": NOW - timedelta(days=60),
     "from": NOW - timedelta(days=30),
+    "old_from": NOW - timedelta(days=365),
     "to": NOW,
-    "before": NOW,
     "now": NOW,
 }
 # What the seed's story is told by; the other queries only have to run.
 TELLING = {
     "hunt_approvals",
     "hunt_redemptions",
-    "hunt_redemptions_alone",
+    "hunt_approvals.basic",
+    "hunt_redemptions.basic",
     "find_clicks",
     "find_lure_mails",
+    "find_address_use",
+    "find_token_use",
     "find_usual_places",
     "match_threat_intel",
+    "count_sign_ins",
 }
-BY_LIST_ALONE = {"find_address_use", "find_clicks", "find_mail_rules", "match_threat_intel"}
+BY_LIST_ALONE = {path.stem for path in OURS} - {"count_sign_ins", "read_incidents"}
+"""Nobody asked about, nobody found: only what is about the whole tenant answers without a list."""
 HOSTILE = [
     "x' or 1==1 | union *",
     '"; union * //',
@@ -233,7 +245,7 @@ def body_and_parameters(path: Path) -> tuple[str, dict[str, str]]:
     return PARAMETER.sub("", code), dict(PARAMETER.findall(code))
 
 
-@pytest.mark.parametrize("path", OURS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", EVERY, ids=lambda path: path.stem)
 def test_a_query_starts_with_its_parameters_and_uses_each(path: Path) -> None:
     lines = load(path).splitlines()
     code = [line for line in lines if not line.startswith("//")]
@@ -243,15 +255,15 @@ def test_a_query_starts_with_its_parameters_and_uses_each(path: Path) -> None:
     assert set(re.findall(r"\bp_(\w+)", body)) == set(parameters)
 
 
-@pytest.mark.parametrize("path", OURS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", EVERY, ids=lambda path: path.stem)
 def test_a_query_says_where_it_looks_and_what_it_needs(path: Path) -> None:
     header = " ".join(line.removeprefix("//").strip() for line in load(path).splitlines() if line.startswith("//"))
     assert "Tables: " in header
-    assert "Permission: Log Analytics Reader" in header
+    assert "Permission: Log Analytics Reader" in header or "Permission: ThreatHunting.Read.All" in header
     assert "Returns: " in header
 
 
-@pytest.mark.parametrize("path", OURS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", EVERY, ids=lambda path: path.stem)
 def test_a_query_is_bound_with_values_of_the_kind_that_stands_there(path: Path) -> None:
     _, parameters = body_and_parameters(path)
     bound = bind(load(path), {name: VALUES[name] for name in parameters})
@@ -263,7 +275,8 @@ def test_a_query_is_bound_with_values_of_the_kind_that_stands_there(path: Path) 
 
 @pytest.mark.parametrize("path", OURS, ids=lambda path: path.stem)
 async def test_a_query_runs_as_it_lies_on_disk_and_finds_the_story_when_bound(path: Path, tenant: RunningLab) -> None:
-    assert await ask(tenant, load(path)) == []
+    if path.stem != "count_sign_ins":
+        assert await ask(tenant, load(path)) == []
     _, parameters = body_and_parameters(path)
     found = await ask(tenant, bind(load(path), {name: VALUES[name] for name in parameters}))
     assert found or path.stem not in TELLING

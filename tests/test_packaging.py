@@ -126,7 +126,7 @@ def test_the_wheel_ships_the_settings_the_queries_and_the_lab_data(wheel: ZipFil
     assert "respond/shipped_config/respond.toml" in names
     assert any(name.startswith("respond/shipped_config/queries/") and name.endswith(".kql") for name in names)
     assert "respond/lab/scenarios/seed-true-positive/scenario.json" in names
-    assert "respond/lab/table_columns.json" in names
+    assert "respond/log_schema.json" in names
 
 
 def test_the_wheel_names_its_command_and_its_licence(wheel: ZipFile) -> None:

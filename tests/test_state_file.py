@@ -27,19 +27,25 @@ from respond.models.case import Case, Claim, Mode, Window
 from respond.models.evidence import (
     Account,
     AccountKind,
-    AddressUse,
+    AddressDay,
     Click,
+    EarlierCase,
+    EarlierCases,
+    Fact,
+    FactKind,
     Foothold,
     FootholdKind,
     Footholds,
+    History,
     Indicator,
     Lures,
     Message,
-    Place,
+    SharedAddresses,
+    Standing,
     ThreatIntel,
     TokenUse,
     TokenUses,
-    UsualPlaces,
+    Visit,
 )
 from respond.models.flows import join_flows
 from respond.models.report import (
@@ -58,7 +64,7 @@ from respond.models.report import (
     Verdict,
     VerdictKind,
 )
-from respond.models.signin import SignIns
+from respond.models.signin import Risk, SignIns
 from respond.policies import load_policy
 from respond.settings import shipped_config
 from tests.helpers.command import ROOT, VICTIM, respond
@@ -128,24 +134,37 @@ MODELS: tuple[Model, ...] = (
     ThreatIntel(
         indicators=(Indicator(id="i", at=NOW, value="203.0.113.1", confidence=90, description="Tor"),), gaps=GAPS
     ),
-    UsualPlaces(
-        places=(
-            Place(
+    History(
+        visits=(
+            Visit(
+                first=NOW,
+                last=NOW,
                 ip="192.0.2.1",
                 asn="64496",
                 country="US",
                 app_id="x",
+                session="s",
+                is_device_code=True,
                 sign_ins=9,
-                days=frozenset({"2026-01-14"}),
-                device_code_days=frozenset({"2026-01-14"}),
-                device_code_sessions=frozenset({"s"}),
-                managed=3,
-                last=NOW,
+                first_managed=NOW,
             ),
         ),
-        tenant=(AddressUse(ip="192.0.2.1", users=4, days=4),),
-        days=30,
+        unread=True,
         gaps=GAPS,
+    ),
+    SharedAddresses(days=(AddressDay(ip="192.0.2.1", day=NOW, users=frozenset({"a", "b"}), by_code=False),), gaps=GAPS),
+    Standing(roles=("Global Administrator",), groups=("g",), risk=Risk.HIGH, risk_state="atRisk", risk_at=NOW),
+    Fact(kind=FactKind.LURE, value="evil.example"),
+    EarlierCases(
+        cases=(
+            EarlierCase(
+                case="DC-AAAAAB",
+                verdict="malicious",
+                at=NOW,
+                upn="x@contoso.com",
+                fact=Fact(kind=FactKind.ADDRESS, value="203.0.113.1"),
+            ),
+        )
     ),
     TokenUses(
         uses=(

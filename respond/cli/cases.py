@@ -46,7 +46,7 @@ def show_case(case: str, *, html: str | None, as_json: bool, config: str | None)
     else:
         from respond.console.page import print_page
 
-        print_page(report)
+        print_page(report, legs=True)
     return 0
 
 

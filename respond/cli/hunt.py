@@ -1,4 +1,4 @@
-"""`respond hunt --published`: the hunt that started it, as its author wrote it, over the tenant."""
+"""`respond hunt`: every device code sign-in of the tenant with its verdict; or the published hunt, verbatim."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from respond.cli.user import read_since
 from respond.settings import config_dir, load_settings, shipped_config
 
 if TYPE_CHECKING:
+    from datetime import timedelta
     from pathlib import Path
 
     from respond.clients.logs import Rows
+    from respond.models.survey import Survey
 
 _SHOWN = {
     "TimeGenerated": "when",
@@ -40,6 +42,30 @@ def hunt_published(*, since: str | None, as_json: bool, config: str | None) -> i
 
     print_rows("hunt-2025-042, General Device Code Authentication Visibility, by Paul Newton", rows, _SHOWN)
     return 0
+
+
+def hunt_tenant(*, since: str | None, as_json: bool, config: str | None) -> int:
+    """Judge every device code sign-in of the tenant and print them, worst first."""
+    directory = config_dir(config)
+    length = read_since(since) or load_settings(directory).hunt.since
+    survey = asyncio.run(_survey(directory, length))
+    if as_json:
+        sys.stdout.write(survey.model_dump_json(by_alias=True, indent=2) + "\n")
+        return 0
+    from respond.console.survey import print_survey
+
+    print_survey(survey)
+    return 0
+
+
+async def _survey(config: Path, length: timedelta) -> Survey:
+    from respond.session import open_survey
+
+    async with open_survey(config) as session:
+        from playbooks.tenant_hunt import tenant_hunt
+
+        survey = await tenant_hunt(session.case(length), at_once=session.settings.hunt.users_at_once)
+        return survey.model_copy(update={"queries": session.queries})
 
 
 async def _rows(config: Path, start: datetime) -> Rows:

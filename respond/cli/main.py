@@ -66,18 +66,33 @@ def cli(
 
 
 @cli.command()
-@click.option("--published", is_flag=True, help="Run the published hunt (hunt-2025-042) verbatim, over the tenant.")
+@click.option("--published", is_flag=True, help="Run the published hunt (hunt-2025-042) verbatim instead; no verdicts.")
 @click.option("--since", metavar="DURATION", help="How far back: 90m, 24h, 7d [hunt.since].")
 @json_option
 @config_option
 @click.pass_context
 def hunt(context: Context, published: bool, since: str | None, as_json: bool, config: str | None) -> int:
-    """Every device code sign-in of the tenant; changes nothing."""
-    from respond.cli.hunt import hunt_published
+    """Every device code sign-in of the tenant with its verdict, worst first; changes nothing."""
+    from respond.cli.hunt import hunt_published, hunt_tenant
 
-    if not published:
-        raise UsageError("hunt: only --published is there yet; `respond --user UPN --dry-run` judges one user")
-    return hunt_published(since=since, as_json=as_json, config=config or context.obj)
+    run_hunt = hunt_published if published else hunt_tenant
+    return run_hunt(since=since, as_json=as_json, config=config or context.obj)
+
+
+@cli.command()
+@click.option("--since", metavar="DURATION", help="How far back: 24h, 7d, 30d [30d].")
+@click.option("--policy", metavar="FILE", help="A second policy.toml: list the cases that it answers otherwise.")
+@json_option
+@config_option
+@click.pass_context
+def backtest(context: Context, since: str | None, policy: str | None, as_json: bool, config: str | None) -> int:
+    """Replay the policy on history: contained, asked, ignored, and what analysts said; changes nothing.
+
+    Ctrl-C ends it early with the figures of the users done until then.
+    """
+    from respond.cli.backtest import backtest_policy
+
+    return backtest_policy(since=since, policy=policy, as_json=as_json, config=config or context.obj)
 
 
 @cli.command()

@@ -71,7 +71,7 @@ class Connections:
 
     def __init__(self, settings: Settings, lab_url: str | None) -> None:
         self._settings = settings
-        self._lab_url = lab_url
+        self.lab_url = lab_url
         self._sets: dict[tuple[int, bool], tuple[asyncio.AbstractEventLoop, Clients]] = {}
 
     def clients(self, *, read_only: bool) -> Clients:
@@ -79,7 +79,7 @@ class Connections:
         loop = asyncio.get_running_loop()
         key = (id(loop), read_only)
         if key not in self._sets:
-            self._sets[key] = (loop, Clients(self._settings, read_only=read_only, lab_url=self._lab_url))
+            self._sets[key] = (loop, Clients(self._settings, read_only=read_only, lab_url=self.lab_url))
         return self._sets[key][1]
 
     async def close(self) -> None:

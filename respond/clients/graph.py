@@ -32,12 +32,16 @@ from respond.errors import (
     Unanswered,
     Unauthenticated,
 )
-from respond.models.evidence import Account, AccountKind
+from respond.models.evidence import Account, AccountKind, Standing
+from respond.models.signin import Risk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from azure.core.credentials_async import AsyncTokenCredential
+    from msgraph.generated.models.directory_object import DirectoryObject
+    from msgraph.generated.models.risky_user import RiskyUser
+    from msgraph.generated.models.security.hunting_query_results import HuntingQueryResults
     from msgraph.generated.models.user import User
 
     from respond.settings import Retry
@@ -79,6 +83,7 @@ class Graph:
 
     def __init__(self, credential: AsyncTokenCredential, endpoint: str, *, read_only: bool, retry: Retry) -> None:
         self._retry = retry
+        self.hunts = 0
         base = endpoint.rstrip("/").removesuffix("/v1.0")
         self._root = f"{base}/v1.0"
         # HTTP/1.1: over loopback HTTP/2 costs more than it saves, and one run makes a handful of calls.
@@ -111,6 +116,75 @@ class Graph:
         if user is None or not user.id:
             raise Transient(f"user {key}: Graph answered without a user")
         return _account(user)
+
+    async def membership(self, user_id: str) -> Standing:
+        """GET /users/{id}/transitiveMemberOf; https://learn.microsoft.com/graph/api/user-list-transitivememberof.
+
+        Directory roles that a group carries are in it as well.
+        """
+        from msgraph.generated.models.directory_role import DirectoryRole
+        from msgraph.generated.models.group import Group
+
+        async def get() -> list[DirectoryObject]:
+            with _errors(f"user {user_id}"):
+                found: list[DirectoryObject] = []
+                page = await self._sdk.users.by_user_id(user_id).transitive_member_of.get()
+                while page is not None:
+                    found += page.value or []
+                    link = page.odata_next_link
+                    builder = self._sdk.users.by_user_id(user_id).transitive_member_of
+                    page = await builder.with_url(link).get() if link else None
+                return found
+
+        found = await retried(get, policy=self._retry)
+        roles = {item.display_name or item.role_template_id or "" for item in found if isinstance(item, DirectoryRole)}
+        groups = {str(item.id).lower() for item in found if isinstance(item, Group)}
+        return Standing(roles=tuple(sorted(roles)), groups=tuple(sorted(groups)))
+
+    async def risk(self, user_id: str) -> Standing:
+        """GET /identityProtection/riskyUsers/{id}; 404 is a user who was never at risk.
+
+        https://learn.microsoft.com/graph/api/riskyuser-get
+        """
+
+        async def get() -> RiskyUser | None:
+            try:
+                with _errors(f"user {user_id}"):
+                    return await self._sdk.identity_protection.risky_users.by_risky_user_id(user_id).get()
+            except NotFound:
+                return None
+
+        found = await retried(get, policy=self._retry)
+        if found is None:
+            return Standing(risk=Risk.NONE, risk_state="none")
+        level = found.risk_level.value if found.risk_level else ""
+        changed = found.risk_last_updated_date_time
+        return Standing(
+            risk=Risk.read(level),
+            risk_state=found.risk_state.value if found.risk_state else "",
+            risk_at=changed.astimezone(UTC) if changed else None,
+        )
+
+    async def hunt(self, query: str) -> list[dict[str, Any]]:
+        """POST /security/runHuntingQuery: a read, whatever the method says.
+
+        https://learn.microsoft.com/graph/api/security-security-runhuntingquery
+
+        Raises:
+            BadQuery: no such table, or not onboarded to Defender XDR.
+        """
+        from msgraph.generated.security.microsoft_graph_security_run_hunting_query.run_hunting_query_post_request_body import (  # noqa: E501
+            RunHuntingQueryPostRequestBody,
+        )
+
+        async def post() -> HuntingQueryResults | None:
+            self.hunts += 1
+            with _errors("advanced hunting"):
+                body = RunHuntingQueryPostRequestBody(query=query)
+                return await self._sdk.security.microsoft_graph_security_run_hunting_query.post(body)
+
+        answer = await retried(post, policy=self._retry)
+        return [row.additional_data for row in (answer.results if answer else None) or []]
 
     def revoke_url(self, user_id: str) -> str:
         """Where `revoke_sessions` posts to; a dry run shows it."""
@@ -145,6 +219,7 @@ def _account(user: User) -> Account:
         enabled=user.account_enabled,
         synced=bool(user.on_premises_sync_enabled),
         sessions_valid_from=valid_from.astimezone(UTC) if valid_from else None,
+        seen_at=datetime.now(UTC),
     )
 
 

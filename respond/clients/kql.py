@@ -16,7 +16,7 @@ from pathlib import Path
 
 from respond.errors import BadQuery
 
-Value = str | int | datetime | Sequence[str]
+Value = str | bool | int | datetime | Sequence[str]
 
 _ESCAPES = str.maketrans({'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 # Control characters, the line ends that are not \n, and lone surrogates: no value of a log column holds them, and
@@ -36,6 +36,8 @@ def quote(value: Value) -> str:
         return f'"{_checked(value).translate(_ESCAPES)}"'
     if isinstance(value, datetime):
         return f"datetime({value.astimezone(UTC).isoformat().replace('+00:00', 'Z')})"
+    if isinstance(value, bool):
+        return f"bool({str(value).lower()})"
     if isinstance(value, int):
         return f"long({value})"
     return f"dynamic([{', '.join(quote(item) for item in value)}])"
@@ -48,6 +50,11 @@ def _checked(text: str) -> str:
     if found:
         raise BadQuery(f"a value holds U+{ord(found[0]):04X}, which a query cannot carry")
     return text
+
+
+def can_carry(text: str) -> bool:
+    """Whether a literal can hold this text."""
+    return len(text) <= _LONGEST and not _UNSAFE.search(text)
 
 
 def bind(text: str, values: Mapping[str, Value]) -> str:

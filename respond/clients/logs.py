@@ -81,6 +81,9 @@ class Logs:
             transport=_Transport(read_only=read_only),
             retry_total=0,
         )
+        # What this workspace was found to lack, and what it said: asked again by the next process only.
+        self.absent: dict[str, str] = {}
+        self.queries = 0
         self._workspace = workspace_id
         self._timeout = retry.request_timeout.total_seconds()
 
@@ -106,6 +109,7 @@ class Logs:
         return await retried(once, policy=self._retry)
 
     async def _once(self, text: str, start: datetime | None) -> Rows:
+        self.queries += 1
         try:
             answer = await self._sdk.query_workspace(
                 self._workspace,
@@ -166,7 +170,7 @@ def _from_answer(error: HttpResponseError) -> RespondError:
         return Permanent(f"{text}; check tenant.workspace_id and tenant.logs_endpoint")
     missing = _UNRESOLVED.search(reason)
     if missing:
-        return TableMissing(f"the workspace has no table or column named {missing[1]}")
+        return TableMissing(f"the workspace has no table or column named {missing[1]}", missing[1])
     return BadQuery(text)
 
 

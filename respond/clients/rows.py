@@ -94,6 +94,47 @@ def read_sign_in(row: Row, table: str) -> SignIn:
             managed=tristate(device.get("isManaged")),
         ),
         risk=max(risks, key=lambda risk: risk.rank),
+        risk_state=text(row, "RiskState"),
+        trusted_network="trustednamedlocation" in text(row, "NetworkLocationDetails").lower(),
+    )
+
+
+_XDR_RISK = {10: Risk.LOW, 50: Risk.MEDIUM, 100: Risk.HIGH, 1: Risk.NONE}
+
+
+def read_confirmation(row: Row) -> SignIn:
+    """One row of `hunt_confirmations.kql`, from Defender XDR."""
+    return SignIn(
+        id=text(row, "RequestId"),
+        table="EntraIdSignInEvents",
+        leg=Leg.LINKED,
+        at=moment(row),
+        user_id=text(row, "AccountObjectId"),
+        upn=text(row, "AccountUpn"),
+        display_name=text(row, "AccountDisplayName"),
+        user_type="",
+        correlation_id=text(row, "CorrelationId"),
+        session_id=text(row, "SessionId"),
+        original_request_id="",
+        token_id="",
+        result=text(row, "ErrorCode"),
+        app_id=text(row, "ApplicationId").lower(),
+        app_name=text(row, "Application"),
+        resource_id=text(row, "ResourceId").lower(),
+        resource_name=text(row, "ResourceDisplayName"),
+        incoming_token="",
+        ip=text(row, "IPAddress").lower(),
+        asn="",
+        country=text(row, "Country").upper(),
+        city=text(row, "City"),
+        user_agent=text(row, "UserAgent"),
+        device=Device(
+            id=text(row, "EntraIdDeviceId"),
+            compliant=tristate(row.get("IsCompliant")),
+            managed=tristate(row.get("IsManaged")),
+        ),
+        risk=_XDR_RISK.get(int(row.get("RiskLevelAggregated") or 0), Risk.UNKNOWN),
+        confirmed=True,
     )
 
 

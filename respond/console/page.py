@@ -6,16 +6,17 @@ import io
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from respond.console.legs import side_by_side
 from respond.console.terminal import WIDTH, terminal
 from respond.defang import defang
 from respond.models.report import ActionStatus, Change, Outcome, Report, VerdictKind
 
-_VERDICT = {
+VERDICT_STYLE = {
     VerdictKind.MALICIOUS: "bold white on red",
     VerdictKind.SUSPICIOUS: "bold black on yellow",
     VerdictKind.BENIGN: "bold white on green",
@@ -39,9 +40,13 @@ _OUTCOME = {
 }
 
 
-def print_page(report: Report) -> None:
-    """Write the page to stdout."""
-    terminal().print(page(report))
+def print_page(report: Report, *, legs: bool = False) -> None:
+    """Write the page to stdout.
+
+    Args:
+        legs: with both legs of the sign-in side by side.
+    """
+    terminal().print(page(report, legs=legs))
 
 
 def write_html(report: Report, file: Path) -> None:
@@ -51,15 +56,17 @@ def write_html(report: Report, file: Path) -> None:
         OSError: the file cannot be written.
     """
     console = Console(record=True, width=WIDTH, highlight=False, file=io.StringIO())
-    console.print(page(report))
+    console.print(page(report, legs=True))
     file.write_text(console.export_html(inline_styles=True), encoding="utf-8")
 
 
-def page(report: Report) -> Group:
+def page(report: Report, *, legs: bool = False) -> Group:
     """The page as something rich can draw."""
-    return Group(
-        _head(report), Text(), _verdict(report), Text(), Padding(_body(report), (0, 0, 0, 2)), Text(), _end(report)
-    )
+    beside: list[RenderableType] = []
+    if legs and report.legs:
+        beside = [Padding(side_by_side(report.legs), (0, 0, 0, 2)), Text()]
+    body = Padding(_body(report), (0, 0, 0, 2))
+    return Group(_head(report), Text(), _verdict(report), Text(), *beside, body, Text(), _end(report))
 
 
 def _head(report: Report) -> Text:
@@ -74,7 +81,7 @@ def _verdict(report: Report) -> Text:
         if report.verdict is not VerdictKind.NO_ACTIVITY
         else " NO ACTIVITY "
     )
-    return Text.assemble("  ", (label, _VERDICT[report.verdict]), "  ", (report.headline, "bold"))
+    return Text.assemble("  ", (label, VERDICT_STYLE[report.verdict]), "  ", (report.headline, "bold"))
 
 
 def _body(report: Report) -> Group:

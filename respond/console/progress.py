@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
 from rich.console import Console
 from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
@@ -49,6 +50,29 @@ class _Board:
             mark = _MARKS.get(event.kind, self._spinner)
             grid.add_row(mark, Text(name), Text(took, style="dim"), Text(event.text, style="yellow"))
         return grid
+
+
+@contextmanager
+def counting(stream: TextIO) -> Iterator[Callable[[str, int, int], None]]:
+    """A bar for work that is counted: what is done, how much of it, and of how much; a line at a time into a file."""
+    console = Console(file=stream)
+    bar = Progress(
+        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        console=console, transient=True, disable=not console.is_terminal,
+    )  # fmt: skip
+    with bar:
+        job = bar.add_task("starting", total=None)
+        said = ""
+
+        def tell(what: str, done: int, of: int) -> None:
+            nonlocal said
+            bar.update(job, description=what, completed=done, total=of or None)
+            if not console.is_terminal and (what != said or done == of):
+                said = what
+                stream.write(f"respond: {what}{f' {done:,} of {of:,} users' if of else ''}\n")
+                stream.flush()
+
+        yield tell
 
 
 @contextmanager

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from respond.addresses import same_address
 from respond.decision.view import View
+from respond.decision.words import times
 from respond.models.base import Source
 from respond.models.evidence import Foothold, FootholdKind, TokenUse
 from respond.models.report import Finding
 
+_REGISTRATION_SERVICE = "01cb2876-7ebd-4aa4-9cc9-d28bd4d359a9"
+_THROUGH = {
+    "MicrosoftGraphActivityLogs": "Graph",
+    "AADGraphActivityLogs": "Azure AD Graph",
+    "OfficeActivity": "Office",
+    "CloudAppEvents": "Office",
+}
 _SUMMARIES = {
     FootholdKind.DEVICE: "a device was registered",
     FootholdKind.METHOD: "an authentication method was added",
@@ -23,12 +31,27 @@ def token_reads(view: View) -> Finding | None:
         return None
     directory, content = sum(use.directory for use in uses), sum(use.content for use in uses)
     counts = ((directory, "the directory"), (content, "mail or files"))
-    what = " and ".join(f"{name} {count} time{'' if count == 1 else 's'}" for count, name in counts if count)
+    what = " and ".join(f"{name} {times(count)}" for count, name in counts if count)
+    through = ", ".join(dict.fromkeys(_THROUGH.get(use.table, use.table) for use in uses))
     return Finding(
         id="token-reads",
         weight=view.policy.weights.token_reads,
-        summary=f"the token read {what} through Graph",
-        evidence=tuple(Source(table="MicrosoftGraphActivityLogs", id=use.ip, at=use.first) for use in uses),
+        summary=f"the token read {what} through {through}",
+        evidence=tuple(Source(table=use.table, id=use.ip, at=use.first) for use in uses),
+    )
+
+
+def token_searches(view: View) -> Finding | None:
+    """Searches, and calls that look for roles, methods, grants and rules."""
+    uses = [use for use in _uses(view) if use.sensitive]
+    if not uses:
+        return None
+    count = sum(use.sensitive for use in uses)
+    return Finding(
+        id="token-searches",
+        weight=view.policy.weights.token_searches,
+        summary=f"the token searched, or asked for roles, methods, grants or rules, {times(count)}",
+        evidence=tuple(Source(table=use.table, id=use.ip, at=use.first) for use in uses),
     )
 
 
@@ -36,7 +59,14 @@ def _uses(view: View) -> list[TokenUse]:
     """What was done with the tokens of this very sign-in."""
     tokens = {row.token_id for row in view.flow.successes if row.token_id}
     sessions = {row.session_id for row in view.flow.successes if row.session_id}
-    return [use for use in view.evidence.uses.uses if use.token in tokens or use.session in sessions]
+    held = {row.ip for row in view.holders}
+    # The browser that approved keeps the session id: what it reads at its own address is the user's doing.
+    browser = {row.ip for row in view.flow.approvals if row.ip} - held
+    return [
+        use
+        for use in view.evidence.uses.uses
+        if use.token in tokens or (use.session in sessions and use.ip not in browser)
+    ]
 
 
 def token_elsewhere(view: View) -> Finding | None:
@@ -49,13 +79,13 @@ def token_elsewhere(view: View) -> Finding | None:
                 id="token-elsewhere",
                 weight=view.policy.weights.token_elsewhere,
                 summary=f"the token was used from {use.ip}, which did not redeem it",
-                evidence=(Source(table="MicrosoftGraphActivityLogs", id=use.ip, at=use.first),),
+                evidence=(Source(table=use.table, id=use.ip, at=use.first),),
             )
     return None
 
 
-def footholds(view: View) -> tuple[Finding, ...]:
-    """One finding for each kind of change, made from where the token is held."""
+def foothold(view: View, kind: FootholdKind) -> Finding | None:
+    """Changes of one kind, made from where the token is held."""
     weights = view.policy.weights
     points = {
         FootholdKind.DEVICE: weights.device_added,
@@ -63,20 +93,32 @@ def footholds(view: View) -> tuple[Finding, ...]:
         FootholdKind.CONSENT: weights.consent_added,
         FootholdKind.MAIL_RULE: weights.mail_rule_added,
     }
-    ours = [change for change in view.evidence.footholds.changes if _belongs(view, change)]
-    return tuple(
-        Finding(
-            id=f"{kind.value}-added",
-            weight=points[kind],
-            summary=f"{_SUMMARIES[kind]} from {found[0].ip or 'the same session'} after the approval ({found[0].what})",
-            evidence=tuple(Source(table=change.table, id=change.id, at=change.at) for change in found),
-        )
-        for kind in FootholdKind
-        if (found := [change for change in ours if change.kind is kind])
+    found = [change for change in view.evidence.footholds.changes if change.kind is kind and _belongs(view, change)]
+    if not found:
+        return None
+    return Finding(
+        id=f"{kind.value}-added",
+        weight=points[kind],
+        summary=f"{_SUMMARIES[kind]} from {found[0].ip or 'the same session'} after the approval ({found[0].what})",
+        evidence=tuple(Source(table=change.table, id=change.id, at=change.at) for change in found),
     )
 
 
+def _follows_registration(view: View, change: Foothold) -> bool:
+    near = view.policy.correlation.registration_within
+    issued = [row.at for row in view.holders if row.resource_id == _REGISTRATION_SERVICE]
+    return any(moment <= change.at <= moment + near for moment in issued)
+
+
 def _belongs(view: View, change: Foothold) -> bool:
+    """Made in the sign-in's own session, or from the holder's address where that is nobody's usual one."""
+    if change.at < view.approved_at:
+        return False
     sessions = {row.session_id for row in view.flow.rows if row.session_id}
-    same_place = any(same_address(change.ip, row.ip) for row in view.exposed)
-    return change.at >= view.approved_at and (change.session in sessions or same_place)
+    if change.session and change.session in sessions:
+        return True
+    if not change.ip and not change.session:
+        # The registration service names no address: what follows a token for it within minutes is its doing.
+        return change.kind is FootholdKind.DEVICE and _follows_registration(view, change)
+    at_holder = any(same_address(change.ip, row.ip) for row in view.exposed)
+    return at_holder and not view.is_usual(change.ip) and not view.is_common(change.ip)

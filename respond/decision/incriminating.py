@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import re
 
-from respond.addresses import same_address
-from respond.decision.aftermath import token_elsewhere, token_reads
+from respond.addresses import neighbours, same_address
 from respond.decision.view import View, sources
+from respond.decision.words import where
 from respond.models.base import Source
+from respond.models.evidence import FactKind, Message
 from respond.models.report import Finding
 from respond.models.signin import Risk, SignIn
+
+_HOURS_NEAR, _HOURS_ENOUGH = 2, 20
+"""Hours on either side of a sign-in, and visits in the history before their times say anything."""
 
 
 def threat_intel(view: View) -> Finding | None:
@@ -29,7 +33,7 @@ def threat_intel(view: View) -> Finding | None:
         id="threat-intel-address" if strong else "weak-threat-intel-address",
         weight=weights.threat_intel if strong else weights.weak_threat_intel,
         summary=f"the {leg} address {row.ip} is on threat intelligence ({what}, confidence {best.confidence})",
-        evidence=(*sources(row), Source(table="ThreatIntelIndicators", id=best.id, at=best.at)),
+        evidence=(*sources(row), Source(table=best.table, id=best.id, at=best.at)),
     )
 
 
@@ -57,6 +61,23 @@ def legs_apart(view: View) -> Finding | None:
 def _other_network(one: SignIn, other: SignIn) -> bool:
     """Two addresses are of one network only if both networks are known and the same."""
     return not (one.asn and other.asn) or one.asn != other.asn
+
+
+def other_address(view: View) -> Finding | None:
+    """Redeemed elsewhere in the network that approved: a proxy at the victim's own provider looks like that."""
+    approvals = [row for row in view.flow.approvals if row.ip]
+    for row in view.exposed:
+        near = any(same_address(row.ip, one.ip) or neighbours(row.ip, one.ip) for one in approvals)
+        known = view.places_at(row.ip) or view.is_common(row.ip) or view.is_trusted(row)
+        if approvals and row.ip and view.is_approvers_network(row) and not near and not known:
+            return Finding(
+                id="other-address",
+                weight=view.policy.weights.other_address,
+                summary=f"approved from {where(approvals[0])}, but redeemed from {row.ip} of the same network, which "
+                "the user has not used before",
+                evidence=sources(approvals[0], row),
+            )
+    return None
 
 
 def new_country(view: View) -> Finding | None:
@@ -117,15 +138,91 @@ def lure_clicked(view: View) -> Finding | None:
 
 
 def lure_delivered(view: View) -> Finding | None:
-    """A lure of a known kit was delivered, and no click is on record."""
-    if not view.lure_mails or view.clicks:
+    """A lure was delivered and no click is on record: a kit's, a stranger's to the code page, or one taken away."""
+    if not view.lure_messages or view.clicks:
         return None
-    mail = view.lure_mails[-1]
+    message = view.lure_messages[-1]
+    if message.pattern:
+        what = f"a link of the kind {message.pattern}"
+    elif message.threats:
+        what = f"a link that Defender calls {message.threats}"
+    else:
+        what = "a link to Microsoft's device code page"
+    taken = ", and was taken away later," if message.removed_at else ""
     return Finding(
         id="lure-delivered",
         weight=view.policy.weights.lure_delivered,
-        summary=f"a message from {mail.sender} with a link of the kind {mail.pattern} was delivered before",
-        evidence=(Source(table="EmailEvents", id=mail.id, at=mail.at),),
+        summary=f"a {_kind(message)} from {message.sender} with {what}{taken} was delivered before",
+        evidence=(Source(table=message.table, id=message.id, at=message.at),),
+    )
+
+
+def stranger_wrote(view: View) -> Finding | None:
+    """A first message from a stranger, with a link, shortly before the approval; no click and no known lure."""
+    if view.clicks or view.lure_messages or not view.strangers:
+        return None
+    message = view.strangers[-1]
+    minutes = (view.approved_at - message.at).total_seconds() / 60
+    return Finding(
+        id="stranger-wrote",
+        weight=view.policy.weights.stranger_wrote,
+        summary=f"a first {_kind(message)} from {message.sender} with a link came {minutes:.0f} min before approving",
+        evidence=(Source(table=message.table, id=message.id, at=message.at),),
+    )
+
+
+def lure_listed(view: View) -> Finding | None:
+    """A link that was followed or delivered is on threat intelligence, by its host, its domain or as a whole."""
+    hit = max(view.lure_indicators, key=lambda one: one.confidence, default=None)
+    if hit is None or hit.confidence < view.policy.correlation.strong_confidence:
+        return None
+    return Finding(
+        id="lure-on-threat-intel",
+        weight=view.policy.weights.lure_listed,
+        summary=f"the lure's {hit.value} is on threat intelligence ({hit.description or hit.tags or 'no description'}, "
+        f"confidence {hit.confidence})",
+        evidence=(Source(table=hit.table, id=hit.id, at=hit.at),),
+    )
+
+
+def _kind(message: Message) -> str:
+    return "Teams message" if message.table == "MessageEvents" else "message"
+
+
+def known_bad(view: View) -> Finding | None:
+    """An earlier malicious case shares the address or the lure; the network or the user is less."""
+    earlier = view.earlier_malicious
+    near = [one for one in earlier if one.fact.kind in (FactKind.ADDRESS, FactKind.LURE)]
+    found = (near or list(earlier))[:1]
+    if not found:
+        return None
+    one, weights = found[0], view.policy.weights
+    word = {
+        FactKind.ADDRESS: "address ",
+        FactKind.LURE: "lure host ",
+        FactKind.NETWORK: "network AS",
+        FactKind.USER: "user ",
+    }
+    return Finding(
+        id="seen-in-earlier-case" if near else "user-or-network-in-earlier-case",
+        weight=weights.known_bad if near else weights.known_network,
+        summary=f"the {word[one.fact.kind]}{one.fact.value} was in {one.case} ({one.upn}), which was malicious",
+        evidence=(Source(table="respond", id=one.case, at=one.at),),
+    )
+
+
+def unusual_hour(view: View) -> Finding | None:
+    """Approved at a time of day at which the user is never seen."""
+    seen = view.evidence.usual.hours
+    hour = view.approved_at.hour
+    near = {(hour + shift) % 24 for shift in range(-_HOURS_NEAR, _HOURS_NEAR + 1)}
+    if sum(seen) < _HOURS_ENOUGH or any(seen[hour] for hour in near):
+        return None
+    return Finding(
+        id="unusual-hour",
+        weight=view.policy.weights.unusual_hour,
+        summary=f"approved at {view.approved_at:%H:%M} UTC, a time of day at which the user is never seen",
+        evidence=sources(*view.flow.approvals[:1]),
     )
 
 
@@ -156,18 +253,64 @@ def unmanaged_device(view: View) -> Finding | None:
 
 
 def risk(view: View) -> Finding | None:
-    """What Entra ID Protection makes of the sign-in or its user."""
+    """What Entra ID Protection makes of the sign-in or its user, unless an administrator has cleared it since."""
     weights = view.policy.weights
     points = {Risk.HIGH: weights.high_risk, Risk.MEDIUM: weights.medium_risk, Risk.LOW: weights.low_risk}
+    if view.risk not in points:
+        return None
     row = max(view.flow.successes, key=lambda row: row.risk.rank)
-    if row.risk not in points:
+    rated_at = view.evidence.standing.risk_at if row.risk is not view.risk else None
+    whom = "the user now" if rated_at else "the sign-in or its user"
+    return Finding(
+        id=f"{view.risk}-risk",
+        weight=points[view.risk],
+        summary=f"Entra ID Protection rates {whom} as {view.risk} risk",
+        evidence=(Source(table="riskyUsers", id=row.user_id, at=rated_at),) if rated_at else sources(row),
+    )
+
+
+def privileged_user(view: View) -> Finding | None:
+    """A directory role makes the token worth more, to whoever holds it."""
+    roles = view.evidence.standing.roles
+    if not roles:
         return None
     return Finding(
-        id=f"{row.risk}-risk",
-        weight=points[row.risk],
-        summary=f"Entra ID Protection rates the sign-in or its user as {row.risk} risk",
-        evidence=sources(row),
+        id="privileged-user",
+        weight=view.policy.weights.privileged_user,
+        summary=f"the user holds a directory role: {', '.join(roles)}",
     )
+
+
+def hosting_network(view: View) -> Finding | None:
+    """A network that anybody can rent a machine in, of a user whose codes never went to one before."""
+    rented = {network.asn: network for network in view.policy.hosting_networks}
+    if any(place.asn in rented and place.device_code_days for place in view.evidence.usual.places):
+        return None
+    for row in view.exposed:
+        if row.asn in rented and not view.places_in(row.asn):
+            return Finding(
+                id="hosting-network",
+                weight=view.policy.weights.hosting_network,
+                summary=f"{row.ip} belongs to {rented[row.asn].name}, where anybody can rent a machine",
+                evidence=sources(row),
+            )
+    return None
+
+
+def shared_redeemer(view: View) -> Finding | None:
+    """Other people's codes went to the same address, where hardly anybody signs in the plain way."""
+    for row in view.exposed:
+        use = view.tenant_use(row.ip)
+        at_home = view.is_common(row.ip) or view.is_usual(row.ip) or view.is_approvers_network(row)
+        if use and use.code_users and not at_home:
+            others = "another user" if use.code_users == 1 else f"{use.code_users} other users"
+            return Finding(
+                id="shared-redeemer",
+                weight=view.policy.weights.shared_redeemer,
+                summary=f"device codes of {others} were used at {row.ip} as well, which is no common address",
+                evidence=sources(row),
+            )
+    return None
 
 
 def powerful_app(view: View) -> Finding | None:
@@ -188,7 +331,7 @@ def powerful_app(view: View) -> Finding | None:
 def first_device_code(view: View) -> Finding | None:
     """No device code in the whole history, as far as the history is known."""
     usual = view.evidence.usual
-    if any(place.device_code_days for place in usual.places):
+    if not view.flow.is_marked or any(place.device_code_days for place in usual.places):
         return None
     return Finding(
         id="first-device-code",
@@ -200,7 +343,7 @@ def first_device_code(view: View) -> Finding | None:
 
 def redeemer_unseen(view: View) -> Finding | None:
     """Nobody knows yet who redeemed the code."""
-    if view.redeemer_seen:
+    if view.redeemer_seen or not view.flow.is_marked:
         return None
     return Finding(
         id="redeemer-unseen",
@@ -208,27 +351,3 @@ def redeemer_unseen(view: View) -> Finding | None:
         summary="no row shows who redeemed the code, so nothing about the approving device can clear it",
         evidence=sources(*view.flow.approvals[:1]),
     )
-
-
-def where(row: SignIn) -> str:
-    """`203.0.113.24 (US, AS64500)`."""
-    known = [row.country, f"AS{row.asn}" if row.asn else ""]
-    return f"{row.ip} ({', '.join(filter(None, known))})" if any(known) else row.ip
-
-
-INCRIMINATING = (
-    threat_intel,
-    legs_apart,
-    new_country,
-    new_network,
-    lure_clicked,
-    lure_delivered,
-    script_client,
-    unmanaged_device,
-    risk,
-    powerful_app,
-    first_device_code,
-    redeemer_unseen,
-    token_reads,
-    token_elsewhere,
-)

@@ -5,13 +5,18 @@ Each must hold for every row of whoever holds the token: one strange address is 
 
 from __future__ import annotations
 
+from respond.addresses import same_address
 from respond.decision.view import View, sources
 from respond.models.report import Finding
 
 
 def habit(view: View) -> Finding | None:
     """The same app, by device code, from the same address, on several days and in several sessions before."""
-    if not all(view.is_habit(p for p in view.places_at(row.ip) if p.app_id == row.app_id) for row in view.holders):
+    places = view.evidence.usual.places
+    if not all(
+        view.is_habit(place for place in places if place.app_id == row.app_id and same_address(place.ip, row.ip))
+        for row in view.holders
+    ):
         return None
     row = view.holders[0]
     return Finding(
@@ -74,4 +79,53 @@ def managed_device_here(view: View) -> Finding | None:
     )
 
 
-RELIEVING = (habit, habit_elsewhere, usual_place, common_address, managed_device_here)
+def trusted_network(view: View) -> Finding | None:
+    """A network that the policy or a trusted named location of the tenant vouches for."""
+    if not all(view.is_trusted(row) for row in view.holders):
+        return None
+    return Finding(
+        id="trusted-network",
+        weight=view.policy.reliefs.trusted_network,
+        summary=f"the token went to {view.holders[0].ip}, in a network that the tenant trusts",
+        evidence=sources(*view.holders),
+    )
+
+
+def device_account(view: View) -> Finding | None:
+    """A room or a service account, by object id or group, with an app that such accounts use by device code."""
+    usual = {app.id for app in view.policy.device_apps}
+    if not view.is_device_account or not all(row.app_id in usual for row in view.holders):
+        return None
+    return Finding(
+        id="device-account",
+        weight=view.policy.reliefs.device_account,
+        summary=f"the account is listed as a device's, and {view.holders[0].app_name} is how devices sign in",
+        evidence=sources(*view.holders),
+    )
+
+
+def beside_office(view: View) -> Finding | None:
+    """Next to a common address that approved: phones and panels leave an office by an address of their own."""
+    if not all(view.is_beside_office(row) for row in view.holders):
+        return None
+    return Finding(
+        id="beside-common-address",
+        weight=view.policy.reliefs.common_address,
+        summary=f"the token went to {view.holders[0].ip}, next to the office address that approved it",
+        evidence=sources(*view.holders),
+    )
+
+
+def own_place(view: View) -> Finding | None:
+    """A place of the user's own."""
+    return usual_place(view) or managed_device_here(view)
+
+
+def shared_place(view: View) -> Finding | None:
+    """A place of the tenant's."""
+    return common_address(view) or beside_office(view)
+
+
+def known_habit(view: View) -> Finding | None:
+    """Device codes as a habit, here or elsewhere."""
+    return habit(view) or habit_elsewhere(view)

@@ -2,70 +2,88 @@
 
 The score is the sum of the findings' weights, held between 0 and 100. Each completed device code sign-in is judged
 alone; the worst one is the verdict on the user, and every other one that is not benign is named beside it.
+
+Malicious means acting alone, so it has to hold whatever the missing parts of the evidence may say. That makes the
+decision the same early and late: a part that arrives can only narrow what was possible before.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from respond.decision.aftermath import footholds
-from respond.decision.incriminating import INCRIMINATING, where
-from respond.decision.relieving import RELIEVING
+from respond.decision.bounds import Bounds, bounds
+from respond.decision.rules import AGAINST, CORROBORATING, RELIEVING
 from respond.decision.view import View, sources
-from respond.models.evidence import Evidence
+from respond.decision.words import where
+from respond.models.evidence import Evidence, Part
 from respond.models.policy import Policy
 from respond.models.report import Finding, Verdict, VerdictKind
 from respond.models.signin import Flow, Risk, SignIns, last_token_at
 
-HARD = frozenset({"threat-intel-address", "method-added", "mail-rule-added"})
-"""Facts that no habit outvotes."""
-
+_PARTS = {Part.HISTORY: "the user's history", Part.SHARED: "who else uses the address"}
 _APPROVING_TABLE = "SigninLogs"
+_RANK = (VerdictKind.NO_ACTIVITY, VerdictKind.BENIGN, VerdictKind.SUSPICIOUS, VerdictKind.MALICIOUS)
 
 
 @dataclass(frozen=True)
 class Judged:
-    """One sign-in and what was found on it."""
+    """One sign-in and what was found on it.
+
+    Attributes:
+        is_settled: nothing that is still to come can change whether it is benign.
+    """
 
     flow: Flow
     findings: tuple[Finding, ...]
-    policy: Policy
-    unread_relief: int = 0
+    kind: VerdictKind
+    is_settled: bool
 
     @property
     def score(self) -> int:
-        return max(0, min(100, self._sum))
+        return max(0, min(100, sum(finding.weight for finding in self.findings)))
 
     @property
-    def kind(self) -> VerdictKind:
-        """Malicious means acting alone, so it has to hold whatever an unread history may say."""
-        if self._sum + self.unread_relief >= self.policy.thresholds.malicious:
-            return VerdictKind.MALICIOUS
-        return VerdictKind.SUSPICIOUS if self.score >= self.policy.thresholds.suspicious else VerdictKind.BENIGN
+    def is_benign(self) -> bool:
+        return self.kind in (VerdictKind.BENIGN, VerdictKind.NO_ACTIVITY)
 
     @property
-    def _sum(self) -> int:
-        return sum(finding.weight for finding in self.findings)
+    def rank(self) -> tuple[int, int]:
+        return _RANK.index(self.kind), self.score
 
 
 def decide(policy: Policy, signins: SignIns, evidence: Evidence) -> Verdict:
     """Judge the sign-ins of one user."""
     gaps = tuple(dict.fromkeys((*signins.gaps, *evidence.all_gaps)))
-    if not signins.completed:
+    judged = [one for one in judge_all(policy, signins, evidence) if one.kind is not VerdictKind.NO_ACTIVITY]
+    if not judged:
         return Verdict(kind=VerdictKind.NO_ACTIVITY, score=0, headline=_quiet(signins), gaps=gaps)
-    half_blind = any(gap.source == _APPROVING_TABLE for gap in signins.gaps)
-    judged = [judge(View(flow, evidence, policy), half_blind=half_blind) for flow in signins.completed]
-    worst = max(judged, key=lambda one: (one.score, one.flow.started))
-    guilty = [one for one in judged if one.kind is not VerdictKind.BENIGN] or [worst]
+    worst = max(judged, key=lambda one: (*one.rank, one.flow.started))
+    guilty = [one for one in judged if not one.is_benign] or [worst]
     return Verdict(
         kind=worst.kind,
         score=worst.score,
-        headline=_headline(worst.flow),
+        headline=headline(worst.flow),
         findings=(*worst.findings, *(_also(one) for one in guilty if one is not worst)),
         gaps=gaps,
         # Later tokens of the user's own are left alone; those of anything that is not explained are not.
         last_token=last_token_at(tuple(one.flow for one in guilty)),
+        legs=worst.flow.legs,
+        guilty_rows=tuple(row.id for one in judged if not one.is_benign for row in one.flow.rows),
     )
+
+
+def certain(policy: Policy, signins: SignIns, evidence: Evidence) -> Verdict | None:
+    """The verdict, once it is malicious and nothing that is still to come can change it or what it ends."""
+    judged = judge_all(policy, signins, evidence)
+    if not any(one.kind is VerdictKind.MALICIOUS for one in judged) or not all(one.is_settled for one in judged):
+        return None
+    return decide(policy, signins, evidence)
+
+
+def judge_all(policy: Policy, signins: SignIns, evidence: Evidence) -> tuple[Judged, ...]:
+    """Each completed sign-in on its own, in the order they began."""
+    half_blind = any(gap.source == _APPROVING_TABLE for gap in signins.gaps)
+    return tuple(judge(View(flow, evidence, policy), half_blind=half_blind) for flow in signins.completed)
 
 
 def judge(view: View, *, half_blind: bool = False) -> Judged:
@@ -74,21 +92,74 @@ def judge(view: View, *, half_blind: bool = False) -> Judged:
     Args:
         half_blind: the approving table is not connected.
     """
-    against = [finding for look in INCRIMINATING if (finding := look(view))] + list(footholds(view))
-    can_be_explained = view.redeemer_seen and not any(finding.id in HARD for finding in against)
-    reliefs = view.policy.reliefs
-    unread = reliefs.habit + reliefs.usual_place if can_be_explained and _history_unread(view) else 0
-    relief = [finding for look in RELIEVING if (finding := look(view))] if can_be_explained else []
-    found = _heaviest_first([*against, *relief])
-    judged = Judged(view.flow, found, view.policy, unread)
-    open_question = _open_question(view, half_blind=half_blind)
+    against = [(rule, finding) for rule in AGAINST if (finding := rule.look(view))]
+    explained = view.redeemer_seen and not any(rule.hard for rule, _ in against)
+    relief = [finding for rule in RELIEVING if (finding := rule.look(view))] if explained else []
+    found = _heaviest_first([*(finding for _, finding in against), *relief])
+    between = bounds(view, AGAINST, RELIEVING)
+    if not view.flow.is_marked:
+        return _hinted(view, found, between)
+    question = _open_question(view, half_blind=half_blind)
     missing = view.policy.thresholds.suspicious - sum(finding.weight for finding in found)
-    if open_question is None or missing <= 0:
-        return judged
-    doubt = Finding(
-        id="cannot-be-cleared", weight=min(100, missing), summary=open_question, evidence=sources(view.holders[0])
+    if question and missing > 0:
+        doubt = Finding(
+            id="cannot-be-cleared", weight=min(100, missing), summary=question, evidence=sources(view.holders[0])
+        )
+        found = _heaviest_first([*found, doubt])
+    kind = _kind(view, found, between)
+    if question and kind is VerdictKind.BENIGN:
+        kind = VerdictKind.SUSPICIOUS  # every relief at once can take away more than one finding may weigh
+    if kind is VerdictKind.SUSPICIOUS and sum(one.weight for one in found) >= view.policy.thresholds.malicious:
+        found = _heaviest_first([*found, _held_back(view)])
+    return Judged(view.flow, found, kind, is_settled=_is_settled(view, between, half_blind=half_blind))
+
+
+def _settled_ids(view: View, missing: frozenset[Part]) -> frozenset[str]:
+    """Findings that stand on nothing that is missing."""
+    looks = (rule.look(view) for rule in AGAINST if rule.is_settled(missing))
+    return frozenset(finding.id for finding in looks if finding)
+
+
+def _hinted(view: View, found: tuple[Finding, ...], between: Bounds) -> Judged:
+    """A sign-in that only a confirmation of the app hints at: no device code, unless something else says so too."""
+    corroborated = bool(_settled_ids(view, view.evidence.pending) & CORROBORATING)
+    kind = _kind(view, found, between) if corroborated else VerdictKind.NO_ACTIVITY
+    if kind is VerdictKind.BENIGN:
+        kind = VerdictKind.NO_ACTIVITY
+    if kind is VerdictKind.MALICIOUS and not _settled_ids(view, view.evidence.unread) & CORROBORATING:
+        kind = (
+            VerdictKind.SUSPICIOUS
+        )  # what was asked in vain might take back the one thing that makes it a device code
+    is_settled = not view.evidence.pending or kind is VerdictKind.MALICIOUS
+    return Judged(view.flow, found, kind, is_settled=is_settled)
+
+
+def _kind(view: View, found: tuple[Finding, ...], between: Bounds) -> VerdictKind:
+    thresholds = view.policy.thresholds
+    if between.low >= thresholds.malicious:
+        return VerdictKind.MALICIOUS
+    total = sum(finding.weight for finding in found)
+    return VerdictKind.SUSPICIOUS if total >= thresholds.suspicious else VerdictKind.BENIGN
+
+
+def _is_settled(view: View, between: Bounds, *, half_blind: bool) -> bool:
+    """Whether it is known for good that this sign-in is benign, or that it is not."""
+    if not view.evidence.pending or half_blind or not view.redeemer_seen:
+        return True
+    if between.low >= view.policy.thresholds.suspicious:
+        return True
+    may_be_unread = view.evidence.pending & {Part.HISTORY, Part.SHARED, Part.STANDING}
+    return not may_be_unread and between.high < view.policy.thresholds.suspicious and not _is_high_risk(view)
+
+
+def _held_back(view: View) -> Finding:
+    parts = " and ".join(sorted(_PARTS.get(part, part.value) for part in view.evidence.unread))
+    return Finding(
+        id="held-back",
+        weight=0,
+        summary=f"the score alone would contain, but {parts} could not be read and might explain it: a person decides",
+        evidence=sources(view.holders[0]),
     )
-    return Judged(view.flow, _heaviest_first([*found, doubt]), view.policy, unread)
 
 
 def _heaviest_first(findings: list[Finding]) -> tuple[Finding, ...]:
@@ -101,33 +172,37 @@ def _open_question(view: View, *, half_blind: bool) -> str | None:
         return "nothing shows who redeemed the code, so a person has to look"
     if half_blind:
         return "the approvals cannot be read, so a person has to look"
-    if _history_unread(view):
+    if view.evidence.usual.history_unread:
         return "the user's history cannot be read, so a person has to look"
-    if any(row.risk is Risk.HIGH for row in view.flow.successes):
+    if view.evidence.standing.is_service and not any(p.device_code_days for p in view.evidence.usual.places):
+        return "the account is a program's and has never used a device code, so a person has to look"
+    if _is_high_risk(view):
         return "a high risk asks for a person, whatever explains the sign-in"
     return None
 
 
-def _history_unread(view: View) -> bool:
-    return any("history" in gap.source for gap in view.evidence.usual.gaps)
+def _is_high_risk(view: View) -> bool:
+    return view.risk is Risk.HIGH
 
 
 def _also(one: Judged) -> Finding:
     return Finding(
         id="another-sign-in",
         weight=0,
-        summary=f"another device code sign-in is {one.kind} as well ({one.score}): {_headline(one.flow)}",
+        summary=f"another device code sign-in is {one.kind} as well ({one.score}): {headline(one.flow)}",
         evidence=sources(*one.flow.holder_rows),
     )
 
 
-def _headline(flow: Flow) -> str:
+def headline(flow: Flow) -> str:
+    """What happened, in a line: the app, and where its token went."""
     row = flow.holder_rows[0]
     verb = "token redeemed from" if flow.redemptions else "device code approved from"
     return f"{row.app_name or row.app_id} {verb} {where(row)}"
 
 
 def _quiet(signins: SignIns) -> str:
-    if signins.flows:
-        return f"{len(signins.flows)} device code attempt(s), none of which issued a token"
+    tried = [flow for flow in signins.flows if flow.is_marked]
+    if tried:
+        return f"{len(tried)} device code attempt(s), none of which issued a token"
     return "no device code sign-in"

@@ -7,11 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
-from respond.addresses import covers, same_address
+from respond.addresses import covers, domains_of, neighbours, same_address
 from respond.models.base import Source
-from respond.models.evidence import AddressUse, Click, Evidence, Indicator, Message, Place
+from respond.models.evidence import AddressUse, Click, EarlierCase, Evidence, FactKind, Indicator, Message, Place
+from respond.models.facts import lure_hosts
 from respond.models.policy import Policy
-from respond.models.signin import Flow, Leg, SignIn
+from respond.models.report import VerdictKind
+from respond.models.signin import APPROVING_TABLES, Flow, Leg, Risk, SignIn
+
+_CLEARED = frozenset({"dismissed", "confirmedsafe"})
+_STANDING_RISK = frozenset({"atrisk", "confirmedcompromised"})
 
 
 @dataclass(frozen=True)
@@ -28,8 +33,14 @@ class View:
     @cached_property
     def exposed(self) -> tuple[SignIn, ...]:
         """Rows that may show an attacker: the holder's, and those of the same session that Entra did not mark."""
-        linked = tuple(row for row in self.flow.successes if row.leg is Leg.LINKED)
-        return (*self.holders, *linked)
+        apps = {row.app_id for row in self.flow.successes if row.leg is not Leg.LINKED}
+        linked = tuple(row for row in self.flow.successes if row.leg is Leg.LINKED and self._may_hold(row, apps))
+        return (*self.holders, *(row for row in linked if row not in self.holders))
+
+    @staticmethod
+    def _may_hold(row: SignIn, apps: set[str]) -> bool:
+        """The browser that approved goes on under the same session id: what a person does there is no token's use."""
+        return row.table not in APPROVING_TABLES and (row.app_id in apps or not apps)
 
     @property
     def redeemer_seen(self) -> bool:
@@ -40,15 +51,20 @@ class View:
         return self.flow.started
 
     def places_at(self, ip: str) -> tuple[Place, ...]:
-        return tuple(place for place in self.evidence.usual.places if ip and same_address(place.ip, ip))
+        return tuple(place for place in self.own_places if ip and same_address(place.ip, ip))
 
     def places_in(self, asn: str) -> tuple[Place, ...]:
-        return tuple(place for place in self.evidence.usual.places if asn and place.asn == asn)
+        return tuple(place for place in self.own_places if asn and place.asn == asn)
+
+    @cached_property
+    def own_places(self) -> tuple[Place, ...]:
+        """Places that the user's history vouches for: where nothing but a lone device code was seen, it does not."""
+        return tuple(place for place in self.evidence.usual.places if place.days)
 
     @cached_property
     def countries(self) -> frozenset[str]:
         """Where the user is at home: by the history, or by the approval of somebody without one."""
-        history = frozenset(place.country for place in self.evidence.usual.places if place.country)
+        history = frozenset(place.country for place in self.own_places if place.country)
         return history or frozenset(row.country for row in self.flow.approvals if row.country)
 
     def tenant_use(self, ip: str) -> AddressUse | None:
@@ -82,23 +98,91 @@ class View:
             if covers(indicator.value, row.ip)
         )
 
+    @cached_property
+    def risk(self) -> Risk:
+        """The worst that Entra says about the sign-in, or about the user since; nothing that was cleared since."""
+        standing = self.evidence.standing
+        state, at = standing.risk_state.lower(), standing.risk_at
+        newest = max(row.at for row in self.flow.successes)
+        if state in _CLEARED and at is not None and at >= newest:
+            return Risk.NONE
+        worst = max((row.risk for row in self.flow.successes), key=lambda risk: risk.rank)
+        current = state in _STANDING_RISK and at is not None and at >= self.approved_at
+        return max(worst, standing.risk, key=lambda risk: risk.rank) if current else worst
+
     @property
+    def is_device_account(self) -> bool:
+        """A room or a service, by its object id or a group that the policy lists."""
+        accounts, standing = self.policy.accounts, self.evidence.standing
+        user = self.flow.rows[0].user_id.lower()
+        listed = user in accounts.rooms or user in accounts.services
+        return listed or bool(set(standing.groups) & set(accounts.device_groups))
+
+    def is_approvers_network(self, row: SignIn) -> bool:
+        """Whether an approval came from the same network, as far as both are known."""
+        return any(row.asn and row.asn == approval.asn for approval in self.flow.approvals)
+
+    def is_beside_office(self, row: SignIn) -> bool:
+        """Whether an address that is common in the tenant approved, and this one is next to it."""
+        near = [one for one in self.flow.approvals if self.is_common(one.ip) and row.asn and row.asn == one.asn]
+        return any(neighbours(row.ip, approval.ip) for approval in near)
+
+    def is_trusted(self, row: SignIn) -> bool:
+        return row.trusted_network or any(covers(network, row.ip) for network in self.policy.trusted_networks)
+
+    @cached_property
     def clicks(self) -> tuple[Click, ...]:
         """Lure links followed around an approval; one browser session can approve more than once."""
+        return tuple(click for click in self.evidence.lures.suspect_clicks if self._is_near(click))
+
+    def _is_near(self, click: Click) -> bool:
         near = self.policy.correlation
         moments = [row.at for row in self.flow.approvals] or [self.approved_at]
+        return any(moment - near.click_before <= click.at <= moment + near.click_after for moment in moments)
+
+    @cached_property
+    def messages(self) -> tuple[Message, ...]:
+        """Suspect messages before the approval, oldest first."""
+        start = self.approved_at - self.policy.correlation.mail_before
+        found = (one for one in self.evidence.lures.messages if one.is_suspect and start <= one.at <= self.approved_at)
+        return tuple(sorted(found, key=lambda message: (message.at, message.id)))
+
+    @property
+    def lure_messages(self) -> tuple[Message, ...]:
+        """Those with a link of a known kit, of a stranger to a device code page, or that Defender objects to."""
         return tuple(
-            click
-            for click in self.evidence.lures.suspect_clicks
-            if any(moment - near.click_before <= click.at <= moment + near.click_after for moment in moments)
+            one for one in self.messages if one.pattern or one.threats or (one.device_login and one.first_contact)
         )
 
     @property
-    def lure_mails(self) -> tuple[Message, ...]:
-        """Messages with a link of a known kit, or a device code page, before the approval."""
-        start = self.approved_at - self.policy.correlation.mail_before
+    def strangers(self) -> tuple[Message, ...]:
+        """First messages of strangers within the time that a code lives and a person hesitates."""
+        start = self.approved_at - self.policy.correlation.stranger_before
+        return tuple(one for one in self.messages if one.first_contact and one.at >= start)
+
+    @cached_property
+    def lure_indicators(self) -> tuple[Indicator, ...]:
+        """Indicators on what was clicked or delivered, be it from a sender that is known and trusted."""
+        followed = (click for click in self.evidence.lures.clicks if self._is_near(click))
+        links = [url for click in followed for url in (click.url, *click.chain)]
+        links += [url for message in self.messages for url in message.urls]
+        names = {url.lower() for url in links} | {domain for url in links for domain in domains_of(url)}
+        known = (*self.evidence.lure_intel.indicators, *self.evidence.intel.indicators)
+        return tuple(one for one in known if one.value in names)
+
+    @property
+    def earlier_malicious(self) -> tuple[EarlierCase, ...]:
+        """Malicious cases of ours that share an address, a network or a lure with this very sign-in."""
+        links = [url for click in self.clicks for url in (click.url, *click.chain)]
+        links += [url for message in self.lure_messages for url in message.urls]
+        ours = {(FactKind.ADDRESS, row.ip) for row in self.exposed if row.ip and not self.is_common(row.ip)}
+        ours |= {(FactKind.NETWORK, row.asn) for row in self.exposed if row.asn and not self.places_in(row.asn)}
+        ours |= {(FactKind.USER, row.user_id.lower()) for row in self.exposed}
+        ours |= {(FactKind.LURE, host) for host in lure_hosts(links, self.policy)}
         return tuple(
-            mail for mail in self.evidence.lures.messages if mail.pattern and start <= mail.at <= self.approved_at
+            one
+            for one in self.evidence.earlier.cases
+            if one.verdict == VerdictKind.MALICIOUS and (one.fact.kind, one.fact.value) in ours
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -25,6 +26,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _LARGEST_BODY = 4 * 1024 * 1024
+_PIECE = 256 * 1024
 _QUERY_PATH = re.compile(r"v1/workspaces/[^/]+/query", re.IGNORECASE)
 _TOKEN_PATH = re.compile(r"[^/]+/oauth2/v2\.0/token", re.IGNORECASE)
 
@@ -83,7 +85,6 @@ class LabApp:
         if path.startswith("_lab/"):
             return self._own_page(request, path)
         if _QUERY_PATH.fullmatch(path):
-            await asyncio.sleep(self._lab.logs_latency.total_seconds())
             return await with_faults(
                 self._faults, request, logs_api.fault_reply, lambda fault: self._logs.answer(request, fault)
             )
@@ -151,12 +152,16 @@ def _request(scope: Scope, body: bytes) -> LabRequest:
 
 
 async def _send(reply: Reply, send: Send) -> None:
-    content = reply.encoded()
-    headers = {"content-length": str(len(content)), **reply.headers}
-    if reply.body is not None:
-        headers["content-type"] = "application/json; charset=utf-8"
-    encoded = [
-        (name.lower().encode("latin-1"), value.encode("latin-1", errors="replace")) for name, value in headers.items()
-    ]
-    await send({"type": "http.response.start", "status": reply.status, "headers": encoded})
-    await send({"type": "http.response.body", "body": content})
+    with reply.opened() as content:
+        size = content.seek(0, os.SEEK_END)
+        content.seek(0)
+        headers = {"content-length": str(size), **reply.headers}
+        if size:
+            headers["content-type"] = "application/json; charset=utf-8"
+        encoded = [
+            (name.lower().encode("latin-1"), value.encode("latin-1", errors="replace"))
+            for name, value in headers.items()
+        ]
+        await send({"type": "http.response.start", "status": reply.status, "headers": encoded})
+        for start in range(0, size or 1, _PIECE):
+            await send({"type": "http.response.body", "body": content.read(_PIECE), "more_body": start + _PIECE < size})

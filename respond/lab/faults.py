@@ -82,5 +82,6 @@ async def with_faults(
         return refuse(fault)
     reply = await work(fault if fault.kind == "partial" else None)
     if fault.kind == "drop_after":
+        reply.close()
         raise DropConnection(reply.status)
     return reply

@@ -41,6 +41,7 @@ ROUTES = (
     Route("GET", "users/{user}/oauth2PermissionGrants", _READ_GRANTS, graph_users.permission_grants),
     Route("GET", "users/{user}/mailFolders/inbox/messageRules", _READ_RULES, graph_users.message_rules),
     Route("GET", "users/{user}/authentication/methods", _READ_METHODS, graph_users.authentication_methods),
+    Route("GET", "identityProtection/riskyUsers", _READ_RISK, graph_security.list_risky_users),
     Route("GET", "identityProtection/riskyUsers/{user}", _READ_RISK, graph_security.get_risky_user),
     Route("GET", "roleManagement/directory/roleAssignments", _READ_ROLES, graph_security.role_assignments),
     Route("POST", "security/runHuntingQuery", ("ThreatHunting.Read.All",), graph_security.run_hunting_query),

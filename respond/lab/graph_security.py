@@ -13,7 +13,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from respond.lab.graph_call import Call
-from respond.lab.kql import QueryError, QueryTimeout, Result
+from respond.lab.kql_answer import Result
+from respond.lab.kql_errors import QueryError, QueryTimeout
 from respond.lab.odata import GraphError, bad_request, collection, entity, equality, not_found
 from respond.lab.timespan import read_window
 from respond.lab.web import Reply
@@ -26,14 +27,26 @@ _NET_TYPES = {
 }  # fmt: skip
 
 
+async def list_risky_users(call: Call) -> Reply:
+    """GET /identityProtection/riskyUsers, with `$filter` on id."""
+    wanted = equality(call.request, ("id",))
+    found = call.state.all("riskyUsers")
+    if wanted is not None:
+        found = [item for item in found if item["id"].lower() == wanted[1].lower()]
+    return collection(call.request, "identityProtection/riskyUsers", [_named(call, item) for item in found])
+
+
 async def get_risky_user(call: Call) -> Reply:
     """GET /identityProtection/riskyUsers/{user id}; 404 for a user who was never at risk."""
     found = call.state.get("riskyUsers", call.params["user"])
     if found is None:
         raise not_found(call.params["user"])
-    user = call.state.get("users", found["id"]) or {}
-    names = {"userPrincipalName": user.get("userPrincipalName"), "userDisplayName": user.get("displayName")}
-    return entity(call.request, "identityProtection/riskyUsers/$entity", names | found)
+    return entity(call.request, "identityProtection/riskyUsers/$entity", _named(call, found))
+
+
+def _named(call: Call, risky: dict[str, Any]) -> dict[str, Any]:
+    user = call.state.get("users", risky["id"]) or {}
+    return {"userPrincipalName": user.get("userPrincipalName"), "userDisplayName": user.get("displayName"), **risky}
 
 
 async def role_assignments(call: Call) -> Reply:

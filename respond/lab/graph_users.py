@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from respond.lab.graph_call import Call
-from respond.lab.odata import USER_DEFAULTS, USER_PROPERTIES, collection, entity, equality, pick, selected
+from respond.lab.odata import USER_DEFAULTS, USER_PROPERTIES, any_of, collection, entity, pick, selected
 from respond.lab.web import Reply
 
 
@@ -23,12 +23,12 @@ async def get_user(call: Call) -> Reply:
 
 
 async def list_users(call: Call) -> Reply:
-    """GET /users, with `$filter` on userPrincipalName, mail or id."""
-    wanted = equality(call.request, ("userPrincipalName", "mail", "id"))
+    """GET /users, with `$filter` (`eq`, or `in` with up to 15 values) on userPrincipalName, mail or id."""
+    wanted = any_of(call.request, ("userPrincipalName", "mail", "id"))
     users = call.state.all("users")
     if wanted is not None:
-        name, value = wanted
-        users = [user for user in users if str(user.get(name) or "").lower() == value.lower()]
+        name, values = wanted
+        users = [user for user in users if str(user.get(name) or "").lower() in values]
     chosen = selected(call.request, USER_PROPERTIES | {name for user in users for name in user})
     return collection(call.request, "users", [pick(user, chosen or USER_DEFAULTS) for user in users])
 
@@ -51,7 +51,10 @@ async def revoke_sessions(call: Call) -> Reply:
 
 
 async def member_of(call: Call) -> Reply:
-    """GET /users/{id}/transitiveMemberOf: groups, also through groups, and the directory roles of all of them."""
+    """GET /users/{id}/transitiveMemberOf: groups, also through groups, and the directory roles of all of them.
+
+    Whatever is selected, each says what it is: @odata.type and id.
+    """
     principals = {call.user()["id"].lower()}
     groups = call.state.all("groups")
     found: list[dict[str, Any]] = []
@@ -61,7 +64,7 @@ async def member_of(call: Call) -> Reply:
     answer = [_typed("group", group) for group in found]
     held = [item for item in call.state.all("roleAssignments") if item["principalId"].lower() in principals]
     roles = {item["roleDefinitionId"]: _directory_role(item) for item in held}
-    return collection(call.request, "directoryObjects", _cast(call, answer + list(roles.values())))
+    return collection(call.request, "directoryObjects", _cast(call, answer + list(roles.values())), keep=("id",))
 
 
 async def registered_devices(call: Call) -> Reply:

@@ -18,14 +18,31 @@ def read_text(path: Path) -> str:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror})") from error
-    if data.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
+        raise unreadable(path, error) from error
+    return decode(data, path)
+
+
+def decode(data: bytes, path: Path, *, line: int = 1) -> str:
+    """The text of a file, or of some lines of it.
+
+    Args:
+        line: number of the first of them.
+
+    Raises:
+        UsageError: not UTF-8, or the file starts with a byte order mark.
+    """
+    if line == 1 and data.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
         raise UsageError(f"{path}:1: starts with a byte order mark; save it as UTF-8 without BOM")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
+        line += data.count(b"\n", 0, error.start)
         raise UsageError(f"{path}:{line}: not UTF-8 (byte 0x{data[error.start]:02x}); save it as UTF-8") from error
+
+
+def unreadable(path: Path, error: OSError) -> UsageError:
+    """The file cannot be opened or read."""
+    return UsageError(f"{path}: cannot be read ({error.strerror})")
 
 
 def parse(text: str, path: Path, *, line: int | None = None) -> Any:

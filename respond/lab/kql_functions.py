@@ -20,6 +20,23 @@ MACROS = (
         coalesce(list_bool_or(list_transform(networks, lambda network: lab_ipv4_in(address, network))), FALSE)""",
     """CREATE MACRO lab_ipv4_private(address) AS lab_ipv4_in(address, '10.0.0.0/8')
         OR lab_ipv4_in(address, '172.16.0.0/12') OR lab_ipv4_in(address, '192.168.0.0/16')""",
+    # 32 hexadecimal digits, null when it is no IPv6 address: the short form differs from feed to log
+    """CREATE MACRO lab_groups(part) AS
+        CASE WHEN part = '' THEN CAST([] AS VARCHAR[]) ELSE string_split(part, ':') END""",
+    # a value that is used more than once is bound by a lambda: DuckDB would write its whole expression out each time
+    r"""CREATE MACRO lab_ipv6(text) AS list_transform([lower(text)], lambda t:
+        CASE WHEN regexp_full_match(t, '[0-9a-f:]*:[0-9a-f:]*') THEN array_to_string(list_transform(
+            list_transform([{'l': lab_groups(split_part(t, '::', 1)), 'r': lab_groups(split_part(t, '::', 2))}],
+                lambda p: list_concat(p.l, list_transform(
+                    range(CASE WHEN contains(t, '::') THEN greatest(0, 8 - len(p.l) - len(p.r)) ELSE 0 END),
+                    lambda i: '0'), p.r))[1],
+            lambda part: lpad(part, 4, '0')), '') END)[1]""",
+    """CREATE MACRO lab_nibble(digits, place) AS strpos('0123456789abcdef', substr(digits, place, 1)) - 1""",
+    """CREATE MACRO lab_ipv6_in(address, network) AS list_transform([{
+            'a': lab_ipv6(split_part(address, '/', 1)), 'n': lab_ipv6(split_part(network, '/', 1)),
+            'b': coalesce(TRY_CAST(nullif(split_part(network, '/', 2), '') AS INTEGER), 128)}],
+        lambda x: left(x.a, x.b // 4) = left(x.n, x.b // 4) AND (x.b % 4 = 0
+            OR lab_nibble(x.a, x.b // 4 + 1) >> (4 - x.b % 4) = lab_nibble(x.n, x.b // 4 + 1) >> (4 - x.b % 4)))[1]""",
 )
 """DuckDB macros that the rows below call; created in every database of the lab."""
 
@@ -28,6 +45,7 @@ _SCALARS: dict[str, tuple[str, tuple[int, ...]]] = {
     "ipv4_is_match": ("lab_ipv4_in(CAST({0} AS VARCHAR), CAST({1} AS VARCHAR))", (2,)),
     "ipv4_is_in_any_range": ("lab_ipv4_in_any(CAST({0} AS VARCHAR), CAST(CAST({1} AS JSON) AS VARCHAR[]))", (2,)),
     "ipv4_is_private": ("lab_ipv4_private(CAST({0} AS VARCHAR))", (1,)),
+    "ipv6_is_match": ("lab_ipv6_in(CAST({0} AS VARCHAR), CAST({1} AS VARCHAR))", (2,)),
     # rows of the lab arrive when TimeGenerated says
     "ingestion_time": ('"TimeGenerated"', ()),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 _NOT_CODE = re.compile(
     r"""( (?<!\w)[hH]?@"(?:[^"]|"")*" | (?<!\w)[hH]?@'(?:[^']|'')*'
@@ -13,6 +13,7 @@ _NOT_CODE = re.compile(
 )
 _NUMBER_COMPARED = re.compile(r"\b([A-Za-z_]\w*)(\s*[=!]=\s*)(-?\d+)(?![\w.])")
 _OWN_NAME = re.compile(r"(?:\blet\s+|\.\s*)([A-Za-z_]\w*)|\b([A-Za-z_]\w*)\s*=(?![=~])")
+_IF_EXISTS = re.compile(r'\bcolumn_ifexists\(\s*"(\w+)"\s*,\s*("[^"]*"|\w+\(null\)|\w+)\s*\)')
 _NAME = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -44,6 +45,16 @@ def rewrite(query: str, text_columns: Collection[str]) -> str:
         else:
             parts[index] = _NUMBER_COMPARED.sub(lambda match: _quoted(match, text_columns), part)
     return "".join(parts)
+
+
+def with_columns(query: str, tables: Mapping[str, Collection[str]]) -> str:
+    """`column_ifexists("Name", default)` answered: the column where the table before it has it, else the default."""
+
+    def answered(match: re.Match[str]) -> str:
+        before = [name for name in _NAME.findall(code(query[: match.start()])) if name in tables]
+        return match[1] if before and match[1] in tables[before[-1]] else match[2]
+
+    return _IF_EXISTS.sub(answered, query)
 
 
 def operator_before(query: str, name: str) -> str:

@@ -7,17 +7,24 @@ https://learn.microsoft.com/azure/azure-monitor/logs/api/overview
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import time
 import uuid
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any
 
-from respond.lab import faults
+from respond.errors import UsageError
+from respond.lab import basic_plan, faults
+from respond.lab.columns import sentinel_tables
 from respond.lab.constants import LOGS_AUDIENCE, WORKSPACE_ID
-from respond.lab.kql import Engine, QueryError, QueryTimeout, Result
+from respond.lab.kql import Engine
+from respond.lab.kql_answer import Answer
+from respond.lab.kql_errors import QueryError, QueryTimeout
 from respond.lab.timespan import read_window
 from respond.lab.tokens import InvalidToken, Tokens
 from respond.lab.web import LabRequest, Malformed, Reply
@@ -26,7 +33,9 @@ from respond.settings import LabFault, Settings
 ROLE = "Data.Read"
 """Stands for the role Log Analytics Reader on the workspace; withheld like a permission."""
 
+_INVALID = "The request had some invalid properties"
 _QUEUE = 200
+_IN_MEMORY = 16 * 1024 * 1024
 _DEFAULT_WAIT, _LONGEST_WAIT = 180, 600
 
 
@@ -35,15 +44,21 @@ class LogsApi:
 
     Args:
         engine: gives the engine of the story in force; waits until its tables are loaded.
+
+    Raises:
+        UsageError: `lab.basic_tables` names something else than a table.
     """
 
     def __init__(self, settings: Settings, tokens: Tokens, engine: Callable[[], Awaitable[Engine]]) -> None:
+        if unknown := sorted(set(settings.lab.basic_tables) - set(sentinel_tables())):
+            raise UsageError(f"lab.basic_tables: no table of the workspace is called {unknown[0]!r}")
         self._lab = settings.lab
         self._workspace = (settings.tenant.workspace_id or WORKSPACE_ID).lower()
         self._tokens = tokens
         self._engine = engine
         self._recent: deque[float] = deque()
         self._running = asyncio.Semaphore(settings.lab.concurrent_queries)
+        self._latency = settings.lab.logs_latency.total_seconds()
         self._waiting = 0
 
     async def answer(self, request: LabRequest, fault: LabFault | None = None) -> Reply:
@@ -58,13 +73,15 @@ class LogsApi:
             query, timespan = _read_body(request)
             window = read_window(timespan, datetime.now(UTC)) if timespan else None
         except (Malformed, ValueError) as error:
-            return _error(400, "BadArgumentError", f"The request had some invalid properties: {error}")
+            return _error(400, "BadArgumentError", f"{_INVALID}: {error}")
         refusal = self._throttled()
         if refusal is not None:
             return refusal
         self._waiting += 1
         async with self._running:
             self._waiting -= 1
+            # A slow query keeps its place: the limit on queries at once is a limit on all of them.
+            await asyncio.sleep(self._latency)
             engine = await self._engine()
             return await asyncio.to_thread(self._run, engine, query, window, _wait(request), fault)
 
@@ -99,16 +116,16 @@ class LogsApi:
         return None
 
     def _run(self, engine: Engine, query: str, window: Any, wait: int, fault: LabFault | None) -> Reply:
+        if reason := basic_plan.refusal(query, self._lab.basic_tables, sentinel_tables()):
+            return _refused(basic_plan.CODE, reason)
+        limit = self._lab.row_limit
         try:
-            result = engine.run(query, window=window, row_limit=self._lab.row_limit, timeout=timedelta(seconds=wait))
+            with engine.ask(query, window=window, row_limit=limit, timeout=timedelta(seconds=wait)) as answer:
+                return Reply(200, content=_written(answer, limit, fault))
         except QueryError as error:
             return _query_error(error)
         except QueryTimeout:
             return _error(504, "GatewayTimeout", f"The query did not finish in {wait} seconds")
-        body: dict[str, Any] = {"tables": [_table(result)]}
-        if not result.complete or fault is not None:
-            body["error"] = _partial(self._lab.row_limit if fault is None else None)
-        return Reply(200, body)
 
 
 def fault_reply(fault: LabFault) -> Reply:
@@ -131,9 +148,21 @@ def _wait(request: LabRequest) -> int:
     return min(max(1, int(match[1])), _LONGEST_WAIT) if match else _DEFAULT_WAIT
 
 
-def _table(result: Result) -> dict[str, Any]:
-    columns = [{"name": column.name, "type": column.type} for column in result.columns]
-    return {"name": "PrimaryResult", "columns": columns, "rows": result.rows}
+def _written(answer: Answer, row_limit: int, fault: LabFault | None) -> IO[bytes]:
+    """The body of an answer, written as its rows come: there may be more of them than should be in memory at once."""
+    with ExitStack() as stack:
+        content: IO[bytes] = stack.enter_context(SpooledTemporaryFile(_IN_MEMORY))
+        columns = [{"name": column.name, "type": column.type} for column in answer.columns]
+        content.write(f'{{"tables": [{{"name": "PrimaryResult", "columns": {json.dumps(columns)}, "rows": ['.encode())
+        for number, rows in enumerate(answer):
+            content.write((", " if number else "").encode() + json.dumps(rows)[1:-1].encode())
+        content.write(b"]}]")
+        if not answer.complete or fault is not None:
+            error = _partial(row_limit if fault is None else None)
+            content.write(f', "error": {json.dumps(error)}'.encode())
+        content.write(b"}")
+        stack.pop_all()  # from here on, closing it is for whoever sends it
+        return content
 
 
 def _partial(row_limit: int | None) -> dict[str, Any]:
@@ -162,7 +191,11 @@ def _query_error(error: QueryError) -> Reply:
             "message": "A semantic error occurred.",
             "innererror": {"code": "SEM0100", "message": str(error)},
         }
-    return _error(400, "BadArgumentError", "The request had some invalid properties", innererror=inner)
+    return _error(400, "BadArgumentError", _INVALID, innererror=inner)
+
+
+def _refused(code: str, message: str) -> Reply:
+    return _error(400, "BadArgumentError", _INVALID, innererror={"code": code, "message": message})
 
 
 def _error(status: int, code: str, message: str, headers: dict[str, str] | None = None, **more: Any) -> Reply:

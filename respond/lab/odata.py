@@ -11,6 +11,9 @@ from respond.lab.state import now_text
 from respond.lab.web import LabRequest, Reply
 
 _EQUALS = re.compile(r"\s*(\w+)\s+eq\s+'((?:[^']|'')*)'\s*")
+_IN = re.compile(r"\s*(\w+)\s+in\s*\(\s*('(?:[^']|'')*'(?:\s*,\s*'(?:[^']|'')*')*)\s*\)\s*")
+_TEXT = re.compile(r"'((?:[^']|'')*)'")
+_MOST_IN = 15
 
 USER_DEFAULTS = (
     "businessPhones", "displayName", "givenName", "id", "jobTitle", "mail", "mobilePhone", "officeLocation",
@@ -163,13 +166,35 @@ def equality(request: LabRequest, allowed: Collection[str]) -> tuple[str, str] |
     return match[1], match[2].replace("''", "'")
 
 
+def any_of(request: LabRequest, allowed: Collection[str]) -> tuple[str, set[str]] | None:
+    """Property and values, in lower case, of `$filter=property in ('a','b')` or `property eq 'a'`; None without one.
+
+    Raises:
+        GraphError: another filter, or more values than Graph takes.
+    """
+    match = _IN.fullmatch(request.query.get("$filter", ""))
+    if match is None or match[1] not in allowed:
+        one = equality(request, allowed)
+        return (one[0], {one[1].lower()}) if one else None
+    values = _TEXT.findall(match[2])
+    if len(values) > _MOST_IN:
+        reason = "Too many child clauses specified in search filter expression containing 'OR' operators"
+        raise bad_request(f"{reason}: {len(values)}. Max allowed: {_MOST_IN}.", "Request_UnsupportedQuery")
+    return match[1], {value.replace("''", "'").lower() for value in values}
+
+
 def entity(request: LabRequest, context: str, item: dict[str, Any]) -> Reply:
     """One object."""
     return Reply(200, {"@odata.context": f"{request.base_url}/v1.0/$metadata#{context}", **item})
 
 
-def collection(request: LabRequest, context: str, items: list[dict[str, Any]]) -> Reply:
-    """A list of objects, always one page."""
+def collection(request: LabRequest, context: str, items: list[dict[str, Any]], *, keep: Collection[str] = ()) -> Reply:
+    """A list of objects, always one page.
+
+    Args:
+        keep: properties that come back whatever is selected.
+    """
     chosen = selected(request)
-    value = [pick(item, chosen) for item in items]
+    names = None if chosen is None else [*chosen, *(name for name in keep if name not in chosen)]
+    value = [pick(item, names) for item in items]
     return Reply(200, {"@odata.context": f"{request.base_url}/v1.0/$metadata#{context}", "value": value})

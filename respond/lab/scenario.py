@@ -6,22 +6,21 @@ Every mistake in a file is a `UsageError` that names the file, the line and the 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from respond.errors import UsageError
-from respond.lab.columns import EXPECTED, Columns, columns_of, fits, split_timestamp
+from respond.lab.columns import EXPECTED, columns_of, split_timestamp
 from respond.lab.directory_file import read_directory
-from respond.lab.json_file import parse, read_text
+from respond.lab.json_file import parse, read_text, unreadable
+from respond.lab.rows import TableFile
 
 _SHIPPED = Path(__file__).with_name("scenarios")
 _KEYS = {"title", "now", "absent_tables", "expect"}
 _VERDICTS = {"malicious", "suspicious", "benign", "no-activity"}
-
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class Scenario:
     Attributes:
         now: the moment the story is told at, UTC.
         expect: UPN -> {"verdict", "why"}; for tests and people only.
-        tables: table name -> rows, with the columns that the file gives.
+        tables: table name -> its file, which yields the rows.
         directory: collection -> Graph-shaped objects.
         digest: SHA-256 over the names and bytes of the files.
     """
@@ -41,9 +40,14 @@ class Scenario:
     now: datetime
     absent_tables: frozenset[str]
     expect: dict[str, dict[str, str]]
-    tables: dict[str, list[Row]]
+    tables: dict[str, TableFile]
     directory: dict[str, Any]
     digest: str
+
+    @property
+    def size(self) -> int:
+        """Bytes of all rows."""
+        return sum(file.size for file in self.tables.values())
 
 
 def find(data: str) -> Path:
@@ -72,25 +76,45 @@ def shipped() -> list[tuple[str, str, dict[str, dict[str, str]]]]:
     return found
 
 
-def read(directory: Path) -> Scenario:
-    """Read and check a whole scenario.
+def outline(directory: Path) -> Scenario:
+    """Read and check a scenario but for its rows.
 
     Raises:
-        UsageError: a file is missing, broken, or does not fit the tables.
+        UsageError: a file is missing or broken, or is not named after a table.
     """
     head = _read_head(directory)
     absent = frozenset(head["absent_tables"])
-    tables = {path.stem: _read_table(path, absent) for path in sorted(directory.glob("*.jsonl"))}
     return Scenario(
         path=directory.resolve(),
         title=head["title"],
         now=head["now"],
         absent_tables=absent,
         expect=head["expect"],
-        tables=tables,
+        tables={path.stem: _table_file(path, absent) for path in sorted(directory.glob("*.jsonl"))},
         directory=read_directory(directory / "directory.json"),
         digest=_digest(directory),
     )
+
+
+def read(directory: Path) -> Scenario:
+    """Read and check a whole scenario.
+
+    Raises:
+        UsageError: as `outline`, or a row does not fit its table.
+    """
+    story = outline(directory)
+    check_rows(story)
+    return story
+
+
+def check_rows(story: Scenario) -> None:
+    """Read every row.
+
+    Raises:
+        UsageError: the first mistake in one.
+    """
+    for file in story.tables.values():
+        deque(file, maxlen=0)
 
 
 def _names() -> list[str]:
@@ -101,9 +125,12 @@ def _digest(directory: Path) -> str:
     digest = hashlib.sha256()
     for path in sorted([*directory.glob("*.jsonl"), directory / "directory.json", directory / "scenario.json"]):
         if path.is_file():
-            data = path.read_bytes()
-            digest.update(f"{path.name}\0{len(data)}\0".encode())
-            digest.update(data)
+            digest.update(f"{path.name}\0{path.stat().st_size}\0".encode())
+            try:
+                with path.open("rb") as file:
+                    hashlib.file_digest(file, lambda: digest)
+            except OSError as error:
+                raise unreadable(path, error) from error
     return digest.hexdigest()
 
 
@@ -151,28 +178,14 @@ def _expect(value: Any, path: Path) -> dict[str, dict[str, str]]:
     return value
 
 
-def _read_table(path: Path, absent: frozenset[str]) -> list[Row]:
-    columns = columns_of(path.stem)
-    if columns is None:
+def _table_file(path: Path, absent: frozenset[str]) -> TableFile:
+    if columns_of(path.stem) is None:
         raise UsageError(
             f"{path}: no table is called {path.stem!r}; files are named after tables, as in SigninLogs.jsonl"
         )
     if path.stem in absent:
         raise UsageError(f"{path}: scenario.json lists {path.stem} as absent; remove the file or the entry")
-    return list(_rows(path, columns))
-
-
-def _rows(path: Path, columns: Columns) -> Iterator[Row]:
-    for number, line in enumerate(read_text(path).split("\n"), start=1):
-        if not line.strip():
-            continue
-        row = parse(line, path, line=number)
-        if not isinstance(row, dict):
-            raise UsageError(f"{path}:{number}: each line is one JSON object")
-        for name, value in row.items():
-            kind = columns.get(name)
-            if kind is None:
-                raise UsageError(f"{path}:{number}: column {name!r} is not in table {path.stem}")
-            if not fits(kind, value):
-                raise UsageError(f"{path}:{number}: column {name} ({kind}) must be {EXPECTED[kind]}, not {value!r:.60}")
-        yield row
+    try:
+        return TableFile(path, path.stat().st_size)
+    except OSError as error:
+        raise unreadable(path, error) from error

@@ -32,7 +32,7 @@ class LabServer(uvicorn.Server):
         on_listening: called in the event loop once requests are answered.
 
     Raises:
-        UsageError: not a loopback address, the port is taken, or the scenario or the state cannot be used.
+        UsageError: not a loopback address, the port is taken, or the scenario, the state or a setting cannot be used.
     """
 
     def __init__(
@@ -46,11 +46,11 @@ class LabServer(uvicorn.Server):
         on_listening: Callable[[], None] = lambda: None,
     ) -> None:
         state = LabState(state_dir)
-        self.tenant = LabTenant(state, data)
-        self._socket = _bind(host, port)
+        self.tenant = LabTenant(state, data, settings.lab.absent_columns)
         self._on_listening = on_listening
         self._transports: dict[Any, asyncio.Transport] = {}
         app = LabApp(settings, state, self.tenant, self._drop)
+        self._socket = _bind(host, port)
         config = uvicorn.Config(
             app,
             http=_protocol(self._transports),

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from respond.errors import UsageError
-from respond.lab import scenario, timeshift
+from respond.lab import loading, scenario, timeshift
 from respond.lab.directory_file import LISTS, PER_USER, object_key
 
 FRESH_FOR = timedelta(hours=12)
@@ -65,13 +65,14 @@ class LabState:
     """The lab's memory in one directory.
 
     Args:
-        state_dir: made if missing; holds `lab.db`.
+        state_dir: made if missing; holds `lab.db`, and the tables of a large story.
 
     Raises:
         UsageError: the directory or the file in it cannot be used.
     """
 
     def __init__(self, state_dir: Path) -> None:
+        self.folder = state_dir
         self._path = state_dir / "lab.db"
         try:
             state_dir.mkdir(parents=True, exist_ok=True)
@@ -89,7 +90,7 @@ class LabState:
         Raises:
             UsageError: the scenario is not one; the previous state is untouched.
         """
-        return self._load(scenario.read(data_dir), force=False)
+        return self._load(data_dir, force=False)
 
     def load(self, data_dir: Path) -> Loaded:
         """Load the story afresh, whatever is loaded.
@@ -97,12 +98,13 @@ class LabState:
         Raises:
             UsageError: as `open`.
         """
-        return self._load(scenario.read(data_dir), force=True)
+        return self._load(data_dir, force=True)
 
     def reset(self) -> None:
         """Forget the story, every change made to it, and the journal."""
         with self._transaction() as db:
             _clear(db)
+        loading.tidy(self.folder)
 
     def mark(self) -> tuple[str, str, str] | None:
         """Directory, digest and load time of the story in force: changes when another is loaded; None without one."""
@@ -162,22 +164,32 @@ class LabState:
             rows = db.execute("SELECT at, method, path, status, body FROM writes ORDER BY id").fetchall()
         return [dict(zip(("at", "method", "path", "status", "body"), row, strict=True)) for row in rows]
 
-    def _load(self, story: scenario.Scenario, *, force: bool) -> Loaded:
+    def _load(self, data_dir: Path, *, force: bool) -> Loaded:
+        story = scenario.outline(data_dir)
         now = datetime.now(UTC).replace(microsecond=0)
+        with self._connect() as db:
+            expected = _decide(_meta(db), story, now, force=force).shift
+        # before the transaction, as it takes long when the story is large
+        loading.prepare(story, expected, self.folder)
+        loaded = self._commit(story, now, force=force)
+        if loaded.shift != expected:
+            # another process has loaded the same story in the meantime
+            loading.prepare(story, loaded.shift, self.folder)
+        loading.tidy(self.folder, story, loaded.shift)
+        return loaded
+
+    def _commit(self, story: scenario.Scenario, now: datetime, *, force: bool) -> Loaded:
         with self._transaction() as db:
-            meta = _meta(db)
-            how = Loading.FORCED if force else _decide(meta, story, now)
-            if how is Loading.KEPT:
-                loaded_at = datetime.fromisoformat(meta["loaded_at"])
-                return Loaded(how, story, loaded_at, timeshift.whole_seconds(loaded_at, story.now))
-            shift = timeshift.whole_seconds(now, story.now)
+            loaded = _decide(_meta(db), story, now, force=force)
+            if loaded.how is Loading.KEPT:
+                return loaded
             _clear(db)
             db.executemany(
-                "INSERT INTO objects (collection, key, name, body) VALUES (?, ?, ?, ?)", _objects(story, shift)
+                "INSERT INTO objects (collection, key, name, body) VALUES (?, ?, ?, ?)", _objects(story, loaded.shift)
             )
             values = {"path": str(story.path), "digest": story.digest, "loaded_at": now.isoformat()}
             db.executemany("INSERT INTO meta (key, value) VALUES (?, ?)", values.items())
-        return Loaded(how, story, now, shift)
+        return loaded
 
     def _one(self, query: str, *values: str) -> Any:
         with self._connect() as db:
@@ -206,14 +218,20 @@ def now_text() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _decide(meta: dict[str, str], story: scenario.Scenario, now: datetime) -> Loading:
+def _decide(meta: dict[str, str], story: scenario.Scenario, now: datetime, *, force: bool) -> Loaded:
+    how = Loading.FORCED if force else _how(meta, story)
+    loaded_at = datetime.fromisoformat(meta["loaded_at"]) if how is Loading.KEPT else now
+    return Loaded(how, story, loaded_at, timeshift.whole_seconds(loaded_at, story.now))
+
+
+def _how(meta: dict[str, str], story: scenario.Scenario) -> Loading:
     if not meta:
         return Loading.FIRST
     if meta["path"] != str(story.path):
         return Loading.OTHER
     if meta["digest"] != story.digest:
         return Loading.CHANGED
-    age = now - datetime.fromisoformat(meta["loaded_at"])
+    age = datetime.now(UTC) - datetime.fromisoformat(meta["loaded_at"])
     return Loading.KEPT if timedelta(0) <= age <= FRESH_FOR else Loading.EXPIRED
 
 

@@ -1,32 +1,22 @@
-"""A story's rows as DuckDB tables, once as a Log Analytics workspace holds them, once as advanced hunting does."""
+"""A story's rows as DuckDB tables: in memory when they are few, in a file when they are many."""
 
 from __future__ import annotations
 
-import json
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from respond.lab.columns import (
-    TIME_COLUMN,
-    XDR_TIME_COLUMN,
-    Columns,
-    columns_of,
-    sentinel_tables,
-    split_timestamp,
-    xdr_tables,
-)
+from respond.lab.columns import Columns
 from respond.lab.kql_functions import MACROS
-from respond.lab.timeshift import shift_row
+from respond.lab.row_jobs import FORMS, Job, jobs_for
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from respond.lab.scenario import Scenario
-
-Row = dict[str, Any]
 
 _SQL_TYPES = {
     "string": "VARCHAR",
@@ -46,83 +36,90 @@ _CONFIG: dict[str, Any] = {
     # a table name in a query must never find a Python variable of this process
     "python_enable_replacements": "false",
 }
+_TO_FILL = {"threads": 1, "memory_limit": "320MB"}
+"""One thread keeps the order of the rows anyway; the processors are busy with reading them."""
+
+_TO_ASK = {"memory_limit": "512MB"}
 
 
-def workspace(story: Scenario, shift: timedelta) -> DuckDBPyConnection:
-    """Every Sentinel table with the story's rows, moved to the present; absent tables do not exist."""
-    tables = {name: columns for name, columns in sentinel_tables().items() if name not in story.absent_tables}
-    return _build(tables, {name: _moved(story, name, shift) for name in tables})
+def in_memory(story: Scenario, shift: timedelta, form: str) -> DuckDBPyConnection:
+    """Every table of a form (see `FORMS`) with the story's rows, moved to the present; absent tables do not exist.
 
-
-def advanced_hunting(story: Scenario, shift: timedelta) -> DuckDBPyConnection:
-    """Every Defender XDR table with the story's rows; those that a workspace has too come from the same file."""
-    tables = {name: columns for name, columns in xdr_tables().items() if name not in story.absent_tables}
-    moved: dict[str, Iterable[Row]] = {}
-    for name, columns in tables.items():
-        moved[name] = [_as_xdr(row, columns) for row in _moved(story, name, shift)]
-    return _build(tables, moved)
-
-
-def _moved(story: Scenario, table: str, shift: timedelta) -> Iterator[Row]:
-    columns = columns_of(table) or {}
-    return (shift_row(row, columns, shift) for row in story.tables.get(table, []))
-
-
-def _as_xdr(row: Row, columns: Columns) -> Row:
-    """A workspace row as advanced hunting has it: Timestamp for TimeGenerated, its own types, no other columns."""
-    known = {XDR_TIME_COLUMN: row.get(TIME_COLUMN), **row}
-    return {name: _retype(value, columns[name]) for name, value in known.items() if name in columns}
-
-
-def _retype(value: Any, kind: str) -> Any:
-    if kind == "string" and value is not None and not isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
-    if kind in ("int", "long") and isinstance(value, str):
-        return int(value) if value.isdecimal() else None
-    if kind == "dynamic" and isinstance(value, str) and value.startswith(("{", "[")):
-        return json.loads(value)
-    return value
-
-
-def _build(tables: Mapping[str, Columns], rows: Mapping[str, Iterable[Row]]) -> DuckDBPyConnection:
+    Raises:
+        UsageError: the first mistake in a row.
+    """
     import duckdb_kql
 
     con = duckdb_kql.connect(config=_CONFIG)
-    for macro in MACROS:
-        con.execute(macro)
-    for name, columns in tables.items():
-        declared = ", ".join(f'"{column}" {_SQL_TYPES[kind]}' for column, kind in columns.items())
-        con.execute(f'CREATE TABLE "{name}" ({declared})')
+    known = _create(con, form, story)
     with tempfile.TemporaryDirectory(prefix="respond-lab-") as folder:
-        for name, found in rows.items():
-            _insert(con, name, tables[name], found, Path(folder) / f"{name}.json")
-    # from here on no query may reach the file system or the network
-    con.execute("SET enable_external_access = false")
+        for file in story.tables.values():
+            if file.table in known:
+                for job in jobs_for(file, form, shift, Path(folder)):
+                    job.run()
+                    insert(con, job)
+    _lock(con)
     return con
 
 
-def _insert(con: DuckDBPyConnection, table: str, columns: Columns, rows: Iterable[Row], path: Path) -> None:
-    """One bulk read of a JSON file: a hundred times faster than row by row."""
-    with path.open("w", encoding="utf-8") as file:
-        for row in rows:
-            file.write(
-                json.dumps({name: _plain(value, columns[name]) for name, value in row.items()}, ensure_ascii=False)
-            )
-            file.write("\n")
-    if not path.stat().st_size:
+@contextmanager
+def new_file(path: Path, form: str, story: Scenario) -> Iterator[DuckDBPyConnection]:
+    """A database file with every table of a form, to be filled; complete at the end of the block.
+
+    One transaction: so DuckDB compresses and writes each row group once, however the rows come in.
+    """
+    import duckdb_kql
+
+    config = _CONFIG | _TO_FILL | {"temp_directory": str(path.with_suffix(".spill"))}
+    con = duckdb_kql.connect(str(path), config=config)
+    try:
+        con.execute("BEGIN")
+        _create(con, form, story)
+        yield con
+        con.execute("COMMIT")
+        con.execute("CHECKPOINT")
+    finally:
+        con.close()
+
+
+def in_file(path: Path, scratch: Path) -> DuckDBPyConnection:
+    """A database file, to read from; several processes may do so.
+
+    Args:
+        scratch: directory for what a query cannot hold in memory; made when there is such a query.
+    """
+    import duckdb_kql
+
+    con = duckdb_kql.connect(str(path), read_only=True, config=_CONFIG | _TO_ASK | {"temp_directory": str(scratch)})
+    _lock(con)
+    return con
+
+
+def insert(con: DuckDBPyConnection, job: Job) -> None:
+    """Take over the rows that a job has written: a bulk read, a hundred times faster than row by row."""
+    if not Path(job.out).stat().st_size:
         return
+    table = job.part.path.stem
+    columns = FORMS[job.form]()[table]
     types = ", ".join(f"'{name}': '{_SQL_TYPES[kind]}'" for name, kind in columns.items())
     # Log Analytics has no null text: what is absent is empty
     values = ", ".join(
         f"coalesce(\"{name}\", '')" if kind == "string" else f'"{name}"' for name, kind in columns.items()
     )
     source = f"read_json(?, format='newline_delimited', columns={{{types}}})"
-    con.execute(f'INSERT INTO "{table}" SELECT {values} FROM {source}', [str(path)])  # noqa: S608 -- names of our own tables
+    con.execute(f'INSERT INTO "{table}" SELECT {values} FROM {source}', [job.out])  # noqa: S608 -- names of our own tables
 
 
-def _plain(value: Any, kind: str) -> Any:
-    """DuckDB keeps microseconds; a seventh digit and beyond is dropped, as a cast to TIMESTAMP refuses some of them."""
-    if kind != "datetime" or value is None:
-        return value
-    parts = split_timestamp(value)
-    return f"{parts[0].replace(tzinfo=None).isoformat(sep=' ')}{parts[1][:7]}" if parts else None
+def _create(con: DuckDBPyConnection, form: str, story: Scenario) -> dict[str, Columns]:
+    for macro in MACROS:
+        con.execute(macro)
+    known = {name: columns for name, columns in FORMS[form]().items() if name not in story.absent_tables}
+    for name, columns in known.items():
+        declared = ", ".join(f'"{column}" {_SQL_TYPES[kind]}' for column, kind in columns.items())
+        con.execute(f'CREATE TABLE "{name}" ({declared})')
+    return known
+
+
+def _lock(con: DuckDBPyConnection) -> None:
+    """From here on no query may reach the file system or the network."""
+    con.execute("SET enable_external_access = false")

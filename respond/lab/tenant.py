@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from pathlib import Path
 
+from respond.lab import loading
 from respond.lab.columns import TIME_COLUMN, XDR_TIME_COLUMN, Columns, sentinel_tables, xdr_tables
 from respond.lab.kql import Engine
 from respond.lab.state import LabState, Loaded
@@ -15,17 +17,20 @@ class LabTenant:
 
     Args:
         data: scenario directory, loaded as `LabState.open` says.
+        absent_columns: `Table.Column` of the workspace, which queries then cannot name.
 
     Raises:
         UsageError: the scenario cannot be read.
     """
 
-    def __init__(self, state: LabState, data: Path) -> None:
+    def __init__(self, state: LabState, data: Path, absent_columns: Collection[str] = ()) -> None:
         self._state = state
         self._data = data
+        self._absent = frozenset(absent_columns)
         self.loaded = state.open(data)
         self._mark = state.mark()
         self._engines: dict[str, asyncio.Task[Engine]] = {}
+        self._following = asyncio.Lock()
 
     async def workspace(self) -> Engine:
         """The engine over the Log Analytics tables."""
@@ -41,33 +46,36 @@ class LabTenant:
         await asyncio.to_thread(engine.warm_up)
 
     async def _engine(self, name: str) -> Engine:
-        self._follow()
-        if name not in self._engines:
-            build = _workspace if name == "workspace" else _hunting
-            self._engines[name] = asyncio.create_task(asyncio.to_thread(build, self.loaded))
+        async with self._following:
+            if self._state.mark() != self._mark:
+                # in a thread: a large story takes its time, and the lab goes on answering the rest
+                await asyncio.to_thread(self._follow)
+            if name not in self._engines:
+                build = self._workspace if name == "workspace" else self._hunting
+                self._engines[name] = asyncio.create_task(asyncio.to_thread(build, self.loaded, self._state.folder))
+            engine = self._engines[name]
         # shielded: a client that goes away must not take the tables with it
-        return await asyncio.shield(self._engines[name])
+        return await asyncio.shield(engine)
 
     def _follow(self) -> None:
-        """Another process may have loaded a story or reset the state since."""
+        """Another process has loaded a story or reset the state."""
         mark = self._state.mark()
-        if mark == self._mark:
-            return
         self.loaded = self._state.open(Path(mark[0]) if mark else self._data)
         self._mark = self._state.mark()
         self._engines.clear()
 
+    def _workspace(self, loaded: Loaded, folder: Path) -> Engine:
+        con = loading.connect(loaded.story, loaded.shift, folder, "workspace")
+        tables = {
+            table: {name: kind for name, kind in columns.items() if f"{table}.{name}" not in self._absent}
+            for table, columns in _present(loaded, sentinel_tables()).items()
+        }
+        return Engine(con, tables, TIME_COLUMN)
 
-def _workspace(loaded: Loaded) -> Engine:
-    from respond.lab import tables
-
-    return Engine(tables.workspace(loaded.story, loaded.shift), _present(loaded, sentinel_tables()), TIME_COLUMN)
-
-
-def _hunting(loaded: Loaded) -> Engine:
-    from respond.lab import tables
-
-    return Engine(tables.advanced_hunting(loaded.story, loaded.shift), _present(loaded, xdr_tables()), XDR_TIME_COLUMN)
+    @staticmethod
+    def _hunting(loaded: Loaded, folder: Path) -> Engine:
+        con = loading.connect(loaded.story, loaded.shift, folder, "hunting")
+        return Engine(con, _present(loaded, xdr_tables()), XDR_TIME_COLUMN)
 
 
 def _present(loaded: Loaded, tables: dict[str, Columns]) -> dict[str, Columns]:

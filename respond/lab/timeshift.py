@@ -9,7 +9,7 @@ import json
 from datetime import datetime, timedelta
 from typing import Any
 
-from respond.lab.columns import Columns, split_timestamp
+from respond.lab.columns import Columns, split_naive
 
 _JSON_STARTS = ("{", "[", '"')
 
@@ -24,7 +24,7 @@ def shift_timestamp(text: str, shift: timedelta) -> str:
 
     Timestamps that stand for "never" at the ends of the calendar stay where moving them would leave it.
     """
-    parts = split_timestamp(text)
+    parts = split_naive(text) if text.endswith("Z") else None
     if parts is None:
         return text
     moment, fraction = parts
@@ -32,12 +32,14 @@ def shift_timestamp(text: str, shift: timedelta) -> str:
         moved = moment + shift
     except OverflowError:
         return text
-    return f"{moved.replace(tzinfo=None).isoformat(timespec='seconds')}{fraction}Z"
+    return f"{moved.isoformat(timespec='seconds')}{fraction}Z"
 
 
 def shift_value(value: Any, shift: timedelta) -> Any:
     """A JSON value with every complete timestamp in it moved, also inside strings that hold JSON."""
     if isinstance(value, str):
+        if "Z" not in value:
+            return value
         moved = shift_timestamp(value, shift)
         return moved if moved != value else shift_json_text(value, shift)
     if isinstance(value, list):
@@ -61,7 +63,11 @@ def shift_json_text(text: str, shift: timedelta) -> str:
 
 def shift_row(row: dict[str, Any], columns: Columns, shift: timedelta) -> dict[str, Any]:
     """One table row, moved as the types of its columns say."""
-    return {name: _shift_cell(value, columns[name], shift) for name, value in row.items()}
+    # no timestamp without a Z: most cells are told by that, without a call
+    return {
+        name: value if type(value) is str and "Z" not in value else _shift_cell(value, columns[name], shift)
+        for name, value in row.items()
+    }
 
 
 def _shift_cell(value: Any, kind: str, shift: timedelta) -> Any:

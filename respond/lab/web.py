@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import Any
+from io import BytesIO
+from typing import IO, Any
 from urllib.parse import parse_qsl, unquote
 
 
@@ -76,13 +77,26 @@ class LabRequest:
 
 @dataclass(frozen=True)
 class Reply:
-    """One HTTP response; `body` is a JSON value, or None for an empty one."""
+    """One HTTP response.
+
+    Attributes:
+        body: a JSON value, or None for an empty one.
+        content: instead of `body`: a file with the bytes of a JSON value that may be too long for the memory.
+    """
 
     status: int
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
+    content: IO[bytes] | None = None
 
-    def encoded(self) -> bytes:
-        """The bytes to send."""
+    def opened(self) -> IO[bytes]:
+        """The bytes to send, to be read from the start and closed."""
+        if self.content is not None:
+            return self.content
         # escaped, so that even half a surrogate pair survives the trip
-        return b"" if self.body is None else json.dumps(self.body).encode()
+        return BytesIO(b"" if self.body is None else json.dumps(self.body).encode())
+
+    def close(self) -> None:
+        """Nobody will send it."""
+        if self.content is not None:
+            self.content.close()

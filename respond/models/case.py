@@ -33,6 +33,7 @@ class Case(Model):
     window: Window
     started: Utc
     policy: Policy
+    act_early: bool = True
 
     @property
     def is_dry_run(self) -> bool:
@@ -41,6 +42,17 @@ class Case(Model):
     @property
     def history_start(self) -> Utc:
         return self.window.start - self.policy.usual.history
+
+    @property
+    def mail_start(self) -> Utc:
+        """Messages are read from here: for one user as far back as a session can be followed, for many a few days."""
+        start = self.history_start if self.who else self.window.start
+        return start - self.policy.correlation.mail_before
+
+    @property
+    def aftermath(self) -> dict[str, Utc]:
+        """What a token was used for, and what was added: for one user as far back as a session can be followed."""
+        return {"from": self.history_start if self.who else self.window.start, "to": self.window.end}
 
     @property
     def span(self) -> dict[str, Utc]:

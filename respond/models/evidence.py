@@ -2,20 +2,43 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated
 
 from pydantic import Field, PlainSerializer
 
+from respond.addresses import canonical
 from respond.models.base import Gap, Model, Utc
+from respond.models.signin import Risk
 
 Names = Annotated[frozenset[str], PlainSerializer(sorted, return_type=list[str])]
 """A set of texts, always written in the same order."""
 
 
+class Part(StrEnum):
+    """What is collected on a case, each part by one action; the order is that of asking."""
+
+    HISTORY = "history"
+    INTEL = "intel"
+    LURES = "lures"
+    SHARED = "shared"
+    STANDING = "standing"
+    FOOTHOLDS = "footholds"
+    USES = "uses"
+    EARLIER = "earlier"
+    LURE_INTEL = "lure-intel"
+
+
 class AccountKind(StrEnum):
+    """What sort of account it is; all but member and guest by the object ids of the policy."""
+
     MEMBER = "member"
     GUEST = "guest"
+    ROOM = "room"
+    SERVICE = "service"
+    BREAK_GLASS = "break-glass"
 
 
 class Account(Model):
@@ -29,11 +52,27 @@ class Account(Model):
     enabled: bool | None = None
     synced: bool = False
     sessions_valid_from: Utc | None = None
+    seen_at: Utc | None = Field(default=None, description="when Graph said so")
+    seen_by: str = Field(default="", description="the process that asked")
+    other_upns: tuple[str, ...] = ()
     gaps: tuple[Gap, ...] = ()
+
+    @property
+    def upns(self) -> tuple[str, ...]:
+        """Every name that logs may know the user by: a guest also as the home tenant does."""
+        names = (self.upn, self.mail, _home_upn(self.upn), *self.other_upns)
+        return tuple(dict.fromkeys(name for name in names if "@" in name))
+
+
+def _home_upn(upn: str) -> str:
+    """`ann_fabrikam.com#EXT#@contoso.com` signs in at home as `ann@fabrikam.com`."""
+    end = upn.lower().find("#ext#")
+    name, _, domain = upn[: max(end, 0)].rpartition("_")
+    return f"{name}@{domain}" if name else ""
 
 
 class Message(Model):
-    """One delivered message with a link; from EmailEvents and EmailUrlInfo."""
+    """One delivered message with a link: a mail, or a chat message in Teams."""
 
     id: str
     at: Utc
@@ -44,6 +83,15 @@ class Message(Model):
     first_contact: bool | None
     urls: tuple[str, ...]
     pattern: str = Field(default="", description="name of the kit pattern of lures.toml that a link matches")
+    table: str = "EmailEvents"
+    device_login: bool = Field(default=False, description="a link goes straight to Microsoft's device code page")
+    threats: str = Field(default="", description="what Defender called it, at delivery or when it was taken away")
+    removed_at: Utc | None = None
+
+    @property
+    def is_suspect(self) -> bool:
+        """Whether a link in it is worth a second look: a kit's, a stranger's, or one that Defender objects to."""
+        return bool(self.pattern or self.first_contact or self.device_login or self.threats)
 
 
 class Click(Model):
@@ -68,10 +116,74 @@ class Lures(Model):
     @property
     def suspect_clicks(self) -> tuple[Click, ...]:
         """Clicks that look like a lure's: on to a device code page, by a kit's link, or from a suspect message."""
-        suspect = {mail.id for mail in self.messages if mail.pattern or mail.first_contact}
+        suspect = {mail.id for mail in self.messages if mail.is_suspect}
         return tuple(
             click for click in self.clicks if click.reached_device_login or click.pattern or click.message_id in suspect
         )
+
+    @property
+    def links(self) -> tuple[str, ...]:
+        """Links that may be a lure's, those of the redirects included; what was clicked first, then the newest."""
+        newest = sorted(self.messages, key=lambda message: message.at, reverse=True)
+        # A link that nothing else speaks against may still be listed: whatever was followed is looked up.
+        clicked = (url for click in reversed(self.clicks) for url in (click.url, *click.chain))
+        sent = (url for message in newest if message.is_suspect for url in message.urls)
+        return tuple(dict.fromkeys((*clicked, *sent)))
+
+
+class Visit(Model):
+    """The sign-ins of one user on one day, in one session, from one address, to one app."""
+
+    first: Utc
+    last: Utc
+    ip: str
+    asn: str
+    country: str
+    app_id: str
+    session: str
+    is_device_code: bool
+    sign_ins: int
+    first_managed: Utc | None = Field(default=None, description="first of them on a managed or compliant device")
+
+
+class History(Model):
+    """Where one user signed in from, as far back as the policy looks, up to now."""
+
+    visits: tuple[Visit, ...] = ()
+    unread: bool = False
+    gaps: tuple[Gap, ...] = ()
+
+
+class AddressDay(Model):
+    """Who used an address on one day, up to twenty of them.
+
+    Attributes:
+        by_code: their device codes were redeemed or approved there; otherwise they signed in there the plain way.
+    """
+
+    ip: str
+    day: Utc
+    users: Names
+    by_code: bool
+
+
+class SharedAddresses(Model):
+    """Who else uses the addresses that device codes touched."""
+
+    days: tuple[AddressDay, ...] = ()
+    unread: bool = False
+    gaps: tuple[Gap, ...] = ()
+
+    def at(self, address: str) -> list[AddressDay]:
+        """The days of one address, however it is spelled."""
+        return self._by_address.get(canonical(address), [])
+
+    @cached_property
+    def _by_address(self) -> dict[str, list[AddressDay]]:
+        found: dict[str, list[AddressDay]] = defaultdict(list)
+        for day in self.days:
+            found[canonical(day.ip)].append(day)
+        return found
 
 
 class Place(Model):
@@ -90,24 +202,37 @@ class Place(Model):
 
 
 class AddressUse(Model):
-    """How common an address is in the tenant: other users who signed in from it before the window."""
+    """How common an address is in the tenant: other users who signed in from it before the window, and how.
+
+    Attributes:
+        code_users: other users whose device codes the address touched in the window or after it.
+    """
 
     ip: str
     users: int
     days: int
+    code_users: int = 0
 
 
 class UsualPlaces(Model):
-    """Where the user signs in from, over the days before the window."""
+    """Where the user signs in from, over the days before the window.
+
+    Attributes:
+        hours: visits by hour of the day, UTC.
+        history_unread, tenant_unread: the answer is missing or not whole: what is not in it may still be so.
+    """
 
     places: tuple[Place, ...] = ()
     tenant: tuple[AddressUse, ...] = ()
     days: int = 30
+    hours: tuple[int, ...] = (0,) * 24
+    history_unread: bool = False
+    tenant_unread: bool = False
     gaps: tuple[Gap, ...] = ()
 
 
 class Indicator(Model):
-    """One live threat intelligence indicator that names an address of the sign-in."""
+    """One live threat intelligence indicator: an address, a range, a domain or a link."""
 
     id: str
     at: Utc
@@ -115,6 +240,7 @@ class Indicator(Model):
     confidence: int
     description: str
     tags: str = ""
+    table: str = "ThreatIntelIndicators"
 
 
 class ThreatIntel(Model):
@@ -123,7 +249,7 @@ class ThreatIntel(Model):
 
 
 class TokenUse(Model):
-    """Calls to Microsoft Graph with one token from one address, summed."""
+    """What one token was used for from one address, summed: Graph calls, mail and files."""
 
     token: str
     session: str
@@ -133,8 +259,10 @@ class TokenUse(Model):
     writes: int
     directory: int
     content: int
+    sensitive: int = 0
     first: Utc
     last: Utc
+    table: str = "MicrosoftGraphActivityLogs"
 
 
 class TokenUses(Model):
@@ -168,16 +296,95 @@ class Footholds(Model):
     gaps: tuple[Gap, ...] = ()
 
 
+class Standing(Model):
+    """Who the user is: roles, also through groups, and what Identity Protection makes of them now.
+
+    Attributes:
+        roles: names of directory roles.
+        groups: object ids of the groups, also through groups.
+        risk: `UNKNOWN` where it could not be read, `HIDDEN` without a licence.
+        risk_state: as Entra writes it: none, atRisk, confirmedCompromised, dismissed, confirmedSafe, remediated.
+    """
+
+    roles: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    is_service: bool = False
+    risk: Risk = Risk.UNKNOWN
+    risk_state: str = ""
+    risk_at: Utc | None = None
+    gaps: tuple[Gap, ...] = ()
+
+
+class FactKind(StrEnum):
+    """What two cases can share."""
+
+    USER = "user"
+    ADDRESS = "address"
+    NETWORK = "network"
+    LURE = "lure"
+
+
+class Fact(Model):
+    """One thing about a case that another case may share.
+
+    Attributes:
+        value: the user id, the address, the AS number, or the host of a lure's link, in lower case.
+    """
+
+    kind: FactKind
+    value: str
+
+
+class EarlierCase(Model):
+    """A case of ours, not a benign one, that shares a fact with this one."""
+
+    case: str
+    verdict: str
+    at: Utc
+    upn: str
+    fact: Fact
+
+
+class EarlierCases(Model):
+    cases: tuple[EarlierCase, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+
+
 class Evidence(Model):
-    """Everything collected about one case, beside the sign-ins themselves."""
+    """Everything known about one user's sign-ins, beside the sign-ins themselves.
+
+    Attributes:
+        pending: parts that have not arrived yet; the decision counts with whatever they may still say.
+    """
 
     lures: Lures = Lures()
     usual: UsualPlaces = UsualPlaces()
     intel: ThreatIntel = ThreatIntel()
+    lure_intel: ThreatIntel = ThreatIntel()
     uses: TokenUses = TokenUses()
     footholds: Footholds = Footholds()
+    standing: Standing = Standing()
+    earlier: EarlierCases = EarlierCases()
+    late: tuple[Gap, ...] = ()
+    pending: frozenset[Part] = frozenset()
 
     @property
     def all_gaps(self) -> tuple[Gap, ...]:
         """What could not be known, from every source."""
-        return (*self.lures.gaps, *self.usual.gaps, *self.intel.gaps, *self.uses.gaps, *self.footholds.gaps)
+        parts = (
+            self.lures,
+            self.usual,
+            self.intel,
+            self.lure_intel,
+            self.uses,
+            self.footholds,
+            self.standing,
+            self.earlier,
+        )
+        return (*(gap for part in parts for gap in part.gaps), *self.late)
+
+    @property
+    def unread(self) -> frozenset[Part]:
+        """Parts that may still speak for the user: pending, or asked in vain."""
+        usual = {Part.HISTORY: self.usual.history_unread, Part.SHARED: self.usual.tenant_unread}
+        return self.pending | {part for part, unread in usual.items() if unread}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from respond.models.signin import Flow, Leg, SignIn
+from respond.models.signin import Flow, SignIn
 
 
 def fold(rows: Iterable[SignIn]) -> list[SignIn]:
@@ -29,6 +29,8 @@ def _merged(one: SignIn, other: SignIn) -> SignIn:
 def join_flows(rows: Iterable[SignIn]) -> tuple[Flow, ...]:
     """Group rows of one user that share an identifier, directly or through others; oldest flow first.
 
+    A group without a device code marker is kept where the 50199 interrupt hints at one.
+
     A session id may be shared by two people, so the rows have to be one user's.
     """
     groups: list[tuple[set[str], list[SignIn]]] = []
@@ -40,5 +42,5 @@ def join_flows(rows: Iterable[SignIn]) -> tuple[Flow, ...]:
             groups.remove(group)
         groups.append((keys, members))
     flows = [Flow(rows=tuple(sorted(members, key=lambda row: (row.at, row.id)))) for _, members in groups]
-    marked = [flow for flow in flows if any(row.leg is not Leg.LINKED for row in flow.rows)]
+    marked = [flow for flow in flows if flow.is_marked or any(row.is_hint for row in flow.rows)]
     return tuple(sorted(marked, key=lambda flow: (flow.started, flow.keys)))

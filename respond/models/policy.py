@@ -6,7 +6,9 @@ decides as it began.
 
 from __future__ import annotations
 
+import ipaddress
 import re
+import uuid
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
@@ -39,6 +41,7 @@ class Weights(Model):
     threat_intel: Weight
     weak_threat_intel: Weight
     legs_apart: Weight
+    other_address: Weight
     new_country: Weight
     new_network: Weight
     lure_clicked: Weight
@@ -57,6 +60,15 @@ class Weights(Model):
     method_added: Weight
     consent_added: Weight
     mail_rule_added: Weight
+    hosting_network: Weight
+    shared_redeemer: Weight
+    stranger_wrote: Weight
+    lure_listed: Weight
+    known_bad: Weight
+    known_network: Weight
+    privileged_user: Weight
+    token_searches: Weight
+    unusual_hour: Weight
 
 
 class Reliefs(Model):
@@ -67,12 +79,15 @@ class Reliefs(Model):
     usual_place: Relief
     common_address: Relief
     managed_device_here: Relief
+    trusted_network: Relief
+    device_account: Relief
 
 
 class Usual(Model):
     """When a place or a habit counts as usual."""
 
     history: PositiveDuration
+    episode: PositiveDuration
     place_days: int = Field(ge=1)
     habit_days: int = Field(ge=2)
     habit_sessions: int = Field(ge=2)
@@ -86,6 +101,10 @@ class Correlation(Model):
     click_before: PositiveDuration
     click_after: Duration
     mail_before: PositiveDuration
+    stranger_before: PositiveDuration
+    registration_within: Duration
+    redemption_delay: Duration
+    activity_delay: Duration
     strong_confidence: int = Field(ge=0, le=100)
     intel_lookback: PositiveDuration
 
@@ -94,6 +113,35 @@ class App(Model):
     id: Annotated[str, AfterValidator(str.lower)]
     name: str
     why: str
+
+
+def _object_id(text: str) -> str:
+    try:
+        return str(uuid.UUID(text))
+    except ValueError:
+        raise ValueError(f"{text[:60]!r} is not an object id, such as 7d1f0a52-6d0e-4c1c-9b54-0f5a1c0e7a11") from None
+
+
+Id = Annotated[str, AfterValidator(_object_id)]
+
+
+class Accounts(Model):
+    """Accounts that are not ordinary people's, by object id: names can be chosen, ids cannot."""
+
+    break_glass: tuple[Id, ...] = ()
+    rooms: tuple[Id, ...] = ()
+    services: tuple[Id, ...] = ()
+    device_groups: tuple[Id, ...] = ()
+
+
+def _network(text: str) -> str:
+    ipaddress.ip_network(text, strict=True)
+    return text
+
+
+class HostingNetwork(Model):
+    asn: Annotated[str, Field(pattern=r"^\d{1,10}$")]
+    name: str
 
 
 class LurePattern(Model):
@@ -110,6 +158,10 @@ class Policy(Model):
     reliefs: Reliefs
     usual: Usual
     correlation: Correlation
+    accounts: Accounts = Accounts()
+    trusted_networks: tuple[Annotated[str, AfterValidator(_network)], ...] = ()
+    hosting_networks: tuple[HostingNetwork, ...] = ()
+    device_apps: tuple[App, ...] = ()
     script_clients: tuple[Pattern, ...]
     powerful_apps: tuple[App, ...] = ()
     lure_patterns: tuple[LurePattern, ...] = ()

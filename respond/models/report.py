@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field
 
 from respond.models.base import Gap, Model, Source, Utc
 from respond.models.case import Mode
+from respond.models.signin import LegRow, SignIns
 
 
 class VerdictKind(StrEnum):
@@ -35,9 +36,17 @@ class Verdict(Model):
     headline: str
     findings: tuple[Finding, ...] = ()
     gaps: tuple[Gap, ...] = ()
+    legs: tuple[LegRow, ...] = ()
     last_token: Utc | None = Field(
         default=None, description="newest token of the sign-ins judged so; later ones of the user's own do not count"
     )
+
+    guilty_rows: tuple[str, ...] = Field(default=(), description="ids of the rows of sign-ins that are not benign")
+
+    def guilty(self, signins: SignIns) -> SignIns:
+        """The sign-ins that the verdict is about."""
+        ids = set(self.guilty_rows)
+        return SignIns(flows=tuple(flow for flow in signins.flows if ids & {row.id for row in flow.rows}))
 
     @property
     def is_malicious(self) -> bool:
@@ -118,7 +127,8 @@ class Timings(Model):
     """Milliseconds from the trigger; null where a run did not come that far."""
 
     hunt: int | None = None
-    decided: int | None = None
+    decided: int | None = Field(default=None, description="when the verdict was certain, be it before all evidence")
+    evidence: int | None = Field(default=None, description="when the last evidence had arrived")
     contained: int | None = None
     total: int | None = None
 
@@ -140,6 +150,7 @@ class Report(Model):
     outcome: Outcome
     ticket: TicketRef | None = None
     timeline: tuple[Moment, ...] = ()
+    legs: tuple[LegRow, ...] = Field(default=(), description="who approved and who redeemed the worst sign-in")
     timings_ms: Timings = Timings()
     repeat: bool = Field(default=False, description="these sign-ins were answered before, and nothing was left to do")
     run: str = ""

@@ -13,7 +13,14 @@ from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 
+from pydantic import Field
+
 from respond.models.base import Gap, Model, Utc
+
+CONFIRMATION = "50199"
+"""Result of the interrupt that asks whether the user means to sign in to this app."""
+
+APPROVING_TABLES = ("SigninLogs", "EntraIdSignInEvents")
 
 
 class Leg(StrEnum):
@@ -85,16 +92,42 @@ class SignIn(Model):
     user_agent: str
     device: Device
     risk: Risk
+    risk_state: str = ""
+    trusted_network: bool = Field(default=False, description="Entra places it in a trusted named location")
+    confirmed: bool = Field(default=False, description="Defender saw the confirmation that a device code passes")
 
     @property
     def succeeded(self) -> bool:
         return self.result == "0"
 
     @property
+    def is_hint(self) -> bool:
+        """The confirmation "are you trying to sign in": a device code passes it, and so do some other sign-ins."""
+        return self.confirmed or self.result == CONFIRMATION
+
+    @property
     def joins(self) -> tuple[str, ...]:
         """What ties this row to others of the same sign-in; empty identifiers tie nothing."""
         kinds = (("c", self.correlation_id), ("s", self.session_id), ("r", self.original_request_id))
         return tuple(f"{kind}:{value.lower()}" for kind, value in kinds if value.strip("0-"))
+
+
+class LegRow(Model):
+    """One row of a sign-in as a reader compares it with the other leg. None: not reported."""
+
+    leg: Leg
+    at: Utc
+    app: str
+    resource: str
+    ip: str
+    asn: str
+    country: str
+    client: str
+    managed: bool | None
+    compliant: bool | None
+    risk: Risk
+    table: str
+    id: str
 
 
 class Flow(Model):
@@ -108,7 +141,9 @@ class Flow(Model):
 
         After the 50199 interrupt of a device code, the success may be logged without the marker.
         """
-        return tuple(row for row in self.successes if row.table == "SigninLogs" and self._is_ours(row, Leg.APPROVING))
+        return tuple(
+            row for row in self.successes if row.table in APPROVING_TABLES and self._is_ours(row, Leg.APPROVING)
+        )
 
     @cached_property
     def redemptions(self) -> tuple[SignIn, ...]:
@@ -122,7 +157,14 @@ class Flow(Model):
 
     @cached_property
     def _marked(self) -> frozenset[str]:
-        return frozenset(row.correlation_id for row in self.rows if row.leg is not Leg.LINKED)
+        """Correlations that a device code marks; where none is marked, those that an interrupt hints at."""
+        marked = frozenset(row.correlation_id for row in self.rows if row.leg is not Leg.LINKED)
+        return marked or frozenset(row.correlation_id for row in self.rows if row.is_hint)
+
+    @property
+    def is_marked(self) -> bool:
+        """Whether Entra itself marks it. Otherwise a confirmation of the app hints at a device code, no more."""
+        return any(row.leg is not Leg.LINKED for row in self.rows)
 
     @property
     def completed(self) -> bool:
@@ -139,6 +181,13 @@ class Flow(Model):
         return tuple(row for row in self.rows if row.succeeded)
 
     @property
+    def legs(self) -> tuple[LegRow, ...]:
+        """The first approval, the first redemption, and the newest one where there are more."""
+        redeemed = self.redemptions[:1] + self.redemptions[-1:]
+        chosen = dict.fromkeys((*self.approvals[:1], *redeemed))
+        return tuple(_leg_row(row, Leg.APPROVING if row in self.approvals else Leg.REDEEMING) for row in chosen)
+
+    @property
     def started(self) -> datetime:
         return (self.approvals or self.rows)[0].at
 
@@ -147,6 +196,24 @@ class Flow(Model):
         """Identifiers of this flow, for finding the case that it belongs to."""
         ids = {f"i:{row.id}" for row in self.rows if row.id}
         return tuple(sorted({key for row in self.rows for key in row.joins} | ids))
+
+
+def _leg_row(row: SignIn, leg: Leg) -> LegRow:
+    return LegRow(
+        leg=leg,
+        at=row.at,
+        app=row.app_name or row.app_id,
+        resource=row.resource_name or row.resource_id,
+        ip=row.ip,
+        asn=row.asn,
+        country=row.country,
+        client=row.user_agent,
+        managed=row.device.managed,
+        compliant=row.device.compliant,
+        risk=row.risk,
+        table=row.table,
+        id=row.id,
+    )
 
 
 class SignIns(Model):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from respond.defang import defang
-from respond.models.evidence import Click, Evidence, TokenUse
+from respond.models.evidence import Click, Evidence, Message, TokenUse
 from respond.models.report import Moment
 from respond.models.signin import Flow, Leg, SignIn, SignIns
 
@@ -15,18 +15,28 @@ def timeline(signins: SignIns, evidence: Evidence) -> tuple[Moment, ...]:
     """Every moment that the report shows, oldest first."""
     moments = [_sign_in(row, index) for flow in signins.flows for index, row in _numbered(flow)]
     clicks = evidence.lures.suspect_clicks
-    clicked = {click.message_id for click in clicks}
+    clicked = {click.message_id for click in clicks} - {""}
+    followed = {click.url for click in clicks}
     for mail in evidence.lures.messages:
-        if mail.pattern or mail.id in clicked:
-            text = f"mail delivered from {mail.sender}: {defang(mail.subject)}"
-            moments.append(Moment(at=mail.at, what=text, source="EmailEvents"))
+        if mail.pattern or mail.threats or mail.device_login or mail.id in clicked or followed & set(mail.urls):
+            moments += _message(mail)
     moments += [_click(click) for click in clicks]
     moments += [_use(use) for use in evidence.uses.uses]
     moments += [
         Moment(at=change.at, what=f"{change.what} from {change.ip or 'an unknown address'}", source=change.table)
         for change in evidence.footholds.changes
     ]
-    return _shortened(sorted(moments, key=lambda moment: moment.at))
+    safe = (moment.model_copy(update={"what": defang(moment.what)}) for moment in moments)
+    return _shortened(sorted(safe, key=lambda moment: moment.at))
+
+
+def _message(mail: Message) -> list[Moment]:
+    kind = "Teams message" if mail.table == "MessageEvents" else "mail"
+    text = f"{kind} delivered from {mail.sender}" + (f": {defang(mail.subject)}" if mail.subject else "")
+    moments = [Moment(at=mail.at, what=text, source=mail.table)]
+    if mail.removed_at:
+        moments.append(Moment(at=mail.removed_at, what="the mail was taken away", source="EmailPostDeliveryEvents"))
+    return moments
 
 
 def _shortened(moments: list[Moment]) -> tuple[Moment, ...]:
@@ -44,8 +54,10 @@ def _click(click: Click) -> Moment:
 
 
 def _use(use: TokenUse) -> Moment:
-    text = f"{use.calls} Graph calls with the token from {use.ip}, {use.writes} of them writes"
-    return Moment(at=use.first, what=text, source="MicrosoftGraphActivityLogs")
+    kind = "Graph calls" if "Graph" in use.table else "uses of mail and files"
+    writes = f", {use.writes} of them writes" if use.writes else ""
+    text = f"{use.calls} {kind} with the token from {use.ip or 'an unknown address'}{writes}"
+    return Moment(at=use.first, what=text, source=use.table)
 
 
 def _numbered(flow: Flow) -> list[tuple[int, SignIn]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -11,11 +12,13 @@ from sqlalchemy.exc import IntegrityError
 from respond.errors import NotFound
 from respond.models.base import iso_z
 from respond.models.case import Claim, case_id
+from respond.models.evidence import EarlierCase, Fact, FactKind
 from respond.models.report import Report
-from respond.store.database import cases, keys, open_database, reports, tickets
+from respond.store.database import cases, facts, keys, open_database, reports, tickets
 
 _SHORTEST, _LONGEST = 6, 20
 _BUSY_TRIES = 20
+_VALUES_AT_ONCE = 500
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,42 @@ class Store:
         with self._db.begin() as db:
             if db.execute(sa.update(reports).where(reports.c.run == report.run).values(**row)).rowcount == 0:
                 db.execute(sa.insert(reports).values(run=report.run, **row))
+
+    def remember(self, report: Report, found: Iterable[Fact], *, at: datetime) -> None:
+        """Keep what a case leaves behind for later ones; once a fact, with the newest verdict."""
+        said = {"tenant": report.tenant, "at": iso_z(at), "verdict": report.verdict.value, "upn": report.user.upn}
+        with self._db.begin() as db:
+            db.execute(sa.delete(facts).where(facts.c.case_id == report.case))
+            rows = [{"case_id": report.case, "kind": one.kind.value, "value": one.value, **said} for one in found]
+            if rows:
+                db.execute(sa.insert(facts), rows)
+
+    def earlier(self, *, tenant: str, found: Iterable[Fact], but: str) -> tuple[EarlierCase, ...]:
+        """Cases that share one of these facts, newest first.
+
+        Args:
+            but: the case that asks.
+        """
+        wanted = {(one.kind.value, one.value) for one in found}
+        values = sorted({value for _, value in wanted})
+        theirs = sa.select(facts).where(facts.c.tenant == tenant, facts.c.case_id != but)
+        rows: list[sa.RowMapping] = []
+        with self._db.connect() as db:
+            for start in range(0, len(values), _VALUES_AT_ONCE):
+                query = theirs.where(facts.c.value.in_(values[start : start + _VALUES_AT_ONCE]))
+                rows += db.execute(query).mappings().all()
+        rows.sort(key=lambda row: (row["at"], row["case_id"]), reverse=True)
+        return tuple(
+            EarlierCase(
+                case=row["case_id"],
+                verdict=row["verdict"],
+                at=datetime.fromisoformat(row["at"]),
+                upn=row["upn"],
+                fact=Fact(kind=FactKind(row["kind"]), value=row["value"]),
+            )
+            for row in rows
+            if (row["kind"], row["value"]) in wanted
+        )
 
     def report(self, case: str) -> Report | None:
         """The newest report of a case, a live one before a dry run's."""

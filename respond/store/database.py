@@ -1,4 +1,4 @@
-"""The tables beside the engine's own, in the same database: cases, what they are found by, reports, tickets."""
+"""The tables beside the engine's own: cases, what they are found by and leave behind, reports, tickets."""
 
 from __future__ import annotations
 
@@ -49,6 +49,17 @@ tickets = sa.Table(
     sa.Column("outcome", sa.Text, nullable=False),
     sa.Column("title", sa.Text, nullable=False),
     sa.Column("body", sa.Text, nullable=False),
+)
+facts = sa.Table(
+    "respond_facts",
+    metadata,
+    sa.Column("case_id", sa.Text, sa.ForeignKey("respond_cases.id"), primary_key=True),
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("value", sa.Text, primary_key=True, index=True),
+    sa.Column("tenant", sa.Text, nullable=False),
+    sa.Column("at", sa.Text, nullable=False),
+    sa.Column("verdict", sa.Text, nullable=False),
+    sa.Column("upn", sa.Text, nullable=False),
 )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from respond.durable import forget
-from respond.store.database import cases, keys, open_database, reports, tickets
+from respond.store.database import cases, facts, keys, open_database, reports, tickets
 
 LAB_REALMS = ("lab/live", "lab/dry-run")
 
@@ -19,7 +19,7 @@ def forget_lab(url: str, folder: Path) -> int:
         forget(database, realm)
     ours = sa.select(cases.c.id).where(cases.c.tenant == "lab")
     with database.begin() as db:
-        for table in (keys, reports, tickets):
+        for table in (facts, keys, reports, tickets):
             db.execute(sa.delete(table).where(table.c.case_id.in_(ours)))
         count = db.execute(sa.delete(cases).where(cases.c.tenant == "lab")).rowcount
     database.dispose()

@@ -119,6 +119,22 @@ def test_other_filters_are_refused(lab: RunningLab) -> None:
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "Request_UnsupportedQuery")
 
 
+@pytest.mark.parametrize("name", ["id", "userPrincipalName"])
+def test_several_users_can_be_asked_for_at_once(lab: RunningLab, name: str) -> None:
+    values = {"id": [USER.upper(), GUEST, "nobody"], "userPrincipalName": ["O''BRIEN@contoso.com"]}[name]
+    listed = ",".join(f"'{value}'" for value in values)
+    answer = lab.request("GET", f"/v1.0/users?$filter={name} in ({listed})&$select=id")
+    assert [user["id"] for user in answer.json()["value"]] == [USER, GUEST][: len(values)]
+
+
+def test_more_than_fifteen_users_at_once_are_refused(lab: RunningLab) -> None:
+    listed = ", ".join(f"'{number}'" for number in range(16))
+    assert lab.request("GET", f"/v1.0/users?$filter=id in ({listed[:-6]})").status_code == 200
+    answer = lab.request("GET", f"/v1.0/users?$filter=id in ({listed})")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "Request_UnsupportedQuery")
+    assert answer.json()["error"]["message"].endswith("'OR' operators: 16. Max allowed: 15.")
+
+
 async def test_a_missing_user_is_an_odata_error(lab: RunningLab) -> None:
     from msgraph.generated.models.o_data_errors.o_data_error import ODataError
 
@@ -155,6 +171,22 @@ async def test_risk_and_roles(lab: RunningLab) -> None:
     )
     assert [item["roleDefinition"]["displayName"] for item in found["value"]] == ["Global Administrator"]
     assert lab.get(f"/v1.0/roleManagement/directory/roleAssignments?$filter=principalId eq '{USER}'")["value"] == []
+
+
+def test_memberships_say_what_they_are_whatever_is_selected(lab: RunningLab) -> None:
+    found = lab.get(f"/v1.0/users/{USER}/transitiveMemberOf?$select=displayName")["value"]
+    assert [set(item) for item in found] == [{"@odata.type", "id", "displayName"}] * 3
+    assert found[0] == {"@odata.type": "#microsoft.graph.group", "id": GROUP, "displayName": "Inner"}
+    assert found[2]["displayName"] == "Global Administrator"
+
+
+def test_risky_users_can_be_listed(lab: RunningLab) -> None:
+    path = "/v1.0/identityProtection/riskyUsers"
+    (risky,) = lab.get(path)["value"]
+    assert (risky["id"], risky["riskLevel"], risky["userPrincipalName"]) == (USER, "high", "o'brien@contoso.com")
+    assert lab.get(f"{path}?$filter=id eq '{USER}'")["value"] == [risky]
+    assert lab.get(f"{path}?$filter=id eq '{GUEST}'")["value"] == []
+    assert lab.request("GET", f"{path}?$filter=riskLevel eq 'high'").status_code == 400
 
 
 async def test_advanced_hunting_has_timestamp(lab: RunningLab) -> None:

@@ -1,7 +1,7 @@
 // Checks config/queries/**/*.kql with Microsoft's own KQL language service.
 //
 // Every query is parsed and bound against the columns that its tables really have
-// (respond/lab/table_columns.json), so a column or table that does not exist, or a comparison of the wrong
+// (respond/log_schema.json), so a column or table that does not exist, or a comparison of the wrong
 // types, is found here and not in a tenant.
 //
 //   node check.mjs [--queries DIR] [--tables FILE]    exit 0 clean, 1 findings, 2 cannot check
@@ -169,7 +169,7 @@ function main() {
     options: {
       "self-test": { type: "boolean", default: false },
       queries: { type: "string", default: join(ROOT, "config", "queries") },
-      tables: { type: "string", default: join(ROOT, "respond", "lab", "table_columns.json") },
+      tables: { type: "string", default: join(ROOT, "respond", "log_schema.json") },
     },
   });
   const kusto = languageService();

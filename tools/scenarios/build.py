@@ -12,12 +12,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tools.scenarios import (
+    stories_admins,
     stories_disguised,
+    stories_doubt,
     stories_kits,
+    stories_lures,
     stories_machines,
     stories_missing,
     stories_people,
+    stories_rollouts,
+    stories_routines,
+    stories_sessions,
     stories_unclear,
+    stories_unmarked,
+    stories_waves,
 )
 from tools.scenarios.story import Story
 
@@ -29,6 +37,14 @@ STORIES: tuple[Callable[[], Story], ...] = (
     *stories_unclear.STORIES,
     *stories_machines.STORIES,
     *stories_people.STORIES,
+    *stories_lures.STORIES,
+    *stories_admins.STORIES,
+    *stories_unmarked.STORIES,
+    *stories_sessions.STORIES,
+    *stories_waves.STORIES,
+    *stories_doubt.STORIES,
+    *stories_rollouts.STORIES,
+    *stories_routines.STORIES,
 )
 
 

@@ -19,6 +19,8 @@ _DYNAMIC = ("DeviceDetail", "LocationDetails", "Status", "ConditionalAccessPolic
 _REASONS = {
     "0": "",
     "50126": "Error validating credentials due to invalid username or password.",
+    "50074": "Strong Authentication is required.",
+    "50097": "Device Authentication is required.",
     "50140": "This error occurred due to 'Keep me signed in' interrupt when the user was signing-in.",
     "50199": "For security reasons, user confirmation is required for this request.",
     "500121": "Authentication failed during strong authentication request.",

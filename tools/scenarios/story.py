@@ -149,7 +149,7 @@ class Story:
         directory: Json = {**self.directory, "messageRules": self.rules, "authenticationMethods": self.methods}
         out = {"scenario.json": _pretty(head), "directory.json": _pretty(directory)}
         for table, rows in self.tables.items():
-            ordered = rows if table in self.unsorted else sorted(rows, key=lambda row: str(row["TimeGenerated"]))
+            ordered = rows if table in self.unsorted else sorted(rows, key=_arrived)
             if table not in self.absent:
                 out[f"{table}.jsonl"] = "".join(json.dumps(row, separators=(",", ":")) + "\n" for row in ordered)
         return out
@@ -163,6 +163,11 @@ class Story:
                 stale.unlink()
         for name, text in files.items():
             (folder / name).write_text(text, encoding="utf-8", newline="\n")
+
+
+def _arrived(row: Row) -> str:
+    """Defender XDR's own tables have Timestamp in the place of TimeGenerated."""
+    return str(row.get("TimeGenerated") or row["Timestamp"])
 
 
 def _pretty(value: Json) -> str:

@@ -1,0 +1,171 @@
+"""What was known when: the evidence on a set of sign-ins, cut off before the first of them. Pure.
+
+A history that runs up to now holds the attacker's own sign-ins as well; days of an attacker's refreshes must not
+become the user's habit. What others do is not the attacker's doing, and is read up to the window.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+
+from respond.models.base import Gap, Model
+from respond.models.evidence import (
+    AddressUse,
+    EarlierCases,
+    Evidence,
+    Footholds,
+    History,
+    Lures,
+    Part,
+    Place,
+    SharedAddresses,
+    Standing,
+    ThreatIntel,
+    TokenUses,
+    UsualPlaces,
+    Visit,
+)
+from respond.models.policy import Policy
+from respond.models.signin import SignIns
+
+_DAY = timedelta(days=1)
+_LATE_ACTIVITY = "MicrosoftGraphActivityLogs"
+_LATE_REDEMPTION = "AADNonInteractiveUserSignInLogs"
+
+
+class Collected(Model):
+    """What the actions brought back on one user, as far as it has arrived."""
+
+    lures: Lures | None = None
+    history: History | None = None
+    shared: SharedAddresses | None = None
+    intel: ThreatIntel | None = None
+    lure_intel: ThreatIntel | None = None
+    uses: TokenUses | None = None
+    footholds: Footholds | None = None
+    standing: Standing | None = None
+    earlier: EarlierCases | None = None
+
+    @property
+    def pending(self) -> frozenset[Part]:
+        return frozenset(part for part in Part if getattr(self, part.name.lower()) is None)
+
+
+def evidence_at(signins: SignIns, collected: Collected, policy: Policy, start: datetime, now: datetime) -> Evidence:
+    """The evidence on these sign-ins, which are judged together.
+
+    Args:
+        start: beginning of the window, for what others did before it.
+        now: end of the window, for what may not have arrived yet.
+    """
+    return Evidence(
+        lures=collected.lures or Lures(),
+        usual=_usual(signins, collected, policy, start),
+        intel=collected.intel or ThreatIntel(),
+        lure_intel=collected.lure_intel or ThreatIntel(),
+        uses=collected.uses or TokenUses(),
+        footholds=collected.footholds or Footholds(),
+        standing=collected.standing or Standing(),
+        earlier=collected.earlier or EarlierCases(),
+        late=tuple(_late(signins, collected, policy, now)),
+        pending=collected.pending,
+    )
+
+
+def _usual(signins: SignIns, collected: Collected, policy: Policy, start: datetime) -> UsualPlaces:
+    history, shared = collected.history or History(), collected.shared or SharedAddresses()
+    rows = signins.rows
+    before = min((row.at for row in rows), default=start)
+    recent = min((row.at for row in rows if row.at >= start), default=before)
+    sessions = {key.lower() for row in rows for key in (row.session_id, row.correlation_id) if key}
+    kept = [
+        visit
+        for visit in history.visits
+        if before - policy.usual.history <= visit.first < before and visit.session not in sessions
+    ]
+    me = rows[0].user_id.lower() if rows else ""
+    return UsualPlaces(
+        places=tuple(_places(kept, before, enough=policy.usual.habit_sessions)),
+        tenant=tuple(_tenant(signins.addresses, shared, me, recent, policy)),
+        days=policy.usual.history.days,
+        hours=_hours(kept, before),
+        history_unread=history.unread,
+        tenant_unread=shared.unread,
+        gaps=tuple(dict.fromkeys((*history.gaps, *shared.gaps))),
+    )
+
+
+def _hours(visits: Iterable[Visit], before: datetime) -> tuple[int, ...]:
+    counts = [0] * 24
+    for visit in visits:
+        for hour in {moment.hour for moment in (visit.first, visit.last) if moment < before}:
+            counts[hour] += 1
+    return tuple(counts)
+
+
+def _code_sessions(visits: Iterable[Visit]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = defaultdict(set)
+    for visit in visits:
+        if visit.is_device_code and visit.session:
+            found[visit.ip].add(visit.session)
+    return found
+
+
+def _places(visits: Sequence[Visit], before: datetime, *, enough: int) -> Iterable[Place]:
+    grouped: dict[tuple[str, str, str, str], list[Visit]] = defaultdict(list)
+    for visit in visits:
+        grouped[visit.ip, visit.asn, visit.country, visit.app_id].append(visit)
+    sessions = _code_sessions(visits)
+    for (ip, asn, country, app_id), found in grouped.items():
+        coded = [visit for visit in found if visit.is_device_code]
+        # A device code that nobody answered is refreshed for days: one session of it makes no place the user's own.
+        known = [visit for visit in found if not visit.is_device_code or len(sessions[ip]) >= enough]
+        yield Place(
+            ip=ip,
+            asn=asn,
+            country=country,
+            app_id=app_id,
+            sign_ins=sum(visit.sign_ins for visit in found),
+            days=frozenset(f"{visit.first:%Y-%m-%d}" for visit in known),
+            device_code_days=frozenset(f"{visit.first:%Y-%m-%d}" for visit in coded),
+            device_code_sessions=frozenset(visit.session for visit in coded if visit.session),
+            managed=sum(1 for visit in found if visit.first_managed and visit.first_managed < before),
+            last=max(min(visit.last, before) for visit in found),
+        )
+
+
+def _tenant(
+    addresses: Sequence[str], shared: SharedAddresses, me: str, recent: datetime, policy: Policy
+) -> Iterable[AddressUse]:
+    today = recent.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    for address in addresses:
+        days = shared.at(address)
+        before = [day for day in days if not day.by_code and today - policy.usual.history <= day.day < today]
+        others = frozenset().union(*(day.users for day in before)) - {me}
+        codes = [day for day in days if day.by_code and day.day >= today]
+        yield AddressUse(
+            ip=address,
+            users=len(others),
+            days=sum(1 for day in before if day.users - {me}),
+            code_users=len(frozenset().union(*(day.users for day in codes)) - {me}),
+        )
+
+
+def _late(signins: SignIns, collected: Collected, policy: Policy, now: datetime) -> Iterable[Gap]:
+    """Sources that are known to arrive late, and have nothing yet on sign-ins that young."""
+    newest = max((row.at for flow in signins.completed for row in flow.successes), default=None)
+    if newest is None:
+        return
+    age, near = now - newest, policy.correlation
+    unseen = [flow for flow in signins.completed if flow.is_marked and not flow.redemptions]
+    if unseen and age < near.redemption_delay:
+        yield Gap(source=_LATE_REDEMPTION, reason=f"the sign-in is {_minutes(age)} old; its redemption may be late")
+    uses = collected.uses
+    if uses is not None and not uses.uses and not uses.gaps and age < near.activity_delay:
+        yield Gap(source=_LATE_ACTIVITY, reason=f"the token is {_minutes(age)} old, and calls arrive up to 2 h late")
+
+
+def _minutes(age: timedelta) -> str:
+    return f"{max(0, round(age.total_seconds() / 60))} min"

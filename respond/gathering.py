@@ -1,0 +1,125 @@
+"""Evidence as it arrives: every question asked at once, each answer usable as soon as it is there.
+
+The questions need the user and the window, not the hunt, so they are asked beside it. Who arrived when is recorded by
+the engine, so a run that is finished after a crash decides at the same point.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from actions.find_address_use import find_address_use
+from actions.find_earlier_cases import find_earlier_cases
+from actions.find_footholds import find_footholds
+from actions.find_lures import find_lures
+from actions.find_token_use import find_token_use
+from actions.find_usual_places import find_usual_places
+from actions.hunt_device_code_signins import hunt_device_code_signins
+from actions.know_standing import know_standing
+from actions.match_lure_intel import match_lure_intel
+from actions.match_threat_intel import match_threat_intel
+from respond import durable
+from respond.decision.cut import Collected, evidence_at
+from respond.models.case import Case
+from respond.models.evidence import Account, Evidence, Lures, Part, ThreatIntel
+from respond.models.facts import facts_of
+from respond.models.signin import SignIns
+
+_HUNT = "hunt"
+
+
+class Gathering:
+    """The evidence on one user of one case.
+
+    Attributes:
+        signins: what the hunt found; empty until `signins_found` has returned.
+        case: gets its id when the hunt has shown which one it is; what is known from before is asked for after that.
+    """
+
+    def __init__(self, case: Case, account: Account) -> None:
+        self.signins = SignIns()
+        self.case, self._account = case, account
+        self._collected = Collected()
+        people = (account,)
+        # The workspace answers few questions at a time, in this order: what decides most cases comes first.
+        self._tasks: dict[str, asyncio.Task[Any]] = {}
+        self._begin(_HUNT, hunt_device_code_signins(case, people=people))
+        self._begin(Part.INTEL, match_threat_intel(case, people=people))
+        self._begin(Part.HISTORY, find_usual_places(case, people=people))
+        self._begin(Part.LURES, find_lures(case, people=people))
+        self._begin(Part.SHARED, find_address_use(case, people=people))
+        self._begin(Part.STANDING, know_standing(case, account=account))
+        self._begin(Part.FOOTHOLDS, find_footholds(case, people=people))
+        self._begin(Part.USES, find_token_use(case, people=people))
+
+    def _begin(self, name: str, question: Coroutine[Any, Any, Any]) -> None:
+        self._tasks[name] = asyncio.create_task(question, name=name)
+
+    async def signins_found(self) -> SignIns:
+        """Wait for the hunt.
+
+        Raises:
+            RespondError: the hunt failed, and with it the run.
+        """
+        while _HUNT in self._tasks:
+            await self._next()
+        return self.signins
+
+    async def more(self) -> bool:
+        """Wait until another part has arrived; False when nothing is left to come."""
+        self._follow_up()
+        if not self._tasks:
+            return False
+        await self._next()
+        self._follow_up()
+        return True
+
+    async def rest(self) -> Evidence:
+        """Wait for everything."""
+        while await self.more():
+            pass
+        return self.evidence
+
+    async def stop(self) -> None:
+        """Let go of what is still under way."""
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        self._tasks.clear()
+
+    @property
+    def evidence(self) -> Evidence:
+        """What is known so far."""
+        window = self.case.window
+        return evidence_at(self.signins, self._collected, self.case.policy, window.start, window.end)
+
+    @property
+    def lures(self) -> Lures:
+        return self._collected.lures or Lures()
+
+    async def _next(self) -> None:
+        arrived = await durable.first_of(list(self._tasks.values()))
+        for name in [name for name, task in self._tasks.items() if task in arrived]:
+            self._take(name, await self._tasks.pop(name))
+
+    def _take(self, name: str, value: Any) -> None:  # noqa: ANN401 - what the action of that name returns
+        mine = value.get(self._account.id.lower()) if isinstance(value, dict) else value
+        if name == _HUNT:
+            self.signins = mine or SignIns()
+        else:
+            self._collected = self._collected.model_copy(update={Part(name).name.lower(): mine})
+
+    def _follow_up(self) -> None:
+        """Questions that stand on answers: what is known about the lures, and about everything, from before."""
+        if self._collected.lures is None or _HUNT in self._tasks:
+            return
+        if self._collected.lure_intel is None and Part.LURE_INTEL not in self._tasks:
+            if self.lures.links:
+                self._begin(Part.LURE_INTEL, match_lure_intel(self.case, lures=(self.lures,)))
+            else:
+                self._take(Part.LURE_INTEL, ThreatIntel())
+        if self.case.id and self._collected.earlier is None and Part.EARLIER not in self._tasks:
+            facts = facts_of(self.signins, self.lures, self.case.policy)
+            self._begin(Part.EARLIER, find_earlier_cases(self.case, facts=facts))
