@@ -72,6 +72,7 @@ class Hunt(_Section):
     since: PositiveDuration = parse_duration("24h")
     act_early: bool = True
     defender: bool = True
+    absent_for: Duration = parse_duration("15m")
     users_at_once: int = Field(default=1000, ge=1, le=5000)
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from playbooks.backtest import backtest
 from respond.backtesting import Replay
-from respond.clients.logs import Rows
+from respond.clients.logs import Absent, Rows
 from respond.decision.cut import Collected
 from respond.models.backtest import Answer, Backtest, Tally
 from respond.models.base import Gap
@@ -380,7 +380,7 @@ class Tenant:
     """Stands in for a workspace in which so many people redeemed one code each; and for an empty store."""
 
     def __init__(self, people: int) -> None:
-        self.absent: dict[str, str] = {}
+        self.absent = Absent(timedelta(minutes=15))
         self.rows = [
             dict(TOR, At=NOON, Id=f"row-{number}", UserId=f"user-{number}", SessionId=f"s-{number}")
             | {"ResultType": "0", "IsTransferred": True}

@@ -19,7 +19,7 @@ from actions.find_usual_places import find_usual_places
 from actions.know_user import know_user
 from actions.match_threat_intel import match_threat_intel
 from actions.revoke_sessions import revoke_sessions
-from respond.clients.logs import Rows
+from respond.clients.logs import Absent, Rows
 from respond.clients.rows import read_sign_in
 from respond.decision.cut import Collected, evidence_at
 from respond.decision.verdict import decide, judge_all
@@ -1003,7 +1003,7 @@ class Tenant:
 
     def __init__(self) -> None:
         self.queries: list[str] = []
-        self.absent: dict[str, str] = {}
+        self.absent = Absent(timedelta(minutes=15))
         self.revoked: list[str] = []
 
     def clients(self, *, read_only: bool) -> Tenant:

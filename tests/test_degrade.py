@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from respond.clients.degrade import _INDISPENSABLE, can_do_without, without_known
 from respond.clients.kql import bind, quote
-from respond.clients.logs import Rows
+from respond.clients.logs import Absent, Rows
 from respond.clients.sources import ask_what_is_there, has_basic
 from respond.errors import BadQuery, TableMissing
 from respond.log_schema import sentinel_tables
@@ -188,7 +189,7 @@ class Lacking:
     """Stands in for a workspace: refuses a query that names something it lacks, or one that is not plain enough."""
 
     def __init__(self, *lacking: str, only: str = "") -> None:
-        self.absent: dict[str, str] = {}
+        self.absent = Absent(timedelta(minutes=15))
         self.asked: list[str] = []
         self._lacking, self._only = lacking, only
 
@@ -215,7 +216,7 @@ async def test_what_is_absent_is_found_out_once_and_left_out_from_then_on() -> N
         assert rows == [{"Rows": 0}]
         assert [gap.source for gap in gaps] == ["UrlClickEvents"]
         assert len(workspace.asked) == tries
-    assert set(workspace.absent) == {"UrlClickEvents"}
+    assert set(workspace.absent.known()) == {"UrlClickEvents"}
 
 
 async def test_columns_that_are_absent_are_found_out_one_after_the_other() -> None:
@@ -248,7 +249,7 @@ async def test_a_query_that_lacks_nearly_everything_is_given_up() -> None:
 
 async def test_a_plan_that_takes_no_joins_is_asked_the_plainer_query() -> None:
     workspace: Any = Lacking("RiskState", only="takes one table and no subquery")
-    workspace.absent["RiskState"] = GONE
+    workspace.absent.add("RiskState", GONE)
     rows, gaps = await ask_what_is_there(workspace, "hunt_approvals", HUNT, source="SigninLogs")
     assert rows
     assert "column_ifexists" in workspace.asked[-1]
@@ -288,3 +289,11 @@ def test_a_query_takes_yes_and_no(everyone: bool) -> None:
 def test_a_sign_in_without_its_marks_is_not_looked_for(column: str) -> None:
     """An empty value there would read as no device code: the query fails instead."""
     assert not can_do_without(QUERIES["hunt_approvals"], column)
+
+
+def test_what_was_missing_is_asked_for_again_after_a_while() -> None:
+    """Tables get connected while the program runs."""
+    lasting, over = Absent(timedelta(minutes=15)), Absent(timedelta(0))
+    for absent in (lasting, over):
+        absent.add("UrlClickEvents", GONE)
+    assert (lasting.known(), over.known()) == ({"UrlClickEvents": GONE}, {})

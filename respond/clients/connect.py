@@ -53,6 +53,7 @@ class Clients:
             tenant.workspace_id or LAB_WORKSPACE_ID,
             read_only=self._read_only,
             retry=self._settings.retry,
+            absent_for=self._settings.hunt.absent_for,
         )
 
     @cached_property

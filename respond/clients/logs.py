@@ -7,8 +7,9 @@ are returned and marked, never passed off as whole.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from azure.core.exceptions import (
@@ -46,6 +47,26 @@ class Rows(list[dict[str, Any]]):
     partial: str = ""
 
 
+class Absent:
+    """What a workspace was found to lack, and what it said: remembered for a while, because tables get connected.
+
+    Args:
+        lasts: how long.
+    """
+
+    def __init__(self, lasts: timedelta) -> None:
+        self._lasts = lasts.total_seconds()
+        self._said: dict[str, tuple[float, str]] = {}
+
+    def add(self, name: str, reason: str) -> None:
+        self._said[name] = (time.monotonic(), reason)
+
+    def known(self) -> dict[str, str]:
+        """Name of a table or column -> what the service said about it."""
+        now = time.monotonic()
+        return {name: reason for name, (at, reason) in self._said.items() if now - at < self._lasts}
+
+
 class _Transport(AioHttpTransport):  # type: ignore[misc]  # azure-core loads it lazily, so mypy sees Any
     """The last thing before the socket."""
 
@@ -65,10 +86,18 @@ class Logs:
     Args:
         endpoint: scheme and host, with or without `/v1`.
         read_only: refuse what is not on the read list.
+        absent_for: how long a table or column that was missing is not asked for again.
     """
 
     def __init__(
-        self, credential: AsyncTokenCredential, endpoint: str, workspace_id: str, *, read_only: bool, retry: Retry
+        self,
+        credential: AsyncTokenCredential,
+        endpoint: str,
+        workspace_id: str,
+        *,
+        read_only: bool,
+        retry: Retry,
+        absent_for: timedelta = timedelta(0),
     ) -> None:
         self._retry = retry
         base = endpoint.rstrip("/").removesuffix("/v1")
@@ -81,8 +110,7 @@ class Logs:
             transport=_Transport(read_only=read_only),
             retry_total=0,
         )
-        # What this workspace was found to lack, and what it said: asked again by the next process only.
-        self.absent: dict[str, str] = {}
+        self.absent = Absent(absent_for)
         self.queries = 0
         self._workspace = workspace_id
         self._timeout = retry.request_timeout.total_seconds()

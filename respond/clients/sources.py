@@ -113,8 +113,9 @@ async def ask_what_is_there(
     """
     whole_text = query_text(name, **values)
     plainer: list[Gap] = []
+    found: dict[str, str] = {}
     for _ in range(_MOST_MISSING):
-        known = dict(logs.absent)
+        known = logs.absent.known() | found
         text, gaps = degrade.without_known(whole_text, known)
         try:
             return await logs.query(text, whole=whole), [*gaps, *plainer]
@@ -122,7 +123,8 @@ async def ask_what_is_there(
             # Another query may have found out the same meanwhile; what this text did without already is no help.
             if error.name in known or not degrade.can_do_without(whole_text, error.name):
                 raise
-            logs.absent[error.name] = error.message
+            found[error.name] = error.message
+            logs.absent.add(error.name, error.message)
         except BadQuery as error:
             if plainer or not has_basic(name):
                 raise
