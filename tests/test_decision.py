@@ -448,6 +448,7 @@ def with_rows(signins: SignIns, edit: Callable[[SignIn], dict[str, Any]]) -> Sig
 # More evidence of guilt never lowers the score.
 
 
+@settings(deadline=None)
 @given(signins=SIGNINS, evidence=EVIDENCE, confidence=st.integers(0, 100), data=st.data())
 def test_an_indicator_more_never_lowers_the_score(
     signins: SignIns, evidence: Evidence, confidence: int, data: st.DataObject
@@ -458,6 +459,7 @@ def test_an_indicator_more_never_lowers_the_score(
     assert judged(signins, worse).score >= judged(signins, evidence).score
 
 
+@settings(deadline=None)
 @given(signins=SIGNINS, evidence=EVIDENCE, minutes=st.integers(-90, 10), reached=st.booleans(), kit=st.booleans())
 def test_a_click_more_never_lowers_the_score(
     signins: SignIns, evidence: Evidence, minutes: int, reached: bool, kit: bool
@@ -467,18 +469,21 @@ def test_a_click_more_never_lowers_the_score(
     assert judged(signins, evidence.model_copy(update={"lures": lures})).score >= judged(signins, evidence).score
 
 
+@settings(deadline=None)
 @given(signins=SIGNINS, evidence=EVIDENCE, days=st.sampled_from([0.01, 1, 2.9, 3.1]))
 def test_a_lure_more_never_lowers_the_score(signins: SignIns, evidence: Evidence, days: float) -> None:
     lures = evidence.lures.model_copy(update={"messages": (*evidence.lures.messages, message(days))})
     assert judged(signins, evidence.model_copy(update={"lures": lures})).score >= judged(signins, evidence).score
 
 
+@settings(deadline=None)
 @given(signins=SIGNINS, evidence=EVIDENCE, risk=st.sampled_from(list(Risk)))
 def test_a_higher_risk_never_lowers_the_score(signins: SignIns, evidence: Evidence, risk: Risk) -> None:
     riskier = with_rows(signins, lambda row: {"risk": max(row.risk, risk, key=lambda one: one.rank)})
     assert judged(riskier, evidence).score >= judged(signins, evidence).score
 
 
+@settings(deadline=None)
 @given(
     signins=SIGNINS,
     evidence=EVIDENCE,
@@ -494,6 +499,7 @@ def test_a_foothold_more_never_lowers_the_score(
     assert judged(signins, after).score >= judged(signins, evidence).score
 
 
+@settings(deadline=None)
 @given(signins=SIGNINS, evidence=EVIDENCE, at=st.sampled_from(HERE), reads=COUNTS, searches=COUNTS)
 def test_a_use_of_the_token_more_never_lowers_the_score(
     signins: SignIns, evidence: Evidence, at: dict[str, Any], reads: int, searches: int
@@ -669,6 +675,7 @@ def test_a_room_at_its_usual_place_is_not_benign_with_a_high_risk() -> None:
     assert risky.kind is VerdictKind.SUSPICIOUS
 
 
+@settings(deadline=None)
 @given(signins=REDEEMED, evidence=EVIDENCE)
 def test_what_is_lost_buys_no_relief(signins: SignIns, evidence: Evidence) -> None:
     lost = UsualPlaces(history_unread=True, tenant_unread=True, gaps=(GAP,))
@@ -717,6 +724,7 @@ def test_no_name_changes_the_verdict(signins: SignIns, evidence: Evidence, name:
     assert (one.kind, one.score, found(one)) == (two.kind, two.score, found(two))
 
 
+@settings(deadline=None)
 @given(signins=SIGNINS, evidence=EVIDENCE)
 def test_nothing_relieves_while_the_redeemer_is_unseen(signins: SignIns, evidence: Evidence) -> None:
     unseen = story(*(row for row in signins.rows if row.table == APPROVALS))
@@ -725,6 +733,7 @@ def test_nothing_relieves_while_the_redeemer_is_unseen(signins: SignIns, evidenc
     assert ("redeemer-unseen" in found(verdict)) == bool(unseen.completed)
 
 
+@settings(deadline=None)
 @given(signins=SIGNINS, evidence=EVIDENCE, confidence=st.integers(70, 100), data=st.data())
 def test_nothing_relieves_beside_a_hard_fact(
     signins: SignIns, evidence: Evidence, confidence: int, data: st.DataObject
@@ -746,6 +755,7 @@ def test_the_strongest_habit_does_not_clear_a_listed_address() -> None:
     assert found(hit) == {"threat-intel-address"}
 
 
+@settings(deadline=None)
 @given(signins=SIGNINS, evidence=EVIDENCE)
 def test_without_a_token_there_is_no_activity(signins: SignIns, evidence: Evidence) -> None:
     assume(any(flow.is_marked for flow in signins.flows))
@@ -756,6 +766,7 @@ def test_without_a_token_there_is_no_activity(signins: SignIns, evidence: Eviden
     assert judged(SignIns(), evidence).kind is VerdictKind.NO_ACTIVITY
 
 
+@settings(deadline=None)
 @given(signins=SIGNINS, evidence=EVIDENCE)
 def test_the_score_is_the_sum_and_the_thresholds_name_it(signins: SignIns, evidence: Evidence) -> None:
     verdict = judged(signins, evidence)
