@@ -10,6 +10,7 @@ For the detection engineer's morning, and for the schedule: what a rule that nev
 from __future__ import annotations
 
 from actions.hunt_device_code_signins import hunt_device_code_signins
+from actions.name_guests import name_guests
 from respond.collecting import collect, people_of
 from respond.models.base import Gap
 from respond.models.case import Case
@@ -24,7 +25,7 @@ async def tenant_hunt(case: Case, *, at_once: int) -> Survey:
         at_once: users in one query.
     """
     signins = await hunt_device_code_signins(case, people=())
-    people = people_of(signins)
+    people = await name_guests(case, people=people_of(signins))
     found: list[SurveyedSignIn] = []
     gaps: list[Gap] = [gap for mine in signins.values() for gap in mine.gaps]
     async for collected in collect(case, people, signins, at_once=at_once):

@@ -36,13 +36,14 @@ from respond.models.evidence import Account, AccountKind, Standing
 from respond.models.signin import Risk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from azure.core.credentials_async import AsyncTokenCredential
     from msgraph.generated.models.directory_object import DirectoryObject
     from msgraph.generated.models.risky_user import RiskyUser
     from msgraph.generated.models.security.hunting_query_results import HuntingQueryResults
     from msgraph.generated.models.user import User
+    from msgraph.generated.models.user_collection_response import UserCollectionResponse
 
     from respond.settings import Retry
 
@@ -116,6 +117,21 @@ class Graph:
         if user is None or not user.id:
             raise Transient(f"user {key}: Graph answered without a user")
         return _account(user)
+
+    async def accounts(self, ids: Sequence[str]) -> list[Account]:
+        """GET /users with `$filter=id in (…)`, up to fifteen ids; https://learn.microsoft.com/graph/api/user-list."""
+        from kiota_abstractions.base_request_configuration import RequestConfiguration
+        from msgraph.generated.users.users_request_builder import UsersRequestBuilder
+
+        among = ",".join("'" + one.replace("'", "''") + "'" for one in ids)
+        query = UsersRequestBuilder.UsersRequestBuilderGetQueryParameters(select=_ACCOUNT, filter=f"id in ({among})")
+
+        async def get() -> UserCollectionResponse | None:
+            with _errors("users"):
+                return await self._sdk.users.get(RequestConfiguration(query_parameters=query))
+
+        page = await retried(get, policy=self._retry)
+        return [_account(user) for user in (page.value if page else None) or [] if user.id]
 
     async def membership(self, user_id: str) -> Standing:
         """GET /users/{id}/transitiveMemberOf; https://learn.microsoft.com/graph/api/user-list-transitivememberof.
