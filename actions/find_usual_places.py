@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from respond.clients.rows import Row, moment, text
+from respond.clients.rows import Row, moment, text, texts
 from respond.models.case import Case
 from respond.models.evidence import Account, History, Visit
 from respond.step import inquiry, read_action
@@ -47,4 +47,5 @@ def _visit(row: Row) -> Visit:
         is_device_code=bool(row["IsDeviceCode"]),
         sign_ins=row["SignIns"],
         first_managed=moment(row, "FirstManaged") if row["FirstManaged"] else None,
+        codes=frozenset(code.lower() for code in texts(row, "Codes") if code.strip("0-")),
     )

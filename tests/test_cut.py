@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from respond.addresses import canonical, covers, domains_of, host_of, neighbours, same_address
 from respond.decision.cut import Collected, evidence_at
 from respond.decision.episodes import episodes
+from respond.decision.verdict import judge_all
 from respond.decision.view import View
 from respond.models.base import Gap
 from respond.models.evidence import (
@@ -97,6 +98,60 @@ def test_an_earlier_visit_of_a_session_in_question_is_no_history(column: str) ->
     rows = (sign_in(REDEMPTIONS, 5, UserId=USER, **TOR | {"SessionId": "s", column: "STOLEN"}),)
     found = cut(visit(NOON - DAY, session="stolen"), visit(NOON - DAY, session="own"), signins=story(*rows))
     assert [place.sign_ins for place in found.places] == [1]
+
+
+BROWSER = story(sign_in(REDEMPTIONS, 5, UserId=USER, **TOR | {"SessionId": "browser"}, CorrelationId="today"))
+"""A browser that has kept one session id for weeks: today's code carries it as well."""
+
+
+def approved(*days_ago: int, code: str = "code", **more: Any) -> list[Visit]:
+    """A device code of its own on each of these days, all in the browser's session."""
+    return [
+        visit(NOON - ago * DAY, session="browser", is_device_code=True, codes=frozenset({f"{code}-{ago}"}), **more)
+        for ago in days_ago
+    ]
+
+
+def test_codes_that_were_approved_one_by_one_are_a_habit_in_one_session_too() -> None:
+    (place,) = cut(*approved(2, 5, 9), signins=BROWSER).places
+    assert len(place.days) == 3
+    assert View(BROWSER.flows[0], Evidence(), POLICY).is_habit([place])
+
+
+@pytest.mark.parametrize(
+    "visits",
+    [
+        approved(2, 5),
+        [*approved(9), *(visit(NOON - ago * DAY, session="browser", is_device_code=True) for ago in range(1, 9))],
+        [one.model_copy(update={"codes": frozenset({"today"})}) for one in approved(2, 5, 9)],
+    ],
+    ids=["two codes", "one code and its refreshes", "the code in question"],
+)
+def test_a_stolen_session_is_no_habit_however_long_it_was_refreshed(visits: list[Visit]) -> None:
+    assert not cut(*visits, signins=BROWSER).places
+
+
+def test_refreshes_of_a_habitual_session_that_is_in_question_stay_out() -> None:
+    """They may be the stolen token's."""
+    strange = visit(NOON - DAY, session="browser", is_device_code=True, ip=TOR["IPAddress"])
+    assert {one.ip for one in cut(*approved(2, 5, 9), strange, signins=BROWSER).places} == {"192.0.2.10"}
+
+
+@pytest.mark.parametrize("session", ["browser", "room"])
+def test_what_is_in_question_still_shows_where_a_user_without_other_history_was_before(session: str) -> None:
+    """A room that only ever refreshes one session, and a second sign-in from abroad: both legs are there."""
+    rows = [
+        sign_in(REDEMPTIONS, 0, UserId=USER, **OFFICE | {"SessionId": "room"}, CorrelationId="refresh"),
+        sign_in(APPROVALS, 4, UserId=USER, **TOR | {"SessionId": "browser"}, CorrelationId="today"),
+        sign_in(REDEMPTIONS, 5, UserId=USER, **TOR | {"SessionId": "browser"}, CorrelationId="today"),
+    ]
+    before = visit(NOON - DAY, session=session, is_device_code=True)
+    evidence = evidence_at(story(*rows), Collected(history=History(visits=(before,))), POLICY, START, END)
+    room, abroad = judge_all(POLICY, story(*rows), evidence)
+    new = {"new-country", "new-network"}
+    assert not new & {finding.id for finding in room.findings}
+    # Of its own session nothing is said: it may have been stolen then.
+    assert (new <= {finding.id for finding in abroad.findings}) == (session == "room")
 
 
 def test_a_visit_without_a_session_counts() -> None:

@@ -91,10 +91,10 @@ def approved_and_redeemed(approved: dict[str, Any], redeemed: dict[str, Any], **
 
 
 def place(at: dict[str, Any], **more: Any) -> Place:
-    plain = {"app_id": KIOSK, "sign_ins": 9, "days": 1, "device_code_days": 0, "device_code_sessions": 0, "managed": 0}
+    plain = {"app_id": KIOSK, "sign_ins": 9, "days": 1, "device_code_days": 0, "device_code_sessions": 0, "codes": 0}
     where = {"ip": at["IPAddress"], "asn": at["AutonomousSystemNumber"], "country": at["Location"]}
     known: dict[str, Any] = plain | where | {"last": NOON - timedelta(days=1)} | more
-    for counted in ("days", "device_code_days", "device_code_sessions"):
+    for counted in ("days", "device_code_days", "device_code_sessions", "codes"):
         known[counted] = frozenset(map(str, range(known[counted])))
     return Place.model_validate(known)
 
@@ -240,7 +240,7 @@ UNREAD = st.sampled_from([False, False, False, True])
 
 
 def regular(
-    at: dict[str, Any], app: str, days: int, *, code: bool, session: str = "", managed: bool = False
+    at: dict[str, Any], app: str, days: int, *, code: bool, session: str = "", managed: bool = False, own: bool = False
 ) -> list[Visit]:
     """One visit a day."""
     where = {"ip": at["IPAddress"], "asn": at["AutonomousSystemNumber"], "country": at["Location"], "app_id": app}
@@ -248,7 +248,8 @@ def regular(
     for day in range(1, days + 1):
         first = NOON.replace(hour=9) - timedelta(days=day)
         known = {"first": first, "last": first.replace(hour=17), "sign_ins": 2, "is_device_code": code}
-        more = {"session": session or f"{app}-{day}", "first_managed": first if managed else None}
+        codes = frozenset({f"code-{day}"} if code and own else ())
+        more = {"session": session or f"{app}-{day}", "first_managed": first if managed else None, "codes": codes}
         found.append(Visit.model_validate(where | known | more))
     return found
 
@@ -261,6 +262,7 @@ VISITS = st.lists(
         st.sampled_from([1, 2, 3, 10]),
         code=st.booleans(),
         managed=st.booleans(),
+        own=st.booleans(),
         session=st.sampled_from(["", "", "old", "one"]),
     ),
     max_size=3,
@@ -801,7 +803,7 @@ def test_the_worst_sign_in_is_the_verdict(first: SignIns, second: SignIns, evide
 @given(signins=SEVERAL, evidence=EVIDENCE, data=st.data())
 def test_the_order_of_the_evidence_does_not_matter(signins: SignIns, evidence: Evidence, data: st.DataObject) -> None:
     lists = {
-        "usual": ("places", "tenant"),
+        "usual": ("places", "tied", "tenant"),
         "intel": ("indicators",),
         "lures": ("messages", "clicks"),
         "uses": ("uses",),
@@ -852,6 +854,50 @@ def test_an_address_that_is_not_shown_is_no_usual_place(redacted: str) -> None:
     here = OFFICE | {"IPAddress": redacted}
     evidence = usual(place(here, days=9, managed=9), tenant=(AddressUse(ip=redacted, users=9, days=9),))
     assert not reliefs(judged(approved_and_redeemed(here, here), evidence)) - {"device-code-habit-elsewhere"}
+
+
+def test_a_network_whose_addresses_the_users_codes_change_is_not_new() -> None:
+    """A developer's rented workspace has another address every time; three codes make a habit, two do not."""
+    rented = [RENTED | {"IPAddress": f"198.51.100.{number}"} for number in (30, 31, 32)]
+
+    def known(count: int) -> Evidence:
+        lone = (
+            place(at, days=0).model_copy(
+                update={"device_code_days": frozenset({str(number)}), "device_code_sessions": frozenset({str(number)})}
+            )
+            for number, at in enumerate(rented[:count])
+        )
+        return usual(place(OFFICE, days=9), *lone)
+
+    today = approved_and_redeemed(OFFICE, RENTED)
+    assert "new-network" in found(judged(today, known(2)))
+    assert not found(judged(today, known(3))) & {"new-network", "other-address"}
+
+
+def test_a_strange_machine_in_the_cloud_of_the_users_own_is_named() -> None:
+    own = place(RENTED | {"IPAddress": "198.51.100.30"}, days=5, device_code_days=5, device_code_sessions=5)
+    assert "other-address" in found(judged(approved_and_redeemed(OFFICE, RENTED), usual(own, place(OFFICE, days=9))))
+
+
+@pytest.mark.parametrize(
+    ("followed", "mail", "astray"),
+    [
+        ({}, {"first_contact": False, "pattern": ""}, True),
+        ({"url": "https://microsoft.com/devicelogin"}, {"first_contact": False, "pattern": ""}, False),
+        ({"url": "https://microsoft.com/devicelogin"}, {"first_contact": True, "pattern": ""}, True),
+        ({"reached_device_login": False}, {"first_contact": True, "pattern": ""}, False),
+    ],
+    ids=["by a detour", "a colleague's link", "a stranger's link", "no code page"],
+)
+def test_a_lure_and_a_redeemer_elsewhere_are_more_than_their_sum(
+    followed: dict[str, Any], mail: dict[str, Any], astray: bool
+) -> None:
+    """Somebody who uses device codes every week is phished as well."""
+    lures = Lures(clicks=(click(-5, **followed),), messages=(message(0.01, **mail),))
+    evidence = usual(AT_HOME).model_copy(update={"lures": lures})
+    apart, together = (judged(approved_and_redeemed(OFFICE, at), evidence) for at in (TOR, OFFICE))
+    assert ("lure-redeemed-elsewhere" in found(apart)) == astray
+    assert "lure-redeemed-elsewhere" not in found(together)
 
 
 def test_an_unreported_device_is_not_an_unmanaged_one() -> None:

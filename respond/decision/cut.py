@@ -80,14 +80,14 @@ def _usual(signins: SignIns, collected: Collected, policy: Policy, start: dateti
     before = min((row.at for row in rows), default=start)
     recent = min((row.at for row in rows if row.at >= start), default=before)
     sessions = {key.lower() for row in rows for key in (row.session_id, row.correlation_id) if key}
-    kept = [
-        visit
-        for visit in history.visits
-        if before - policy.usual.history <= visit.first < before and visit.session not in sessions
-    ]
+    past = [visit for visit in history.visits if before - policy.usual.history <= visit.first < before]
+    own = _ids_of_habits(past, sessions, enough=policy.usual.habit_sessions)
+    kept = [visit for visit in past if visit.session not in sessions or (visit.session in own and visit.codes)]
+    tied = [visit for visit in past if visit.session in sessions]
     me = rows[0].user_id.lower() if rows else ""
     return UsualPlaces(
         places=tuple(_places(kept, before, enough=policy.usual.habit_sessions)),
+        tied=tuple(_places(tied, before, enough=policy.usual.habit_sessions)),
         tenant=tuple(_tenant(signins.addresses, shared, me, recent, policy)),
         days=policy.usual.history.days,
         hours=_hours(kept, before),
@@ -95,6 +95,18 @@ def _usual(signins: SignIns, collected: Collected, policy: Policy, start: dateti
         tenant_unread=shared.unread,
         gaps=tuple(dict.fromkeys((*history.gaps, *shared.gaps))),
     )
+
+
+def _ids_of_habits(past: Iterable[Visit], sessions: set[str], *, enough: int) -> frozenset[str]:
+    """Sessions in question that hold a habit: a browser may keep one id for weeks and approve many codes under it.
+
+    Each of those took the user's approval. A stolen token is refreshed for weeks as well, but stands on one code.
+    """
+    codes: dict[str, set[str]] = defaultdict(set)
+    for visit in past:
+        if visit.session in sessions:
+            codes[visit.session] |= visit.codes - sessions
+    return frozenset(session for session, found in codes.items() if len(found) >= enough)
 
 
 def _hours(visits: Iterable[Visit], before: datetime) -> tuple[int, ...]:
@@ -105,23 +117,26 @@ def _hours(visits: Iterable[Visit], before: datetime) -> tuple[int, ...]:
     return tuple(counts)
 
 
-def _code_sessions(visits: Iterable[Visit]) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = defaultdict(set)
+def _code_sign_ins(visits: Iterable[Visit]) -> dict[str, int]:
+    """How many device codes each address has seen, by sessions or by the codes themselves."""
+    sessions: dict[str, set[str]] = defaultdict(set)
+    codes: dict[str, set[str]] = defaultdict(set)
     for visit in visits:
-        if visit.is_device_code and visit.session:
-            found[visit.ip].add(visit.session)
-    return found
+        if visit.is_device_code:
+            sessions[visit.ip] |= {visit.session} - {""}
+            codes[visit.ip] |= visit.codes
+    return {ip: max(len(sessions[ip]), len(codes[ip])) for ip in sessions}
 
 
 def _places(visits: Sequence[Visit], before: datetime, *, enough: int) -> Iterable[Place]:
     grouped: dict[tuple[str, str, str, str], list[Visit]] = defaultdict(list)
     for visit in visits:
         grouped[visit.ip, visit.asn, visit.country, visit.app_id].append(visit)
-    sessions = _code_sessions(visits)
+    signed_in = _code_sign_ins(visits)
     for (ip, asn, country, app_id), found in grouped.items():
         coded = [visit for visit in found if visit.is_device_code]
         # A device code that nobody answered is refreshed for days: one session of it makes no place the user's own.
-        known = [visit for visit in found if not visit.is_device_code or len(sessions[ip]) >= enough]
+        known = [visit for visit in found if not visit.is_device_code or signed_in[ip] >= enough]
         yield Place(
             ip=ip,
             asn=asn,
@@ -131,6 +146,7 @@ def _places(visits: Sequence[Visit], before: datetime, *, enough: int) -> Iterab
             days=frozenset(f"{visit.first:%Y-%m-%d}" for visit in known),
             device_code_days=frozenset(f"{visit.first:%Y-%m-%d}" for visit in coded),
             device_code_sessions=frozenset(visit.session for visit in coded if visit.session),
+            codes=frozenset().union(*(visit.codes for visit in coded)),
             managed=sum(1 for visit in found if visit.first_managed and visit.first_managed < before),
             last=max(min(visit.last, before) for visit in found),
         )

@@ -64,16 +64,21 @@ def _other_network(one: SignIn, other: SignIn) -> bool:
 
 
 def other_address(view: View) -> Finding | None:
-    """Redeemed elsewhere in the network that approved: a proxy at the victim's own provider looks like that."""
+    """Redeemed at a strange address of a familiar network: the approver's, or one that the user has known so far.
+
+    A proxy at the victim's own provider looks like that; so does an attacker's machine in the cloud of the victim's.
+    """
     approvals = [row for row in view.flow.approvals if row.ip]
     for row in view.exposed:
         near = any(same_address(row.ip, one.ip) or neighbours(row.ip, one.ip) for one in approvals)
         known = view.places_at(row.ip) or view.is_common(row.ip) or view.is_trusted(row)
-        if approvals and row.ip and view.is_approvers_network(row) and not near and not known:
+        same = view.is_approvers_network(row)
+        if approvals and row.ip and (same or view.is_settled_in(row.asn)) and not near and not known:
+            network = "the same network" if same else f"AS{row.asn}"
             return Finding(
                 id="other-address",
                 weight=view.policy.weights.other_address,
-                summary=f"approved from {where(approvals[0])}, but redeemed from {row.ip} of the same network, which "
+                summary=f"approved from {where(approvals[0])}, but redeemed from {row.ip} of {network}, which "
                 "the user has not used before",
                 evidence=sources(approvals[0], row),
             )
@@ -82,27 +87,26 @@ def other_address(view: View) -> Finding | None:
 
 def new_country(view: View) -> Finding | None:
     """A country that the user's history does not hold."""
-    if not view.countries:
-        return None
-    abroad = (row for row in view.exposed if row.country and row.country not in view.countries)
-    row = next((row for row in abroad if not view.is_common(row.ip)), None)
+    abroad = (
+        (row, homes) for row in view.exposed for homes in view.countries if row.country and row.country not in homes
+    )
+    row, homes = next(((row, homes) for row, homes in abroad if not view.is_common(row.ip)), (None, frozenset()))
     if row is None:
         return None
-    usual = view.evidence.usual
+    usual, known = view.evidence.usual, ", ".join(sorted(homes))
     return Finding(
         id="new-country",
         weight=view.policy.weights.new_country,
-        summary=f"{row.country} is not among the user's countries of the last {usual.days} days "
-        f"({', '.join(sorted(view.countries))})"
-        if usual.places
-        else f"redeemed in {row.country}, approved in {', '.join(sorted(view.countries))}; the user has no history",
+        summary=f"{row.country} is not among the user's countries of the last {usual.days} days ({known})"
+        if usual.places or view.tied_places
+        else f"redeemed in {row.country}, approved in {known}; the user has no history",
         evidence=sources(row),
     )
 
 
 def new_network(view: View) -> Finding | None:
     """An address and a network that the user's history does not hold."""
-    if not view.evidence.usual.places:
+    if not view.evidence.usual.places and not view.tied_places:
         return None
     row = next((row for row in view.exposed if _is_new(view, row)), None)
     if row is None:
@@ -118,7 +122,11 @@ def new_network(view: View) -> Finding | None:
 
 
 def _is_new(view: View, row: SignIn) -> bool:
-    return bool(row.ip) and not view.places_at(row.ip) and not view.places_in(row.asn) and not view.is_common(row.ip)
+    if not row.ip or view.places_at(row.ip) or view.places_in(row.asn) or view.is_common(row.ip):
+        return False
+    # Of somebody without a history of their own, a session in question says at least where it was before.
+    tied = () if view.evidence.usual.places else view.tied_places
+    return not any(same_address(one.ip, row.ip) or (row.asn and one.asn == row.asn) for one in tied)
 
 
 def lure_clicked(view: View) -> Finding | None:
@@ -134,6 +142,20 @@ def lure_clicked(view: View) -> Finding | None:
         weight=view.policy.weights.lure_clicked,
         summary=f"clicked {click.url}{led} {when}",
         evidence=(Source(table="UrlClickEvents", id=click.id, at=click.at),),
+    )
+
+
+def lure_redeemed_elsewhere(view: View) -> Finding | None:
+    """The whole chain: a link that hid the code page, or a stranger's, and a code that another network redeemed."""
+    click = next((click for click in view.clicks if view.led_astray(click)), None)
+    apart = legs_apart(view)
+    if click is None or apart is None:
+        return None
+    return Finding(
+        id="lure-redeemed-elsewhere",
+        weight=view.policy.weights.lure_redeemed_elsewhere,
+        summary="the code that the link led to was redeemed on another network than it was approved on",
+        evidence=(Source(table="UrlClickEvents", id=click.id, at=click.at), *apart.evidence),
     )
 
 

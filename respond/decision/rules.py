@@ -50,6 +50,11 @@ AGAINST: tuple[Rule, ...] = (
     Rule(incriminating.hosting_network, _PLACE, lambda policy: policy.weights.hosting_network),
     Rule(incriminating.shared_redeemer, _PLACE, lambda policy: policy.weights.shared_redeemer),
     Rule(incriminating.lure_clicked, needs(Part.LURES), lambda policy: policy.weights.lure_clicked),
+    Rule(
+        incriminating.lure_redeemed_elsewhere,
+        needs(Part.LURES) | _PLACE,
+        lambda policy: policy.weights.lure_redeemed_elsewhere,
+    ),
     Rule(incriminating.lure_delivered, needs(Part.LURES), lambda policy: policy.weights.lure_delivered),
     Rule(incriminating.stranger_wrote, needs(Part.LURES), lambda policy: policy.weights.stranger_wrote),
     Rule(

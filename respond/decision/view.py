@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -54,7 +55,14 @@ class View:
         return tuple(place for place in self.own_places if ip and same_address(place.ip, ip))
 
     def places_in(self, asn: str) -> tuple[Place, ...]:
-        return tuple(place for place in self.own_places if asn and place.asn == asn)
+        """Places of the user's own in a network; device codes that moved about in it count as well, if a habit."""
+        seen = tuple(place for place in self.evidence.usual.places if asn and place.asn == asn)
+        return tuple(place for place in seen if place.days) or (seen if self.is_habit(seen) else ())
+
+    def is_settled_in(self, asn: str) -> bool:
+        """Whether the user knows the network, and by few addresses: not one that hands out another every time."""
+        addresses = {place.ip for place in self.evidence.usual.places if asn and place.asn == asn}
+        return bool(self.places_in(asn)) and len(addresses) < self.policy.usual.place_days
 
     @cached_property
     def own_places(self) -> tuple[Place, ...]:
@@ -62,10 +70,21 @@ class View:
         return tuple(place for place in self.evidence.usual.places if place.days)
 
     @cached_property
-    def countries(self) -> frozenset[str]:
-        """Where the user is at home: by the history, or by the approval of somebody without one."""
+    def countries(self) -> tuple[frozenset[str], ...]:
+        """Where the user is at home: by the history; of somebody without one, by the approval and by what is tied.
+
+        Each of them alone says what is abroad: an attacker's own session must not make a country the user's.
+        """
         history = frozenset(place.country for place in self.own_places if place.country)
-        return history or frozenset(row.country for row in self.flow.approvals if row.country)
+        approved = frozenset(row.country for row in self.flow.approvals if row.country)
+        tied = frozenset(place.country for place in self.tied_places if place.country)
+        return (history,) if history else tuple(known for known in (approved, tied) if known)
+
+    @cached_property
+    def tied_places(self) -> tuple[Place, ...]:
+        """Places from before, of sessions in question; but not where nothing was seen but this very device code."""
+        ours = {key.lower() for row in self.flow.rows for key in (row.session_id, row.correlation_id) if key}
+        return tuple(one for one in self.evidence.usual.tied if one.days or one.device_code_sessions - ours)
 
     def tenant_use(self, ip: str) -> AddressUse | None:
         return next((use for use in self.evidence.usual.tenant if ip and same_address(use.ip, ip)), None)
@@ -83,12 +102,14 @@ class View:
     def is_habit(self, places: Iterable[Place]) -> bool:
         """Whether a device code was used at these places on enough days and in enough sessions.
 
-        Sessions are counted too: an attacker's refreshes over a week are many days of one session.
+        Sessions are counted too: an attacker's refreshes over a week are many days of one session. Where a browser
+        keeps one session for weeks, the codes that were approved in it count.
         """
         kept, usual = tuple(places), self.policy.usual
         days = {day for place in kept for day in place.device_code_days}
         sessions = {session for place in kept for session in place.device_code_sessions}
-        return len(days) >= usual.habit_days and len(sessions) >= usual.habit_sessions
+        codes = {code for place in kept for code in place.codes}
+        return len(days) >= usual.habit_days and max(len(sessions), len(codes)) >= usual.habit_sessions
 
     def indicators(self, rows: tuple[SignIn, ...]) -> tuple[tuple[SignIn, Indicator], ...]:
         return tuple(
@@ -139,6 +160,12 @@ class View:
         near = self.policy.correlation
         moments = [row.at for row in self.flow.approvals] or [self.approved_at]
         return any(moment - near.click_before <= click.at <= moment + near.click_after for moment in moments)
+
+    def led_astray(self, click: Click) -> bool:
+        """Whether a click went to a code page as no colleague's instructions do: by a detour, or sent by a stranger."""
+        strange = {one.id for one in self.evidence.lures.messages if one.first_contact or one.threats or one.pattern}
+        hidden = not any(re.search(page, click.url, re.IGNORECASE) for page in self.policy.device_login_pages)
+        return bool(click.pattern) or (click.reached_device_login and (hidden or click.message_id in strange))
 
     @cached_property
     def messages(self) -> tuple[Message, ...]:

@@ -132,7 +132,11 @@ class Lures(Model):
 
 
 class Visit(Model):
-    """The sign-ins of one user on one day, in one session, from one address, to one app."""
+    """The sign-ins of one user on one day, in one session, from one address, to one app.
+
+    Attributes:
+        codes: the CorrelationIds of device codes that were approved or redeemed there; refreshing one adds none.
+    """
 
     first: Utc
     last: Utc
@@ -144,6 +148,7 @@ class Visit(Model):
     is_device_code: bool
     sign_ins: int
     first_managed: Utc | None = Field(default=None, description="first of them on a managed or compliant device")
+    codes: Names = frozenset()
 
 
 class History(Model):
@@ -197,6 +202,7 @@ class Place(Model):
     days: Names = Field(description="dates, 2026-01-15")
     device_code_days: Names = frozenset()
     device_code_sessions: Names = frozenset()
+    codes: Names = frozenset()
     managed: int = 0
     last: Utc
 
@@ -218,11 +224,14 @@ class UsualPlaces(Model):
     """Where the user signs in from, over the days before the window.
 
     Attributes:
+        tied: places of sessions that are in question, from before. They vouch for nothing; what lies apart from them
+            as well is new all the more.
         hours: visits by hour of the day, UTC.
         history_unread, tenant_unread: the answer is missing or not whole: what is not in it may still be so.
     """
 
     places: tuple[Place, ...] = ()
+    tied: tuple[Place, ...] = ()
     tenant: tuple[AddressUse, ...] = ()
     days: int = 30
     hours: tuple[int, ...] = (0,) * 24

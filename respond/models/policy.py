@@ -45,6 +45,7 @@ class Weights(Model):
     new_country: Weight
     new_network: Weight
     lure_clicked: Weight
+    lure_redeemed_elsewhere: Weight
     lure_delivered: Weight
     script_client: Weight
     unmanaged_device: Weight
