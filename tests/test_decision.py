@@ -74,6 +74,7 @@ OF_THE_TENANT = {"common-address", "beside-common-address"}
 OFFICE: dict[str, Any] = {"IPAddress": "192.0.2.10", "AutonomousSystemNumber": "64496", "Location": "US"}
 HOTEL: dict[str, Any] = {"IPAddress": "198.51.100.7", "AutonomousSystemNumber": "64500", "Location": "DE"}
 TOR: dict[str, Any] = {"IPAddress": "203.0.113.66", "AutonomousSystemNumber": "64511", "Location": "NL"}
+ENROLLED = {"isManaged": "true", "isCompliant": "true"}
 
 
 def sign_in(table: str, number: int, **columns: Any) -> SignIn:
@@ -174,7 +175,9 @@ KNOWN = st.fixed_dictionaries(
         "AppId": st.sampled_from([KIOSK, AZURE_CLI, TEAMS]),
         "RiskLevelAggregated": st.sampled_from(["", "none", "none", "low", "medium", "high"]),
         "UserAgent": st.sampled_from(["", "Mozilla/5.0", "python-requests/2.32"]),
-        "DeviceDetail": st.sampled_from([{}, {"isManaged": "true"}, {"isManaged": "false"}]),
+        "DeviceDetail": st.sampled_from(
+            [{}, {"isManaged": "true"}, {"isManaged": "true", "isCompliant": "true"}, {"isManaged": "false"}]
+        ),
         "NetworkLocationDetails": st.sampled_from(["", "", "trustedNamedLocation"]),
         "ResultType": st.sampled_from(["0", "0", "0", "0", "0", "50199"]),
     }
@@ -900,6 +903,27 @@ def test_a_lure_and_a_redeemer_elsewhere_are_more_than_their_sum(
     assert "lure-redeemed-elsewhere" not in found(together)
 
 
+@pytest.mark.parametrize(
+    ("approving", "redeeming", "after", "relieved"),
+    [
+        ({}, {}, ENROLLED, True),
+        (ENROLLED, {}, {}, False),
+        ({}, {}, {"isManaged": "true"}, False),
+        ({}, ENROLLED, None, False),
+    ],
+    ids=["enrolled in between", "the browser that approved", "managed, not compliant", "another address as well"],
+)
+def test_an_enrolled_device_relieves_where_it_holds_the_token(
+    approving: dict[str, Any], redeeming: dict[str, Any], after: dict[str, Any] | None, relieved: bool
+) -> None:
+    rows = [
+        sign_in(APPROVALS, 0, **OFFICE, DeviceDetail=approving),
+        sign_in(REDEMPTIONS, 1, **TOR, DeviceDetail=redeeming),
+        sign_in(REDEMPTIONS, 5, **(HOTEL if after is None else TOR), DeviceDetail=after or {}),
+    ]
+    assert ("managed-holder" in found(judged(story(*rows)))) == relieved
+
+
 def test_an_unreported_device_is_not_an_unmanaged_one() -> None:
     def device(**detail: Any) -> set[str]:
         return found(judged(approved_and_redeemed(OFFICE, OFFICE, DeviceDetail=detail)))
@@ -964,6 +988,7 @@ SAMPLES: list[tuple[SignIns, Evidence]] = [
     (approved_and_redeemed(HOTEL, HOTEL), usual(place(OFFICE, days=9), place(HOTEL, managed=2))),
     (approved_and_redeemed(HOTEL, HOTEL), usual(tenant=(AddressUse(ip=HOTEL["IPAddress"], users=3, days=3),))),
     (approved_and_redeemed(OFFICE, RENTED), Evidence()),
+    (approved_and_redeemed(OFFICE, TOR | {"DeviceDetail": ENROLLED}), Evidence()),
     (approved_and_redeemed(IN_THE_OFFICES, IN_THE_OFFICES), Evidence()),
     *((approved_and_redeemed(OFFICE, TOR, AppId=TEAMS, UserId=user), Evidence()) for user in (ROOM, SERVICE)),
     (approved_and_redeemed(OFFICE, TOR, AppId=TEAMS), Evidence(standing=Standing(groups=(GROUP,)))),

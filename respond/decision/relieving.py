@@ -79,6 +79,22 @@ def managed_device_here(view: View) -> Finding | None:
     )
 
 
+def managed_holder(view: View) -> Finding | None:
+    """The redeeming side itself is a managed and compliant device, as a phone is minutes after it was enrolled.
+
+    What it fetched before it was enrolled names no device: rows at the same address are taken for its own.
+    """
+    enrolled = [row for row in view.holders if row.device.managed is True and row.device.compliant is True]
+    if not all(any(same_address(row.ip, one.ip) for one in enrolled) for row in view.holders):
+        return None
+    return Finding(
+        id="managed-holder",
+        weight=view.policy.reliefs.managed_holder,
+        summary=f"the device at {enrolled[0].ip} that holds the token is reported as managed and compliant",
+        evidence=sources(*enrolled[:1]),
+    )
+
+
 def trusted_network(view: View) -> Finding | None:
     """A network that the policy or a trusted named location of the tenant vouches for."""
     if not all(view.is_trusted(row) for row in view.holders):

@@ -96,6 +96,7 @@ RELIEVING: tuple[Rule, ...] = (
         lambda policy: min(policy.reliefs.usual_place, policy.reliefs.managed_device_here),
     ),
     Rule(relieving.shared_place, needs(Part.SHARED), lambda policy: policy.reliefs.common_address),
+    Rule(relieving.managed_holder, _NOTHING, lambda policy: policy.reliefs.managed_holder),
     Rule(relieving.trusted_network, _NOTHING, lambda policy: policy.reliefs.trusted_network),
     Rule(relieving.device_account, needs(Part.STANDING), lambda policy: policy.reliefs.device_account),
 )

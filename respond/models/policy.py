@@ -80,6 +80,7 @@ class Reliefs(Model):
     usual_place: Relief
     common_address: Relief
     managed_device_here: Relief
+    managed_holder: Relief
     trusted_network: Relief
     device_account: Relief
 
