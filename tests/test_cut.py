@@ -154,6 +154,21 @@ def test_what_is_in_question_still_shows_where_a_user_without_other_history_was_
     assert (new <= {finding.id for finding in abroad.findings}) == (session == "room")
 
 
+def test_a_session_of_weeks_ago_does_not_cut_the_history_of_todays_sign_in() -> None:
+    """A command line that is still signed in from three weeks ago; the server was used on many days since."""
+    rows = [
+        sign_in(REDEMPTIONS, 0, UserId=USER, **OFFICE | {"SessionId": "old", "At": NOON - 21 * DAY, "Id": "first"}),
+        sign_in(REDEMPTIONS, -30, UserId=USER, **OFFICE | {"SessionId": "old"}),
+        sign_in(APPROVALS, 4, UserId=USER, **OFFICE | {"SessionId": "new"}),
+        sign_in(REDEMPTIONS, 5, UserId=USER, **TOR | {"SessionId": "new"}),
+    ]
+    known = tuple(codes("a", "b", "c", "d", ip=TOR["IPAddress"]))
+    evidence = evidence_at(story(*rows), Collected(history=History(visits=known)), POLICY, START, END)
+    old, new = judge_all(POLICY, story(*rows), evidence)
+    assert "habitual-device-code" not in {finding.id for finding in old.findings}
+    assert "habitual-device-code" in {finding.id for finding in new.findings}
+
+
 def test_a_visit_without_a_session_counts() -> None:
     """Most sign-ins of older clients have none; that ties them to nothing."""
     bare = story(sign_in(REDEMPTIONS, 5, UserId=USER, **TOR | {"SessionId": ""}))

@@ -135,6 +135,14 @@ def test_a_session_from_before_the_window_is_judged_as_for_the_user_alone(lab: S
     assert worst["verdict"] == "benign", worst["reason"]
 
 
+def test_a_guest_is_named_as_our_directory_does(lab: Start) -> None:
+    """The rows carry the name at home, by which nobody here can look the guest up."""
+    lab("guest")
+    (upn,) = scenario.outline(scenario.find("guest")).expect
+    (worst, *_) = users(respond("hunt", "--json").json)[upn.lower()]
+    assert worst["verdict"] == "malicious"
+
+
 def test_the_worst_comes_first(survey: dict[str, Any]) -> None:
     order = [(WORST_FIRST.index(row["verdict"]), -row["score"]) for row in survey["sign_ins"]]
     assert len(order) > 1

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
+from respond.decision.episodes import episodes
 from respond.models.base import Gap, Model
 from respond.models.evidence import (
     AddressUse,
@@ -22,6 +23,7 @@ from respond.models.evidence import (
     Place,
     SharedAddresses,
     Standing,
+    Stretch,
     ThreatIntel,
     TokenUses,
     UsualPlaces,
@@ -63,6 +65,7 @@ def evidence_at(signins: SignIns, collected: Collected, policy: Policy, start: d
     return Evidence(
         lures=collected.lures or Lures(),
         usual=_usual(signins, collected, policy, start),
+        stretches=tuple(_stretches(signins, collected, policy, start)),
         intel=collected.intel or ThreatIntel(),
         lure_intel=collected.lure_intel or ThreatIntel(),
         uses=collected.uses or TokenUses(),
@@ -72,6 +75,14 @@ def evidence_at(signins: SignIns, collected: Collected, policy: Policy, start: d
         late=tuple(_late(signins, collected, policy, now)),
         pending=collected.pending,
     )
+
+
+def _stretches(signins: SignIns, collected: Collected, policy: Policy, start: datetime) -> Iterable[Stretch]:
+    """A session of weeks ago that is still refreshed must not cut off what was usual before today's sign-in."""
+    apart = episodes(signins, policy.usual.episode)
+    for one in apart if len(apart) > 1 else ():
+        keys = frozenset(key for flow in one.flows for key in flow.keys)
+        yield Stretch(keys=keys, usual=_usual(one, collected, policy, max(one.rows[0].at, start)))
 
 
 def _usual(signins: SignIns, collected: Collected, policy: Policy, start: datetime) -> UsualPlaces:

@@ -98,7 +98,7 @@ def new_country(view: View) -> Finding | None:
         id="new-country",
         weight=view.policy.weights.new_country,
         summary=f"{row.country} is not among the user's countries of the last {usual.days} days ({known})"
-        if usual.places or view.tied_places
+        if view.seen_places
         else f"redeemed in {row.country}, approved in {known}; the user has no history",
         evidence=sources(row),
     )
@@ -106,7 +106,7 @@ def new_country(view: View) -> Finding | None:
 
 def new_network(view: View) -> Finding | None:
     """An address and a network that the user's history does not hold."""
-    if not view.evidence.usual.places and not view.tied_places:
+    if not view.evidence.usual.places and not view.seen_places:
         return None
     row = next((row for row in view.exposed if _is_new(view, row)), None)
     if row is None:
@@ -125,7 +125,7 @@ def _is_new(view: View, row: SignIn) -> bool:
     if not row.ip or view.places_at(row.ip) or view.places_in(row.asn) or view.is_common(row.ip):
         return False
     # Of somebody without a history of their own, a session in question says at least where it was before.
-    tied = () if view.evidence.usual.places else view.tied_places
+    tied = () if view.evidence.usual.places else view.seen_places
     return not any(same_address(one.ip, row.ip) or (row.asn and one.asn == row.asn) for one in tied)
 
 

@@ -41,6 +41,19 @@ def habit_elsewhere(view: View) -> Finding | None:
     )
 
 
+def habit_moving(view: View) -> Finding | None:
+    """The same app by device code as a habit, in this very network, at another address of it every time."""
+    if habit(view) or not all(view.is_moving_habit(row.app_id, row.asn) for row in view.holders):
+        return None
+    row = view.holders[0]
+    return Finding(
+        id="device-code-habit-moving",
+        weight=view.policy.reliefs.habit_moving,
+        summary=f"the user signs in to {row.app_name} by device code in AS{row.asn}, from another address every time",
+        evidence=sources(*view.holders),
+    )
+
+
 def usual_place(view: View) -> Finding | None:
     """An address of the user's own, on several days."""
     if not all(view.is_usual(row.ip) for row in view.holders):
@@ -143,5 +156,5 @@ def shared_place(view: View) -> Finding | None:
 
 
 def known_habit(view: View) -> Finding | None:
-    """Device codes as a habit, here or elsewhere."""
-    return habit(view) or habit_elsewhere(view)
+    """Device codes as a habit, here, in this network or elsewhere."""
+    return habit(view) or habit_moving(view) or habit_elsewhere(view)

@@ -88,7 +88,7 @@ RELIEVING: tuple[Rule, ...] = (
     Rule(
         relieving.known_habit,
         needs(Part.HISTORY),
-        lambda policy: min(policy.reliefs.habit, policy.reliefs.habit_elsewhere),
+        lambda policy: min(policy.reliefs.habit, policy.reliefs.habit_moving, policy.reliefs.habit_elsewhere),
     ),
     Rule(
         relieving.own_place,

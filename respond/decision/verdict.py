@@ -83,7 +83,8 @@ def certain(policy: Policy, signins: SignIns, evidence: Evidence) -> Verdict | N
 def judge_all(policy: Policy, signins: SignIns, evidence: Evidence) -> tuple[Judged, ...]:
     """Each completed sign-in on its own, in the order they began."""
     half_blind = any(gap.source == _APPROVING_TABLE for gap in signins.gaps)
-    return tuple(judge(View(flow, evidence, policy), half_blind=half_blind) for flow in signins.completed)
+    views = (View(flow, evidence.before(flow.keys), policy) for flow in signins.completed)
+    return tuple(judge(view, half_blind=half_blind) for view in views)
 
 
 def judge(view: View, *, half_blind: bool = False) -> Judged:

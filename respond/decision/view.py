@@ -71,20 +71,23 @@ class View:
 
     @cached_property
     def countries(self) -> tuple[frozenset[str], ...]:
-        """Where the user is at home: by the history; of somebody without one, by the approval and by what is tied.
+        """Where the user is at home: by the history; without one, by the approval and by what else was seen.
 
         Each of them alone says what is abroad: an attacker's own session must not make a country the user's.
         """
-        history = frozenset(place.country for place in self.own_places if place.country)
+        history = frozenset(
+            place.country for place in self.evidence.usual.places if place.country and self.places_in(place.asn)
+        ) | frozenset(place.country for place in self.own_places if place.country)
         approved = frozenset(row.country for row in self.flow.approvals if row.country)
-        tied = frozenset(place.country for place in self.tied_places if place.country)
-        return (history,) if history else tuple(known for known in (approved, tied) if known)
+        seen = frozenset(place.country for place in self.seen_places if place.country)
+        return (history,) if history else tuple(known for known in (approved, seen) if known)
 
     @cached_property
-    def tied_places(self) -> tuple[Place, ...]:
-        """Places from before, of sessions in question; but not where nothing was seen but this very device code."""
+    def seen_places(self) -> tuple[Place, ...]:
+        """Every place from before, vouching or not; but not where nothing was seen but this very device code."""
         ours = {key.lower() for row in self.flow.rows for key in (row.session_id, row.correlation_id) if key}
-        return tuple(one for one in self.evidence.usual.tied if one.days or one.device_code_sessions - ours)
+        usual = self.evidence.usual
+        return tuple(one for one in (*usual.places, *usual.tied) if one.days or one.device_code_sessions - ours)
 
     def tenant_use(self, ip: str) -> AddressUse | None:
         return next((use for use in self.evidence.usual.tenant if ip and same_address(use.ip, ip)), None)
@@ -110,6 +113,12 @@ class View:
         sessions = {session for place in kept for session in place.device_code_sessions}
         codes = {code for place in kept for code in place.codes}
         return len(days) >= usual.habit_days and max(len(sessions), len(codes)) >= usual.habit_sessions
+
+    def is_moving_habit(self, app_id: str, asn: str) -> bool:
+        """Whether device codes of the app are a habit in this network, and their address changes all the time."""
+        known = [one for one in self.evidence.usual.places if asn and (one.asn, one.app_id) == (asn, app_id)]
+        coded = [one for one in known if one.device_code_days]
+        return self.is_habit(coded) and len({one.ip for one in coded}) >= self.policy.usual.habit_sessions
 
     def indicators(self, rows: tuple[SignIn, ...]) -> tuple[tuple[SignIn, Indicator], ...]:
         return tuple(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from enum import StrEnum
 from functools import cached_property
 from typing import Annotated
@@ -240,6 +241,17 @@ class UsualPlaces(Model):
     gaps: tuple[Gap, ...] = ()
 
 
+class Stretch(Model):
+    """What was usual before some of the sign-ins, where one look shows sign-ins of different weeks.
+
+    Attributes:
+        keys: identifiers of the sign-ins.
+    """
+
+    keys: Names
+    usual: UsualPlaces
+
+
 class Indicator(Model):
     """One live threat intelligence indicator: an address, a range, a domain or a link."""
 
@@ -364,10 +376,12 @@ class Evidence(Model):
 
     Attributes:
         pending: parts that have not arrived yet; the decision counts with whatever they may still say.
+        stretches: of sign-ins that began weeks apart, what was usual before each; otherwise `usual` holds for all.
     """
 
     lures: Lures = Lures()
     usual: UsualPlaces = UsualPlaces()
+    stretches: tuple[Stretch, ...] = ()
     intel: ThreatIntel = ThreatIntel()
     lure_intel: ThreatIntel = ThreatIntel()
     uses: TokenUses = TokenUses()
@@ -376,6 +390,12 @@ class Evidence(Model):
     earlier: EarlierCases = EarlierCases()
     late: tuple[Gap, ...] = ()
     pending: frozenset[Part] = frozenset()
+
+    def before(self, keys: Iterable[str]) -> Evidence:
+        """The same evidence, cut off before the sign-in that has these identifiers."""
+        mine = frozenset(keys)
+        usual = next((one.usual for one in self.stretches if mine & one.keys), self.usual)
+        return self if usual is self.usual else self.model_copy(update={"usual": usual})
 
     @property
     def all_gaps(self) -> tuple[Gap, ...]:

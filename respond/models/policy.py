@@ -76,6 +76,7 @@ class Reliefs(Model):
     """Points a finding takes away. None applies beside a hard fact, or while the redeeming leg is unseen."""
 
     habit: Relief
+    habit_moving: Relief
     habit_elsewhere: Relief
     usual_place: Relief
     common_address: Relief

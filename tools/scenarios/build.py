@@ -15,6 +15,7 @@ from tools.scenarios import (
     stories_admins,
     stories_disguised,
     stories_doubt,
+    stories_familiar,
     stories_kits,
     stories_lures,
     stories_machines,
@@ -45,6 +46,7 @@ STORIES: tuple[Callable[[], Story], ...] = (
     *stories_doubt.STORIES,
     *stories_rollouts.STORIES,
     *stories_routines.STORIES,
+    *stories_familiar.STORIES,
 )
 
 
