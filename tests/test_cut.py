@@ -169,6 +169,19 @@ def test_a_session_of_weeks_ago_does_not_cut_the_history_of_todays_sign_in() -> 
     assert "habitual-device-code" in {finding.id for finding in new.findings}
 
 
+def test_a_session_from_before_the_window_is_looked_back_on() -> None:
+    """The first code of what became a habit is still refreshed; refreshes and codes of the window say nothing."""
+    old = {"SessionId": "old", "CorrelationId": "first", "At": NOON - 21 * DAY, "Id": "first"}
+    rows = (sign_in(REDEMPTIONS, 0, UserId=USER, **OFFICE | old),)
+    coded = [one.model_copy(update={"session": code}) for one in approved(3, 8, 13) for code in one.codes]
+    (place,) = cut(*coded, signins=story(*rows)).places
+    assert len(place.days) == 3
+    refreshed = [one.model_copy(update={"codes": frozenset()}) for one in coded]
+    today = [one.model_copy(update={"first": START + DAY / 4, "last": END}) for one in coded]
+    own = [one.model_copy(update={"session": "old"}) for one in coded]
+    assert not cut(*refreshed, *today, *own, signins=story(*rows)).places
+
+
 def test_a_visit_without_a_session_counts() -> None:
     """Most sign-ins of older clients have none; that ties them to nothing."""
     bare = story(sign_in(REDEMPTIONS, 5, UserId=USER, **TOR | {"SessionId": ""}))

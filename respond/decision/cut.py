@@ -95,6 +95,12 @@ def _usual(signins: SignIns, collected: Collected, policy: Policy, start: dateti
     own = _ids_of_habits(past, sessions, enough=policy.usual.habit_sessions)
     kept = [visit for visit in past if visit.session not in sessions or (visit.session in own and visit.codes)]
     tied = [visit for visit in past if visit.session in sessions]
+    # A session from before the window is looked back on: other codes that were approved since, one by one, count too.
+    kept += [
+        visit
+        for visit in history.visits
+        if before <= visit.first < start and visit.codes - sessions and visit.session not in sessions
+    ]
     me = rows[0].user_id.lower() if rows else ""
     return UsualPlaces(
         places=tuple(_places(kept, before, enough=policy.usual.habit_sessions)),
@@ -159,7 +165,7 @@ def _places(visits: Sequence[Visit], before: datetime, *, enough: int) -> Iterab
             device_code_sessions=frozenset(visit.session for visit in coded if visit.session),
             codes=frozenset().union(*(visit.codes for visit in coded)),
             managed=sum(1 for visit in found if visit.first_managed and visit.first_managed < before),
-            last=max(min(visit.last, before) for visit in found),
+            last=max(max(visit.first, min(visit.last, before)) for visit in found),
         )
 
 
