@@ -43,13 +43,20 @@ kql-check: $(KQL)/node_modules/.ready ## every query, by Microsoft's own languag
 	@node $(KQL)/check.mjs --self-test
 	@node $(KQL)/check.mjs
 
-# Keeps the versions it finds; UPGRADE=1 looks for newer ones. Needs uv, which nothing else does.
-lock: ## write requirements.lock anew from pyproject.toml
+# Keeps the versions it finds; UPGRADE=1 looks for newer ones. Needs uv, which nothing else does. The container takes
+# the other two, each a part of requirements.lock: what the program needs, and what builds its wheel.
+UV_COMPILE = env -u UV_INDEX -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS uv pip compile --quiet --no-config --universal \
+	  --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links \
+	  --custom-compile-command "make lock"
+BUILD_REQUIRES = sed -n 's/^requires = \["\(.*\)"\]$$/\1/p' pyproject.toml
+PART = --constraints requirements.lock --output-file
+
+lock: ## write the three lock files anew from pyproject.toml
 	@command -v uv >/dev/null || { echo >&2 "make lock needs uv; install the package uv with pip or pipx"; exit 1; }
-	@env -u UV_INDEX -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS uv pip compile --quiet --no-config --universal \
-	  --python-version 3.11 --extra dev --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links \
-	  --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade) pyproject.toml -o requirements.lock
-	@echo "lock     $$(grep -c '==' requirements.lock) packages in requirements.lock"
+	@$(UV_COMPILE) --extra dev $(if $(UPGRADE),--upgrade) pyproject.toml -o requirements.lock
+	@$(UV_COMPILE) pyproject.toml $(PART) requirements.runtime.lock
+	@$(BUILD_REQUIRES) | $(UV_COMPILE) - $(PART) requirements.build.lock
+	@for file in requirements*.lock; do echo "lock     $$(grep -c '==' $$file) packages in $$file"; done
 
 clean: ## remove everything that was made here
 	@rm -rf $(VENV) .demo dist $(KQL)/node_modules .mypy_cache .pytest_cache .hypothesis .import_linter_cache

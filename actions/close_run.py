@@ -25,8 +25,14 @@ async def close_run(case: Case, *, report: Report, facts: Sequence[Fact] = ()) -
     now = datetime.now(UTC)
     total = round((now - case.started).total_seconds() * 1000)
     timings = report.timings_ms.model_copy(update={"total": total})
-    report = report.model_copy(update={"timings_ms": timings, "ticket": None if case.is_dry_run else ticket_ref(case)})
     store = process().store
+    report = report.model_copy(
+        update={
+            "timings_ms": timings,
+            "ticket": None if case.is_dry_run else ticket_ref(case),
+            "sightings": store.intake.sightings(report.case),
+        }
+    )
     store.save(report, at=now)
     if not case.is_dry_run:
         store.remember(report, facts, at=now)

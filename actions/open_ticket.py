@@ -36,12 +36,27 @@ async def open_ticket(
         return _change(case, ActionStatus.UNNEEDED, f"{ticket_id(case, found)} is open")
     if case.is_dry_run:
         return _change(case, ActionStatus.PLANNED, "open a ticket" if found is None else "rewrite the ticket")
-    text = {"title": _title(account, verdict, outcome), "body": _body(case, account, verdict, changes, timeline)}
-    ticket, opened = store.open_ticket(case=case.id, outcome=outcome, **text)
-    if not opened:
-        ticket = store.update_ticket(case=case.id, outcome=outcome, **text)
-    _write_page(case, ticket)
+    ticket, opened = keep_ticket(
+        case,
+        outcome=outcome,
+        title=_title(account, verdict, outcome),
+        body=_body(case, account, verdict, changes, timeline),
+    )
     return _change(case, ActionStatus.DONE, f"{ticket_id(case, ticket)} {'opened' if opened else 'rewritten'}")
+
+
+def keep_ticket(case: Case, *, outcome: Outcome, title: str, body: str) -> tuple[Ticket, bool]:
+    """The ticket of a case with this text, and whether it is new.
+
+    Raises:
+        TicketPageFailed: the state directory cannot be written; the ticket itself is safe in the database.
+    """
+    store = process().store
+    ticket, opened = store.open_ticket(case=case.id, outcome=outcome, title=title, body=body)
+    if not opened:
+        ticket = store.update_ticket(case=case.id, outcome=outcome, title=title, body=body)
+    _write_page(case, ticket)
+    return ticket, opened
 
 
 def ticket_ref(case: Case) -> TicketRef | None:

@@ -14,7 +14,7 @@ primary refresh token of a device that the attacker registered may survive.
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from respond.models.case import Case
 from respond.models.evidence import Account, AccountKind
@@ -24,8 +24,6 @@ from respond.step import clients, nothing_was_sent, write_action
 NAME = "revoke_sessions"
 # Graph keeps the cut-off in whole seconds, and a write takes a moment to show in a read.
 _WHOLE_SECOND = timedelta(seconds=1)
-# The user was looked up at the start of the run; one that waited longer looks again.
-_FRESH = timedelta(seconds=10)
 _READ_BACK_PAUSES = (0.0, 0.5, 1.0, 2.0, 4.0)
 
 
@@ -69,8 +67,7 @@ async def revoke_sessions(case: Case, *, account: Account, after: datetime, cert
 
 async def _cut_off(case: Case, account: Account) -> datetime | None:
     """As it is. What was read a moment ago will do on the first try: it spares a request while an attacker reads."""
-    seen = account.seen_at
-    if seen and datetime.now(UTC) - seen < _FRESH and nothing_was_sent(since=account.seen_by):
+    if account.is_fresh and not case.read_again and nothing_was_sent(since=account.seen_by):
         return account.sessions_valid_from
     return (await clients(case).graph.account(account.id)).sessions_valid_from
 

@@ -43,7 +43,7 @@ async def device_code_phishing(case: Case) -> Report | Attached:
 async def _triage(case: Case, account: Account, gathering: Gathering) -> Report | Attached:
     signins = await gathering.signins_found()
     claim = await open_case(case, account=account, signins=signins)
-    case = gathering.case = case.model_copy(update={"id": claim.case})
+    case = gathering.case = case.model_copy(update={"id": claim.case, "read_again": claim.read_again})
     if claim.busy_run:
         return Attached(case=claim.case, run=claim.busy_run)
 

@@ -9,22 +9,26 @@ For the detection engineer's morning, and for the schedule: what a rule that nev
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from actions.hunt_device_code_signins import hunt_device_code_signins
 from actions.name_guests import name_guests
 from respond.collecting import collect, people_of
 from respond.models.base import Gap
 from respond.models.case import Case
+from respond.models.evidence import Account
 from respond.models.survey import Survey, SurveyedSignIn
 from respond.surveying import survey_of, surveyed
 
 
-async def tenant_hunt(case: Case, *, at_once: int) -> Survey:
+async def tenant_hunt(case: Case, *, people: Sequence[Account] = (), at_once: int = 1000) -> Survey:
     """Hunt, correlate and judge.
 
     Args:
+        people: whose sign-ins; everybody's unless given.
         at_once: users in one query.
     """
-    signins = await hunt_device_code_signins(case, people=())
+    signins = await hunt_device_code_signins(case, people=people)
     people = await name_guests(case, people=people_of(signins))
     found: list[SurveyedSignIn] = []
     gaps: list[Gap] = [gap for mine in signins.values() for gap in mine.gaps]

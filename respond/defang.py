@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 _LINK = re.compile(r"http(s?)://([^\s<>\"'/?#]*)", re.IGNORECASE)
+_AUTOLINK = re.compile(r"www\.|(?<=[a-z]):(?=\S)", re.IGNORECASE)
+_MARKUP = re.compile(r"[&<>\"'`*_\[\]()#|~\\!]")
 _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 
 
@@ -14,3 +16,31 @@ def defang(text: str) -> str:
     while _LINK.search(shown):  # a link can hide in the host of another
         shown = _LINK.sub(lambda link: f"hxxp{link[1].lower()}://{link[2].replace('.', '[.]')}", shown)
     return shown
+
+
+def as_comment(text: str, *, most: int, cut: str) -> str:
+    """Plain text as a comment that is shown as it was written, be it read as HTML or as Markdown; links are defanged.
+
+    Args:
+        most: characters that the comment may have.
+        cut: last line of a comment that would be longer; the text is cut between two characters, never within one.
+    """
+    whole = "<br>\n".join(_literal(defang(line)) for line in text.splitlines())
+    if len(whole) <= most:
+        return whole
+    end = f"<br>\n{_literal(cut)}"
+    kept, room = [], most - len(end)
+    for piece in _PIECES.findall(whole):
+        room -= len(piece)
+        if room < 0:
+            break
+        kept.append(piece)
+    return "".join(kept) + end
+
+
+_PIECES = re.compile(r"&#?\w+;|<br>\n|.", re.DOTALL)
+
+
+def _literal(text: str) -> str:
+    quoted = _MARKUP.sub(lambda sign: f"&#{ord(sign[0])};", text)
+    return _AUTOLINK.sub(lambda link: link[0][:-1] + f"&#{ord(link[0][-1])};", quoted)

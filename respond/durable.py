@@ -3,44 +3,53 @@
 A playbook is a workflow, an action is a step whose result is recorded; after a crash the playbook runs again
 against the recorded results and goes on where it stopped. https://docs.dbos.dev/python/reference/contexts
 
-Who runs what, on one machine: each process holds one *slot*, a file locked for as long as it lives. The operating
-system lets go of the lock when the process dies, however it dies, so a slot that can be locked by somebody else
-belongs to nobody, and its unfinished runs are taken over. A live process keeps its own.
+Who runs what: each process has a name (`respond.liveness`), and every unfinished run that of the process that has it.
+The runs of a dead process are put back for anybody to take; a live process keeps its own. The engine gives each
+execution of a run a token of its own and refuses the records of one that has been replaced, so a process that was only
+thought dead cannot go on beside its successor.
 """
 
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import logging
-import os
 import sqlite3
 from collections.abc import Callable, Coroutine, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, ParamSpec, TypeVar
+from datetime import timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import dbos._serialization as _dbos_serialization
 import sqlalchemy as sa
 from dbos import DBOS, DBOSClient, DBOSConfig, SetWorkflowID, WorkflowHandleAsync
+from dbos._dbos import _get_dbos_instance
 from dbos._serialization import Serializer
+from dbos._utils import INTERNAL_QUEUE_NAME
 
 from respond.errors import RespondError, RunFailed, UsageError
 from respond.models import wire
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from types import ModuleType
+
+    from respond.liveness import Liveness
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-RECORDS_VERSION = "2"
-"""Shape of what the steps record. Runs of another version are left for a program of that version."""
+RECORDS_VERSION = "3"
+"""Shape of what the steps record. Runs of another version are left to the processes of that version while one lives;
+then they are begun anew."""
 
 _OLDEST_SQLITE = (3, 42)
 _POLL = 0.25
+_QUEUE = "respond"
+_RECOVERED = "respond-recovered"
+"""Runs of dead processes. Without a limit: a run waits for the runs within it, which are in here as well."""
+_QUEUE_POLL = 0.2
 _UNFINISHED = ["PENDING", "ENQUEUED"]
+_DOUBT = timedelta(seconds=10)
+"""A process that the others have not heard of for so long asks whether a run is still its own before it writes."""
 
 
 class _Json(Serializer):
@@ -98,10 +107,38 @@ async def step(name: str, call: Callable[[], Coroutine[Any, Any, T]]) -> T:
     return await DBOS.run_step_async({"name": name}, call)
 
 
+async def sleep(length: timedelta) -> None:
+    """Wait inside a run; after a crash only for what was left of it."""
+    await DBOS.sleep_async(length.total_seconds())
+
+
+async def part(playbook: Callable[..., Coroutine[Any, Any, T]], run: str, *arguments: object) -> T:
+    """A run within a run: with its own records, and an id by which it is found again."""
+    with SetWorkflowID(run):
+        return await playbook(*arguments)
+
+
+def this_run() -> str:
+    """The id of the run that asks, or an empty text outside of one."""
+    return DBOS.workflow_id or ""
+
+
 async def first_of(tasks: Sequence[asyncio.Task[Any]]) -> set[asyncio.Task[Any]]:
     """Wait for the first of several; which ones it was is recorded, so a replay sees the same ones."""
     done, _ = await DBOS.asyncio_wait(list(tasks), return_when=asyncio.FIRST_COMPLETED)
     return done
+
+
+Handle = WorkflowHandleAsync[Any]
+"""Of a run that was started here."""
+
+
+class RunState(StrEnum):
+    """What has become of a run."""
+
+    UNKNOWN = "unknown"
+    UNFINISHED = "unfinished"
+    OVER = "over"
 
 
 class Engine:
@@ -109,25 +146,31 @@ class Engine:
 
     Args:
         url: state database, `sqlite:///PATH` or `postgresql://…`.
-        locks: directory of the slot files.
+        liveness: the name of this process, and word of the others. Closed with the engine.
         realm: whose runs this process may execute: a tenant, live or dry. Runs of another realm in the same
             database are neither started nor taken over: a lab's run must not end in a real tenant, nor a live one
             in a dry run.
+        finishes: names of the playbooks whose interrupted runs a command finishes.
+        from_queue: how many queued runs this process works on at the same time. 0 is a command: it leaves them to
+            others, and of interrupted runs takes those that it finishes.
     """
 
-    def __init__(self, url: str, locks: Path, *, realm: str) -> None:
-        self._locks = locks
-        self._prefix = "local-" if url.startswith("sqlite") else f"{os.uname().nodename}-"
+    def __init__(
+        self, url: str, liveness: Liveness, *, realm: str, finishes: Sequence[str] = (), from_queue: int = 0
+    ) -> None:
+        self._finishes = tuple(finishes)
+        self._live = liveness
+        self._name = liveness.name
+        self._from_queue = from_queue
+        self._realm = realm
         self._version = version(realm)
-        locks.mkdir(parents=True, exist_ok=True)
-        self._slot, self._held = self._take_free_slot()
         logging.getLogger("dbos").setLevel(logging.CRITICAL)
         config: DBOSConfig = {
             "name": "respond",
             "system_database_url": sqlalchemy_url(url),
             "db_engine_kwargs": engine_kwargs(url),
             "serializer": _Json(),
-            "executor_id": self._slot,
+            "executor_id": self._name,
             "application_version": self._version,
             # Closing waits for the listener's next look; at the default of a second, every command would end that late.
             "notification_listener_polling_interval_sec": 0.1,
@@ -135,21 +178,69 @@ class Engine:
             "enable_otlp": False,
         }
         DBOS(config=config)
+        DBOS.listen_queues([_QUEUE, _RECOVERED] if from_queue else [])
 
     def launch(self) -> None:
-        """Open the database. Unfinished runs of this slot start again; those of dead slots are taken over."""
+        """Open the database. The unfinished runs of dead processes are taken over."""
+        self._live.begin(self._version)
         DBOS.launch()
+        if self._from_queue:
+            for name, limit in ((_QUEUE, self._from_queue), (_RECOVERED, None)):
+                DBOS.register_queue(
+                    name,
+                    worker_concurrency=limit,
+                    polling_interval_sec=_QUEUE_POLL,
+                    on_conflict="always_update",
+                )
         self.take_over()
 
     def close(self) -> None:
         """Stop; a run that is still going is left to the next process."""
         DBOS.destroy()
-        self._held.close()
+        self._live.close()
 
-    async def start(self, playbook: Callable[..., Coroutine[Any, Any, Any]], run: str, case: object) -> None:
-        """Start a run. The same run id a second time starts nothing."""
+    async def drain(self, grace: timedelta, *, hurry: asyncio.Event) -> int:
+        """Wait until no run is going here any more, but not longer than this; how many still are.
+
+        Nothing new is taken from the queue meanwhile.
+
+        Args:
+            hurry: set as soon as there is no time to wait any more.
+        """
+        instance = _get_dbos_instance()
+        for event in instance.background_thread_stop_events:
+            event.set()
+        loop = asyncio.get_running_loop()
+        end = loop.time() + grace.total_seconds()
+        while (going := len(instance._active_workflows_set.activeList())) and loop.time() < end:  # noqa: SLF001 - DBOS has no event for it
+            if hurry.is_set():
+                break
+            await asyncio.sleep(_POLL)
+        return going
+
+    def leave(self) -> None:
+        """Let the others know that this process is gone, before it is."""
+        self._live.close()
+
+    @property
+    def version(self) -> str:
+        """What runs this process may go on with."""
+        return self._version
+
+    @property
+    def name(self) -> str:
+        """What this process is known by."""
+        return self._name
+
+    async def start(self, playbook: Callable[..., Coroutine[Any, Any, Any]], run: str, *arguments: object) -> Handle:
+        """Start a run here. The same run id a second time starts nothing."""
         with SetWorkflowID(run):
-            await DBOS.start_workflow_async(playbook, case)
+            return await DBOS.start_workflow_async(playbook, *arguments)
+
+    async def enqueue(self, playbook: Callable[..., Coroutine[Any, Any, Any]], run: str, *arguments: object) -> None:
+        """Leave a run to whichever process has room for it first. The same run id a second time leaves nothing."""
+        with SetWorkflowID(run):
+            await DBOS.enqueue_workflow_async(_QUEUE, playbook, *arguments)
 
     async def result(self, run: str) -> Any:  # noqa: ANN401 - whatever the playbook returns
         """Wait for a run, wherever it runs; if its process dies, take it over.
@@ -165,7 +256,7 @@ class Engine:
                 return status.output
             if status.status not in _UNFINISHED:
                 raise _reason(run, status.error)
-            if status.executor_id != self._slot:
+            if status.executor_id != self._name:
                 await asyncio.to_thread(self.take_over)
             await asyncio.sleep(_POLL)
 
@@ -183,25 +274,73 @@ class Engine:
         except Exception as error:
             raise _reason(run, error) from error
 
-    def take_over(self) -> None:
-        """Hand the unfinished runs of dead processes to this one."""
+    def take_over(self) -> int:
+        """Put the unfinished runs of dead processes back, for a live one to go on with; how many there were.
+
+        A process that serves takes all of them. A command takes what it waits for before it ends: runs about one user.
+        """
         pending = DBOS.list_workflows(
-            status=["PENDING"], app_version=self._version, load_input=False, load_output=False
+            status=["PENDING"],
+            app_version=self._version,
+            name=None if self._from_queue else list(self._finishes),
+            load_input=False,
+            load_output=False,
         )
-        for status in pending:
-            owner = status.executor_id
-            # On PostgreSQL another machine may own it, whose locks are not visible here.
-            if owner and owner != self._slot and owner.startswith(self._prefix):
-                with self._locked(owner) as free:
-                    if free:
-                        DBOS.resume_workflow(status.workflow_id)
+        owners = {status.executor_id for status in pending if status.executor_id}
+        queue = _RECOVERED if self._from_queue else INTERNAL_QUEUE_NAME
+        database = _get_dbos_instance()._sys_db  # noqa: SLF001 - what DBOS's own recovery calls, for one run
+        dead = self._live.dead(owners - {self._name})
+        # Puts back only what still has the dead owner's name, so several processes may do it at once.
+        return sum(
+            database.reenqueue_for_recovery(run.workflow_id, [run.executor_id], queue)
+            for run in pending
+            if run.executor_id in dead
+        )
+
+    def state(self, run: str) -> RunState:
+        """What has become of a run."""
+        status = DBOS.get_workflow_status(run)
+        if status is None:
+            return RunState.UNKNOWN
+        return RunState.UNFINISHED if status.status in _UNFINISHED else RunState.OVER
+
+    def is_over(self, run: str) -> bool:
+        """Whether a run has ended, or never was."""
+        return self.state(run) is not RunState.UNFINISHED
+
+    async def is_ours(self, run: str) -> bool:
+        """Whether a run is still this process's. A process that was not heard of for a while asks before it writes."""
+        if self._live.silence < _DOUBT:
+            return True
+        status = await DBOS.get_workflow_status_async(run)
+        return status is not None and status.executor_id == self._name and status.status == "PENDING"
+
+    def abandoned(self) -> list[str]:
+        """Unfinished runs of this realm in a version of the records that no living process writes; cancelled now.
+
+        They cannot be gone on with, so whoever asked for them has to ask again.
+        """
+        rows = DBOS.list_workflows(status=_UNFINISHED, load_input=False, load_output=False)
+        ours = self._live.versions() | {self._version}
+        left = [
+            row
+            for row in rows
+            if row.app_version and row.app_version not in ours and row.app_version.partition("/")[2] == self._realm
+        ]
+        for row in left:
+            DBOS.cancel_workflow(row.workflow_id)
+        return [row.workflow_id for row in left]
 
     async def unfinished(self) -> list[str]:
-        """Runs that this process has to see to an end: its own, and those that wait for anybody."""
+        """Runs that a command has to see to an end: its own, and those that wait for anybody."""
         rows = await DBOS.list_workflows_async(
-            status=_UNFINISHED, app_version=self._version, load_input=False, load_output=False
+            status=_UNFINISHED,
+            app_version=self._version,
+            name=list(self._finishes),
+            load_input=False,
+            load_output=False,
         )
-        return [row.workflow_id for row in rows if row.status == "ENQUEUED" or row.executor_id == self._slot]
+        return [row.workflow_id for row in rows if row.status == "ENQUEUED" or row.executor_id == self._name]
 
     async def waiting(self, realm: str) -> int:
         """How many unfinished runs of another realm are in the database, for somebody else to finish."""
@@ -209,28 +348,6 @@ class Engine:
             status=_UNFINISHED, app_version=version(realm), load_input=False, load_output=False
         )
         return len(rows)
-
-    def _take_free_slot(self) -> tuple[str, IO[str]]:
-        for number in range(1000):
-            name = f"{self._prefix}{number}"
-            handle = (self._locks / f"{name}.lock").open("w")
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                handle.close()
-                continue
-            return name, handle
-        raise UsageError("1,000 respond processes run on this machine; stop some")
-
-    @contextmanager
-    def _locked(self, slot: str) -> Iterator[bool]:
-        with (self._locks / f"{slot}.lock").open("w") as handle:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-            else:
-                yield True
 
 
 def version(realm: str) -> str:

@@ -2,11 +2,14 @@
 
     RespondError
     ├── UsageError            the command, a setting or a file is wrong; exit 2
+    ├── InvalidNotice         a delivery to the webhook is not what it should be
     ├── Transient             try again: throttled, unreachable, the service is ill
     │   └── Unanswered        sent, and no answer came: it may have happened
+    ├── Overloaded            more deliveries wait than the settings allow
     ├── RunFailed             a run ended with an error that is none of these
     └── Permanent             trying again cannot help
         ├── NotFound          the object does not exist (any more)
+        ├── Conflict          somebody else has changed the object since it was read
         ├── Forbidden         a permission was not granted
         ├── Unauthenticated   no token, or the service refused it
         ├── TableMissing      the workspace has no such table: the source is not connected
@@ -19,6 +22,18 @@ the class and its fields, never on the text.
 """
 
 from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Service(StrEnum):
+    """The services that are asked, for those who count how often one has to be asked again."""
+
+    GRAPH = "graph"
+    LOGS = "log-analytics"
+    SENTINEL = "sentinel"
+    SIGN_IN = "sign-in"
+    OTHER = "other"
 
 
 class RespondError(Exception):
@@ -36,16 +51,45 @@ class UsageError(RespondError):
     """The command line, a setting or an input file is wrong."""
 
 
+class InvalidNotice(RespondError):
+    """A delivery that cannot be read.
+
+    Args:
+        what: is wrong, without what was sent.
+        where: JSON pointer to it in the body (RFC 6901); empty for the body itself.
+    """
+
+    def __init__(self, what: str, where: str = "") -> None:
+        super().__init__(f"{where}: {what}" if where else what)
+        self.what = what
+        self.where = where
+
+
+class Overloaded(RespondError):
+    """More deliveries wait than the settings allow; nothing was accepted."""
+
+
 class Transient(RespondError):
     """Worth another try.
 
     Args:
         retry_after: seconds the service asked for, or None when it named none.
+        service: who is to be asked again.
+        throttled: it answered 429.
     """
 
-    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after: float | None = None,
+        service: Service = Service.OTHER,
+        throttled: bool = False,
+    ) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.service = service
+        self.throttled = throttled
 
 
 class Unanswered(Transient):
@@ -62,6 +106,10 @@ class Permanent(RespondError):
 
 class NotFound(Permanent):
     """The object does not exist (any more)."""
+
+
+class Conflict(Permanent):
+    """Somebody else has changed the object since it was read: read it again, then decide again."""
 
 
 class Forbidden(Permanent):

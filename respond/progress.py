@@ -11,6 +11,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import StrEnum
 
+from respond.errors import Service
+
 
 class Kind(StrEnum):
     STARTED = "started"
@@ -21,11 +23,22 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Event:
-    """One moment of one action; `text` is one line."""
+    """One moment of one action; `text` is one line.
+
+    Attributes:
+        seconds: how long the action took that ended, or how long it is going to wait.
+        status: what became of the action that ended: that of its change, or `done`, or `failed`.
+        service: who is waited for.
+        throttled: it asked for the wait, with a 429.
+    """
 
     kind: Kind
     action: str
     text: str = ""
+    seconds: float = 0.0
+    status: str = ""
+    service: Service | None = None
+    throttled: bool = False
 
 
 Listener = Callable[[Event], None]
@@ -34,10 +47,21 @@ _listeners: list[Listener] = []
 _action: ContextVar[str] = ContextVar("action", default="")
 
 
-def emit(kind: Kind, text: str = "") -> None:
-    """Tell every listener about the current action."""
+def emit(
+    kind: Kind,
+    text: str = "",
+    *,
+    seconds: float = 0.0,
+    status: str = "",
+    service: Service | None = None,
+    throttled: bool = False,
+) -> None:
+    """Tell every listener about the current action; see `Event`."""
+    if not _listeners:
+        return
+    event = Event(kind, _action.get(), text, seconds, status, service, throttled)
     for listener in tuple(_listeners):
-        listener(Event(kind, _action.get(), text))
+        listener(event)
 
 
 @contextmanager

@@ -17,10 +17,12 @@ from respond.policies import load_policy
 from respond.settings import Settings, load_settings, state_dir, state_url
 
 if TYPE_CHECKING:
-    from respond.clients.connect import Clients
+    from respond.clients.connect import Clients, Connections
     from respond.durable import Engine
     from respond.lab.child import ChildLab
+    from respond.liveness import Liveness
     from respond.models.case import Case
+    from respond.models.intake import Delivery
     from respond.models.report import Attached, Report
     from respond.store.cases import Store
 
@@ -33,6 +35,12 @@ class Session:
     policy: Policy
     engine: Engine
     store: Store
+    connections: Connections
+
+    @property
+    def lab_url(self) -> str | None:
+        """Where the lab answers; None for a real tenant."""
+        return self.connections.lab_url
 
     @property
     def tenant(self) -> str:
@@ -79,12 +87,46 @@ class Session:
             self.store.release(case=attached.case, run=attached.run)
             return None
 
-    def case(self, who: str, *, since: timedelta | None, dry_run: bool) -> Case:
-        from respond.models.case import Case, Mode, Window
+    def case_of(self, delivery: Delivery, *, run: str, before: timedelta) -> Case:
+        """The case that a delivery is answered under: about nobody until the users are known.
+
+        Args:
+            before: how long before the time of its alerts the hunt begins; it looks at least as far back as ever.
+        """
+        from respond.models.intake import Replies
 
         now = datetime.now(UTC)
+        begin = min(now - self.settings.hunt.since, (delivery.notice.window_start or now) - before)
+        start = max(begin, now - self.policy.usual.history)
+        replies = Replies.model_validate(self.settings.sentinel.model_dump())
+        return self._about_nobody(run, start, now).model_copy(update={"started": delivery.at, "replies": replies})
+
+    def case_about_nobody(self, *, since: timedelta) -> Case:
+        """A case for looking over the tenant."""
+        now = datetime.now(UTC)
+        return self._about_nobody(str(uuid.uuid4()), now - since, now)
+
+    def _about_nobody(self, run: str, start: datetime, now: datetime) -> Case:
+        from respond.models.case import Case, Mode, Window
+
         return Case(
-            run=str(uuid.uuid4()),
+            run=run,
+            mode=Mode.LIVE,
+            tenant=self.tenant,
+            who="",
+            window=Window(start=start, end=now),
+            started=now,
+            policy=self.policy,
+            act_early=self.settings.hunt.act_early,
+        )
+
+    def case(self, who: str, *, since: timedelta | None, dry_run: bool) -> Case:
+        from respond.models.case import Case, Mode, Window
+        from respond.models.intake import Sighting, Trigger
+
+        now, run = datetime.now(UTC), str(uuid.uuid4())
+        return Case(
+            run=run,
             mode=Mode.DRY_RUN if dry_run else Mode.LIVE,
             tenant=self.tenant,
             who=who,
@@ -92,6 +134,7 @@ class Session:
             started=now,
             policy=self.policy,
             act_early=self.settings.hunt.act_early,
+            sightings=(Sighting(path=Trigger.COMMAND, ref=run, at=now),),
         )
 
 
@@ -166,11 +209,13 @@ async def open_survey(config: Path) -> AsyncIterator[Survey]:
 
 
 @asynccontextmanager
-async def open_session(config: Path, *, dry_run: bool = False) -> AsyncIterator[Session]:
+async def open_session(config: Path, *, dry_run: bool = False, serves: bool = False) -> AsyncIterator[Session]:
     """Everything a trigger needs, closed again at the end.
 
     Args:
         dry_run: finish no interrupted live run: that could write.
+        serves: take runs from the queue and all of those of dead processes. Otherwise it is one command, which finishes
+            interrupted runs about users.
 
     Raises:
         UsageError: a setting, the policy or the lab's data is wrong.
@@ -179,24 +224,44 @@ async def open_session(config: Path, *, dry_run: bool = False) -> AsyncIterator[
     _check_tenant(settings)
     async with AsyncExitStack() as stack:
         lab = _start_lab(settings, config, stack)
-        # The heavy imports come after the lab's start, so that both load at the same time.
-        import playbooks.device_code_phishing  # noqa: F401 - registers the workflow before the engine recovers runs
+        # The heavy imports come after the lab's start, so that both load at the same time. The playbooks are registered
+        # before the engine recovers runs of theirs.
+        import playbooks.answer_delivery
+        import playbooks.device_code_phishing  # noqa: F401
         from respond import step
         from respond.clients.connect import Connections
         from respond.durable import Engine
         from respond.store.cases import Store
 
-        store = Store(state_url(settings))
+        url = state_url(settings)
+        store = Store(url)
         stack.callback(store.close)
-        connections = Connections(settings, lab.url if lab else settings.lab.url or None)
-        step.install(step.Process(settings=settings, connections=connections, store=store))
-        realm = _realm(settings, dry_run=dry_run)
-        engine = Engine(state_url(settings), state_dir(settings) / "processes", realm=realm)
+        engine = Engine(
+            url,
+            _liveness(settings, store),
+            realm=_realm(settings, dry_run=dry_run),
+            finishes=("device_code_phishing",),
+            from_queue=settings.serve.runs_at_once if serves else 0,
+        )
         stack.push_async_callback(asyncio.to_thread, engine.close)
+        connections = Connections(settings, lab.url if lab else settings.lab.url or None)
+        step.install(step.Process(settings=settings, connections=connections, store=store, engine=engine))
         # Closed first: recovered runs have theirs on the engine's own event loop.
         stack.push_async_callback(connections.close)
         await asyncio.to_thread(engine.launch)
-        yield Session(settings=settings, policy=policy, engine=engine, store=store)
+        yield Session(settings, policy, engine, store, connections)
+
+
+def _liveness(settings: Settings, store: Store) -> Liveness:
+    from respond.liveness import Beats, Locks
+
+    if state_url(settings).startswith("sqlite"):
+        folder = state_dir(settings) / "processes"
+        try:
+            return Locks(folder)
+        except OSError as error:
+            raise UsageError(f"state.dir: {folder} cannot be written: {error.strerror}") from error
+    return Beats(store.database, settings.serve.beat)
 
 
 def _start_lab(settings: Settings, config: Path, stack: AsyncExitStack) -> ChildLab | None:

@@ -6,6 +6,7 @@ or a wrong type is a `UsageError` that names the key. The environment outranks t
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import tomllib
@@ -81,6 +82,7 @@ EVIDENCE_ACTIONS = frozenset(
         "count_sign_ins",
         "find_address_use",
         "find_footholds",
+        "find_fresh_users",
         "find_lures",
         "find_standing",
         "find_token_use",
@@ -121,6 +123,80 @@ class Retry(_Section):
     request_timeout: PositiveDuration = parse_duration("30s")
 
 
+class Serve(_Section):
+    """`respond serve` and `respond worker`.
+
+    Attributes:
+        runs_at_once: responses that one process works on at the same time; more of them wait.
+        most_waiting: deliveries that may wait for an answer before new ones are turned away with 429.
+        grace: how long a process that is told to stop goes on with what it has begun.
+        beat: how often a process shows that it lives; one that was silent four times as long is taken for dead.
+    """
+
+    runs_at_once: int = Field(default=4, ge=1, le=500)
+    most_waiting: int = Field(default=10_000, ge=1)
+    grace: Duration = parse_duration("30s")
+    beat: PositiveDuration = parse_duration("5s")
+
+
+class Webhook(_Section):
+    """Who may deliver to `/webhooks/sentinel`, and what is done with a delivery.
+
+    Attributes:
+        audience: application ID URI, or client id, that tokens must be issued for; empty takes no tokens.
+        callers: object ids of the identities that may deliver.
+        app_role: an identity that holds this app role may deliver as well.
+        issuers: issuers of tokens beside the tenant's own two.
+        hmac_secret: shared secret of senders that sign; empty takes no signatures.
+        hmac_window: how far a signature's time may be from ours.
+        body_within: a sender that takes longer for its request is cut off.
+        entity_wait: how long an incident that names nobody, and in whose time nobody is found, is read again.
+        answer_closed: answer incidents that are closed already when they arrive.
+    """
+
+    audience: str = ""
+    callers: tuple[str, ...] = ()
+    app_role: str = "Incidents.Deliver"
+    issuers: tuple[str, ...] = ()
+    hmac_secret: SecretStr = SecretStr("")
+    hmac_window: PositiveDuration = parse_duration("5m")
+    body_within: PositiveDuration = parse_duration("10s")
+    entity_wait: Duration = parse_duration("10m")
+    answer_closed: bool = False
+
+
+class Schedule(_Section):
+    """The tenant-wide hunt beside the webhook.
+
+    Attributes:
+        every: how often; zero turns it off.
+        overlap: how far each look reaches back before the end of the last one, by time of arrival.
+        look_back: sign-ins older than this are not looked for, however late they arrive.
+    """
+
+    every: Duration = parse_duration("5m")
+    overlap: Duration = parse_duration("10m")
+    look_back: PositiveDuration = parse_duration("24h")
+
+
+class Sentinel(_Section):
+    """What is written back to the incident that a delivery is about.
+
+    Attributes:
+        comment: one comment a stage.
+        tag: a tag with the verdict.
+        raise_severity: severity High for a malicious verdict; never lowered.
+        activate: status Active when a person has to act or something was done.
+        close_benign: close as a benign positive when every account of the incident is benign.
+    """
+
+    comment: bool = True
+    tag: bool = True
+    raise_severity: bool = True
+    activate: bool = True
+    close_benign: bool = False
+
+
 class LabFault(_Section):
     """One injected fault. It applies to requests whose `METHOD /path` matches, in the order of the list.
 
@@ -150,12 +226,14 @@ class Lab(_Section):
     url: Address = ""
     logs_latency: Duration = parse_duration("0s")
     graph_latency: Duration = parse_duration("0s")
+    arm_latency: Duration = parse_duration("0s")
     row_limit: int = Field(default=500_000, ge=1)
     queries_per_30s: int = Field(default=200, ge=1)
     concurrent_queries: int = Field(default=5, ge=1)
     basic_tables: tuple[str, ...] = ()
     absent_columns: tuple[str, ...] = ()
     withheld_permissions: tuple[str, ...] = ()
+    app_roles: dict[str, tuple[str, ...]] = {}
     faults: tuple[LabFault, ...] = ()
 
 
@@ -175,6 +253,10 @@ class Settings(BaseSettings):
     hunt: Hunt = Hunt()
     evidence: Evidence = Evidence()
     retry: Retry = Retry()
+    serve: Serve = Serve()
+    webhook: Webhook = Webhook()
+    schedule: Schedule = Schedule()
+    sentinel: Sentinel = Sentinel()
     lab: Lab = Lab()
 
     @field_validator("*", mode="before")
@@ -263,7 +345,7 @@ def load_settings(directory: Path) -> Settings:
     except ValidationError as error:
         raise UsageError(_explain(error, path)) from error
     except ValueError as error:  # pydantic-settings: a list in the environment that is not JSON
-        raise UsageError(f"environment: {error}") from error
+        raise UsageError(f"environment: {_not_json(error)}") from error
 
 
 def _check_environment() -> None:
@@ -276,6 +358,13 @@ def _check_environment() -> None:
         if section.lower() not in Settings.model_fields:
             sections = ", ".join(Settings.model_fields)
             raise UsageError(f"{name}: there is no section [{section.lower()}]; sections: {sections}")
+
+
+def _not_json(error: ValueError) -> str:
+    """Which variable it was; pydantic-settings names the section alone."""
+    text = error.__cause__.doc if isinstance(error.__cause__, json.JSONDecodeError) else None
+    found = sorted(name for name, value in os.environ.items() if name.startswith("RESPOND_") and value == text)
+    return f'{found[0]}: is not JSON; a list is written ["a", "b"]' if found else str(error)
 
 
 def _explain(error: ValidationError, path: Path) -> str:

@@ -6,28 +6,34 @@ Both are steps of the durable engine, named after the function; their times are 
 
 from __future__ import annotations
 
+import asyncio
 import functools
+import time
 import uuid
 from collections.abc import Callable, Coroutine
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+from weakref import WeakKeyDictionary
 
 from respond import durable, progress
 from respond.clients.connect import Clients, Connections
 from respond.clients.retry import retried
 from respond.clients.sources import Inquiry
-from respond.errors import Forbidden, RespondError, Unanswered
+from respond.errors import Forbidden, RespondError, RunFailed, Unanswered
 from respond.models.case import Case
 from respond.models.report import ActionStatus, Change
+from respond.observe.bound import bound
+from respond.observe.runs import running
+from respond.observe.traces import span
 from respond.settings import Settings
 from respond.store.cases import Store
 
 P = ParamSpec("P")
 T = TypeVar("T")
 Action = Callable[Concatenate[Case, P], Coroutine[Any, Any, T]]
-Chain = Callable[[Case], Coroutine[Any, Any, T]]
+Chain = Callable[Concatenate[Case, P], Coroutine[Any, Any, T]]
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,12 @@ class Process:
     settings: Settings
     connections: Connections
     store: Store
+    engine: durable.Engine | None = None
     name: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+    async def owns(self, run: str) -> bool:
+        """Whether this process is the one that may write for a run: another may have taken it over meanwhile."""
+        return self.engine is None or not run or await self.engine.is_ours(run)
 
 
 _TURNS = ("match_threat_intel", "find_usual_places", "find_address_use", "find_lures")
@@ -57,6 +68,14 @@ _HEAD_START = timedelta(milliseconds=15)
 _process: Process | None = None
 _timings: ContextVar[list[Timing]] = ContextVar("timings")
 _tries: ContextVar[int] = ContextVar("tries", default=0)
+
+
+_room: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+
+
+def room() -> asyncio.Semaphore:
+    """Room for one more response: an incident may name hundreds of users, and services answer only so many at once."""
+    return _room.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(process().settings.serve.runs_at_once))
 
 
 def install(process: Process | None) -> None:
@@ -105,14 +124,20 @@ def timing(name: str) -> Timing | None:
     return next((entry for entry in _timings.get() if entry.name == name), None)
 
 
-def playbook(name: str) -> Callable[[Chain[T]], Chain[T]]:
+def playbook(name: str) -> Callable[[Chain[P, T]], Chain[P, T]]:
     """A chain of actions that survives the death of its process."""
 
-    def wrap(chain: Chain[T]) -> Chain[T]:
+    def wrap(chain: Chain[P, T]) -> Chain[P, T]:
         @functools.wraps(chain)
-        async def run(case: Case) -> T:
-            _timings.set([])
-            return await chain(case)
+        async def run(case: Case, /, *args: P.args, **kwargs: P.kwargs) -> T:
+            token = _timings.set([])
+            try:
+                with running(name, case) as this:
+                    answer = await chain(case, *args, **kwargs)
+                    this.answer = answer
+                return answer
+            finally:
+                _timings.reset(token)  # a chain within a chain: the outer one goes on with its own
 
         return durable.workflow(name)(run)
 
@@ -131,7 +156,7 @@ def read_action(*permissions: str) -> Callable[[Action[P, T]], Action[P, T]]:
                 except Forbidden as error:
                     raise _naming(error, permissions) from error
 
-            return await _recorded(question.__name__, call)
+            return await _recorded(case, question.__name__, call)
 
         return _declared(cast("Action[P, T]", ask), permissions, writes=False)
 
@@ -147,7 +172,11 @@ def write_action(*permissions: str) -> Callable[[Action[P, Change]], Action[P, C
     def wrap(change: Action[P, Change]) -> Action[P, Change]:
         @functools.wraps(change)
         async def apply(case: Case, *args: P.args, **kwargs: P.kwargs) -> Change:
+            run = durable.this_run()
+
             async def once() -> Change:
+                if not await process().owns(run):
+                    raise RunFailed(f"{case.who}: another process has taken this run over; nothing was written here")
                 _tries.set(_tries.get() + 1)
                 return await change(case, *args, **kwargs)
 
@@ -157,25 +186,22 @@ def write_action(*permissions: str) -> Callable[[Action[P, Change]], Action[P, C
                     return await retried(once, policy=process().settings.retry, only=Unanswered)
                 except RespondError as error:
                     told = _naming(error, permissions) if isinstance(error, Forbidden) else error
-                    progress.emit(progress.Kind.FAILED, told.message)
                     return Change(
                         name=change.__name__, status=ActionStatus.FAILED, target=case.who, summary=told.message
                     )
 
-            return await _recorded(change.__name__, call)
+            return await _recorded(case, change.__name__, call)
 
         return _declared(cast("Action[P, Change]", apply), permissions, writes=True)
 
     return wrap
 
 
-async def _recorded(name: str, call: Callable[[], Coroutine[Any, Any, T]]) -> T:
+async def _recorded(case: Case, name: str, call: Callable[[], Coroutine[Any, Any, T]]) -> T:
     async def timed() -> dict[str, Any]:
         started = datetime.now(UTC)
-        with progress.action(name):
-            progress.emit(progress.Kind.STARTED)
-            value = await call()
-            progress.emit(progress.Kind.DONE)
+        with bound(case=case.id, action=name), progress.action(name):
+            value = await _told(case, name, call)
         return {"value": value, "started": started, "ended": datetime.now(UTC)}
 
     if (timings := _timings.get(None)) is None:  # not in a run: a question asked for its answer alone
@@ -183,6 +209,31 @@ async def _recorded(name: str, call: Callable[[], Coroutine[Any, Any, T]]) -> T:
     record = await durable.step(name, timed)
     timings.append(Timing(name, record["started"], record["ended"]))
     return cast("T", record["value"])
+
+
+async def _told(case: Case, name: str, call: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Tell who watches that the action begins, and what becomes of it."""
+    progress.emit(progress.Kind.STARTED)
+    began = time.monotonic()
+    with span(name, action=name, case=case.id) as mark:
+        try:
+            value = await call()
+        except Exception as error:
+            reason = error.message if isinstance(error, RespondError) else type(error).__name__
+            _emit_failed(reason, time.monotonic() - began)
+            raise
+        status = value.status if isinstance(value, Change) else ActionStatus.DONE
+        mark.note(status=status)
+        if isinstance(value, Change) and status is ActionStatus.FAILED:
+            mark.fail(status)
+            _emit_failed(value.summary, time.monotonic() - began)
+        else:
+            progress.emit(progress.Kind.DONE, seconds=time.monotonic() - began, status=status)
+    return value
+
+
+def _emit_failed(reason: str, seconds: float) -> None:
+    progress.emit(progress.Kind.FAILED, reason, seconds=seconds, status=ActionStatus.FAILED)
 
 
 def _naming(error: Forbidden, permissions: tuple[str, ...]) -> Forbidden:

@@ -121,6 +121,42 @@ async def test_the_cut_off_is_an_aware_utc_time(
     assert valid_from is None or valid_from.tzinfo is UTC
 
 
+async def test_users_are_asked_for_by_address_with_quotes_doubled(service: respx.Route) -> None:
+    service.respond(json={"value": [USER]})
+    async with client() as graph:
+        (account,) = await graph.users_by_mail("o'brien@contoso.com")
+    request = sent(service)
+    assert request.url.path == "/v1.0/users"
+    assert request.url.params["$filter"] == (
+        "mail eq 'o''brien@contoso.com' or proxyAddresses/any(p:p eq 'smtp:o''brien@contoso.com')"
+        " or proxyAddresses/any(p:p eq 'SMTP:o''brien@contoso.com')"
+    )
+    assert set(request.url.params["$select"].split(",")) == SELECTED
+    assert account.id == USER_ID
+
+
+async def test_users_are_asked_for_by_sid_on_every_page(service: respx.Route) -> None:
+    more = f"{GRAPH}/v1.0/users?$skiptoken=next"
+    pages = ({"value": [], "@odata.nextLink": more}, {"value": [USER]})
+    service.side_effect = [httpx.Response(200, json=page) for page in pages]
+    async with client() as graph:
+        (account,) = await graph.users_by_sid("S-1-5-21-1-2-3-4")
+    first, second = (call.request.url for call in service.calls)
+    assert first.params["$filter"] == "onPremisesSecurityIdentifier eq 'S-1-5-21-1-2-3-4'"
+    assert str(second) == more
+    assert account.id == USER_ID
+
+
+async def test_a_name_that_begins_with_a_dollar_sign_is_no_part_of_the_path(service: respx.Route) -> None:
+    service.side_effect = [httpx.Response(200, json={"value": found}) for found in ([USER], [])]
+    async with client() as graph:
+        assert (await graph.account("$a@contoso.com")).id == USER_ID
+        with pytest.raises(NotFound):
+            await graph.account("$a@contoso.com")
+    assert service.calls[0].request.url.path == "/v1.0/users"
+    assert service.calls[0].request.url.params["$filter"] == "userPrincipalName eq '$a@contoso.com'"
+
+
 async def test_a_guest_and_a_synced_account_are_known_as_such(service: respx.Route) -> None:
     service.respond(json=USER | {"userType": "Guest", "onPremisesSyncEnabled": True, "accountEnabled": False})
     async with client() as graph:
@@ -140,7 +176,11 @@ async def test_the_endpoint_may_carry_its_version(endpoint: str, service: respx.
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
-@given(key=st.text("aZ9'#/$?%&=.@ +;\\\u00e9", min_size=1, max_size=12).filter(lambda key: key.strip(".")))
+@given(
+    key=st.text("aZ9'#/$?%&=.@ +;\\\u00e9", min_size=1, max_size=12).filter(
+        lambda key: key.strip(".") and key[0] != "$"
+    )
+)
 async def test_nothing_in_a_name_changes_the_path(key: str, service: respx.Route) -> None:
     service.reset()
     service.respond(json=USER)

@@ -125,7 +125,7 @@ def test_a_mistake_in_the_file_is_named_with_its_key(text: str | bytes, said: st
         ("RESPOND_RETRY__ATTEMPTS", "many", "RESPOND_RETRY__ATTEMPTS: retry.attempts: "),
         ("RESPOND_HUNT__SINCE", "24", "RESPOND_HUNT__SINCE: hunt.since: '24' is not a duration"),
         ("RESPOND_TENANT", "lab", "RESPOND_TENANT: write RESPOND_<SECTION>__<KEY>"),
-        ("RESPOND_LAB__FAULTS", "POST */query", "lab"),
+        ("RESPOND_LAB__FAULTS", "POST */query", "RESPOND_LAB__FAULTS: is not JSON"),
     ],
 )
 def test_a_mistake_in_the_environment_is_named_with_its_variable(

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import shutil
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
+from respond.console import page as console
 from respond.lab import scenario
+from respond.models.intake import Sighting, Trigger
+from respond.models.report import Report
 from tests.helpers.command import VICTIM, Answer, respond
 from tests.lab.running_lab import running
 
@@ -162,3 +168,23 @@ def test_a_file_that_cannot_be_written_is_one_line(case: Case, tmp_path: Path) -
     assert (shown.code, shown.out) == (2, "")
     assert "--html" in shown.err
     assert shown.err.count("\n") == 1
+
+
+def test_who_saw_it_first_is_told_when_several_did(case: Case) -> None:
+    began = datetime(2026, 1, 15, 14, 5, 2, tzinfo=UTC)
+    later = began + timedelta(minutes=3, seconds=12)
+    seen = (
+        Sighting(path=Trigger.SCHEDULE, ref="", at=began),
+        Sighting(path=Trigger.WEBHOOK, ref="one", at=later),
+        Sighting(path=Trigger.WEBHOOK, ref="two", at=later + timedelta(hours=1)),
+        Sighting(path=Trigger.COMMAND, ref="three", at=began + timedelta(days=2, minutes=5)),
+    )
+    report = Report.model_validate(case.report)
+    assert "14:05:02Z first · webhook 3 min 12 s later · command 2 d 5 min later" in shown(report, seen)
+    assert "14:05:02Z first" not in shown(report, seen[:1])
+
+
+def shown(report: Report, seen: tuple[Sighting, ...]) -> str:
+    terminal = Console(width=200, record=True, file=io.StringIO())
+    terminal.print(console.page(report.model_copy(update={"sightings": seen})))
+    return terminal.export_text()

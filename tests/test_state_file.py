@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from respond import durable, errors
 from respond.errors import RespondError, RunFailed, UsageError
 from respond.models import wire
+from respond.models.accounts import AmbiguousAccount, FailedAccount, FoundAccount, FoundAccounts
 from respond.models.base import Gap, Model, Source
 from respond.models.case import Case, Claim, Mode, Window
 from respond.models.evidence import (
@@ -48,6 +49,9 @@ from respond.models.evidence import (
     Visit,
 )
 from respond.models.flows import join_flows
+from respond.models.incident import Incident, IncidentRecord
+from respond.models.intake import Delivery, FreshUsers, Round, Rounds, Sighting, Trigger, Unanswered
+from respond.models.notice import Named, Notice, Shape, Workspace
 from respond.models.report import (
     ActionStatus,
     Attached,
@@ -90,7 +94,52 @@ VERDICT = Verdict(
     findings=(Finding(id="high-risk", weight=25, summary="x", evidence=(SOURCE,)),),
     gaps=GAPS,
 )
+ACCOUNT = Account(id="x", upn="x@contoso.com", display_name="X", seen_at=NOW)
+NAMED = Named(kind="mailbox", object_id="x", mail="o'brien@contoso.com", label="山田 太郎")
+INCIDENT = Incident.read(
+    {
+        "id": "/subscriptions/…/Incidents/x",
+        "name": "x",
+        "properties": {"title": "t", "createdTimeUtc": "2026-01-15T09:30:00.1234567Z", "labels": [{"labelName": "a"}]},
+    }
+)
+SEEN = Sighting(path=Trigger.WEBHOOK, ref="key", at=NOW, incident="/subscriptions/…")
+DELIVERY = Delivery(
+    tenant="lab",
+    key="key",
+    digest="digest",
+    path=Trigger.WEBHOOK,
+    at=NOW,
+    by="caller",
+    notice=Notice(shape=Shape.EMPTY),
+    patience=timedelta(minutes=10),
+)
 MODELS: tuple[Model, ...] = (
+    DELIVERY,
+    FreshUsers(people=(ACCOUNT,), rows={"x": ("i:1",)}, gaps=(Gap(source="s", reason="r"),)),
+    NAMED,
+    Round(run="r", user_id="x", since=NOW, first=NOW, now=NOW, sightings=(SEEN,)),
+    Rounds(mine=("x",), others=("y",)),
+    Unanswered(label="x", reason="r", candidates=("a", "b")),
+    FoundAccounts(
+        users=(FoundAccount(account=ACCOUNT, labels=("x", "y")),),
+        ambiguous=(AmbiguousAccount(named=NAMED, candidates=(ACCOUNT, ACCOUNT)),),
+        unknown=(NAMED,),
+        failed=(FailedAccount(named=NAMED, reason="x"),),
+    ),
+    Notice(
+        shape=Shape.INCIDENT,
+        workspace=Workspace(subscription_id="x", resource_group="y", name="z"),
+        number=1,
+        labels=("x",),
+        alerts=("a", "b"),
+        modified=NOW,
+        window_start=NOW,
+        accounts=(NAMED,),
+        entities_listed=True,
+    ),
+    INCIDENT,
+    IncidentRecord(incident=INCIDENT, entities=({"kind": "Ip", "properties": {"address": None}},), alerts=({},)),
     Case(
         run="r",
         id="DC-AAAAAA",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import itertools
 import re
 import unicodedata
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from respond.defang import defang
+from respond.defang import as_comment, defang
 from respond.durations import format_duration, parse_duration
 from respond.errors import UsageError
 from respond.models.case import Mode
@@ -26,6 +27,36 @@ PIECES = ["http://", "https://", "HTTPS://", "evil.example", "/", "?u=", ".", "@
 TEXT = st.lists(
     st.sampled_from([*PIECES, *BIDI, "\x1b", "\x07", "\x9b", "\u2028", "\n", "\t"]) | st.text(max_size=3), max_size=10
 ).map("".join)
+MARKUP = st.lists(
+    st.sampled_from(["<script>", "<br>", "&lt;", "*x*", "[a](http://b.example)", "`", "www.evil.example", "\n", "é"])
+    | st.text(max_size=4),
+    max_size=20,
+).map("".join)
+
+
+@given(text=MARKUP)
+@example("[click](javascript:alert) ![x](https://evil.example/p.png) <img src=x>")
+def test_a_comment_shows_its_text_as_it_was_written_and_nothing_in_it_is_markup(text: str) -> None:
+    comment = as_comment(text, most=100_000, cut="")
+    lines = comment.split("<br>\n") if text.splitlines() else []
+    assert [html.unescape(line) for line in lines] == [defang(line) for line in text.splitlines()]
+    for line in lines:
+        bare = re.sub(r"&#\d+;", "", line)
+        assert not set("<>\"'`*_[]()#|~\\!&") & set(bare)
+        assert not re.search(r"www\.|[a-z]:\S", bare, re.IGNORECASE)
+
+
+@given(text=MARKUP, most=st.integers(20, 120))
+def test_a_long_comment_is_cut_between_two_characters_and_says_so(text: str, most: int) -> None:
+    whole, cut = as_comment(text, most=100_000, cut=""), as_comment(text, most=most, cut="(cut)")
+    assert len(cut) <= most
+    if len(whole) > most:
+        kept = cut.removesuffix("<br>\n&#40;cut&#41;")
+        assert kept != cut
+        assert whole.startswith(kept)
+        assert html.unescape(whole).startswith(html.unescape(kept))
+    else:
+        assert cut == whole
 
 
 @given(text=TEXT)

@@ -4,16 +4,51 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 import actions
+from respond.models.incident import IncidentStatus, Severity
+from respond.models.intake import Unanswered
 from respond.settings import LabFault
 from tests.helpers.command import VICTIM, respond
+from tests.helpers.incidents import INCIDENT, act, seed_with_incident
 from tests.lab.running_lab import RunningLab
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What came of a write action.
+
+    Attributes:
+        change: its `Change`, as JSON.
+        waited: seconds that it took at most.
+    """
+
+    change: dict[str, Any]
+    waited: float
+
+
+def by_command(name: str, _given: dict[str, Any], *, dry_run: bool = False) -> Ran:
+    """In a response to the seed's attack."""
+    answer = respond("--user", VICTIM, "--json", *(["--dry-run"] if dry_run else []))
+    times = answer.json["timings_ms"]
+    waited = (times["contained"] or times["total"]) - times["decided"]
+    return Ran(answer.action(name), waited / 1000)
+
+
+def by_itself(name: str, given: dict[str, Any], *, dry_run: bool = False) -> Ran:
+    """Outside a run: no playbook that the command line starts has an incident to answer to."""
+    started = time.monotonic()
+    change = act(declared()[name], dry_run=dry_run, **given)
+    return Ran(change.model_dump(mode="json"), time.monotonic() - started)
 
 
 @dataclass(frozen=True)
@@ -23,15 +58,47 @@ class Subject:
     Attributes:
         request: `METHOD */path` of its write; empty when it writes to the local store only.
         permission: what it needs beyond reading.
+        way: how it is run.
+        given: its arguments, where it is run by itself.
     """
 
     request: str = ""
     permission: str = ""
+    way: Callable[..., Ran] = by_command
+    given: dict[str, Any] = field(default_factory=dict)
+
+    def run(self, name: str, *, dry_run: bool = False) -> Ran:
+        return self.way(name, self.given, dry_run=dry_run)
 
 
 SUBJECTS = {
     "revoke_sessions": Subject("POST */revokeSignInSessions", "User.RevokeSessions.All"),
     "open_ticket": Subject(),
+    "open_unanswered": Subject(
+        way=by_itself,
+        given={
+            "about": INCIDENT.lower(),
+            "people": (Unanswered(label="ann", reason="could be more than one account", candidates=("a", "b")),),
+            "sightings": (),
+        },
+    ),
+    "comment_incident": Subject(
+        "PUT */incidents/*/comments/*",
+        "Microsoft Sentinel Responder",
+        by_itself,
+        {"incident": INCIDENT, "stage": "verdict", "text": "malicious 97\nhttps://evil.example/x <b>*now*</b>"},
+    ),
+    "tag_incident": Subject(
+        "PUT */incidents/????????-????-????-????-????????????",
+        "Microsoft Sentinel Responder",
+        by_itself,
+        {
+            "incident": INCIDENT,
+            "labels": ("respond:malicious",),
+            "severity": Severity.HIGH,
+            "status": IncidentStatus.ACTIVE,
+        },
+    ),
 }
 REMOTE = [pytest.param(name, subject, id=name) for name, subject in SUBJECTS.items() if subject.request]
 
@@ -52,60 +119,75 @@ def test_every_write_action_is_under_contract() -> None:
     assert {name for name, action in declared().items() if action.writes} == set(SUBJECTS)
 
 
-@pytest.mark.parametrize("name", SUBJECTS)
-def test_repeated_it_writes_once(name: str, lab: Callable[..., RunningLab]) -> None:
-    tenant = lab()
-    first, second = respond("--user", VICTIM, "--json"), respond("--user", VICTIM, "--json")
-    assert first.action(name)["status"] == "done"
-    assert second.action(name)["status"] == "unneeded"
-    assert len(written(tenant, SUBJECTS[name])) == (1 if SUBJECTS[name].request else 0)
+@pytest.fixture
+def tenant(lab: Callable[..., RunningLab], tmp_path: Path) -> Callable[..., RunningLab]:
+    """Start the seed's lab, in which Sentinel has made an incident of the attack."""
+    return lambda **settings: lab(seed_with_incident(tmp_path), **settings)
+
+
+Tenant = Callable[..., RunningLab]
 
 
 @pytest.mark.parametrize("name", SUBJECTS)
-def test_in_a_dry_run_it_plans_and_writes_nothing(name: str, lab: Callable[..., RunningLab]) -> None:
-    tenant = lab()
-    answer = respond("--user", VICTIM, "--dry-run", "--json")
-    assert answer.action(name)["status"] == "planned"
-    assert bool(answer.action(name)["request"]) == bool(SUBJECTS[name].request)
-    assert tenant.get("/_lab/writes") == []
+def test_repeated_it_writes_once(name: str, tenant: Tenant) -> None:
+    there, subject = tenant(), SUBJECTS[name]
+    first, second = subject.run(name), subject.run(name)
+    assert (first.change["status"], second.change["status"]) == ("done", "unneeded")
+    assert len(written(there, subject)) == (1 if subject.request else 0)
+
+
+@pytest.mark.parametrize("name", SUBJECTS)
+def test_in_a_dry_run_it_plans_and_writes_nothing(name: str, tenant: Tenant) -> None:
+    there, subject = tenant(), SUBJECTS[name]
+    ran = subject.run(name, dry_run=True)
+    assert ran.change["status"] == "planned"
+    assert bool(ran.change["request"]) == bool(subject.request)
+    if subject.request:
+        request = ran.change["request"]
+        assert matches(subject, request["method"], urlsplit(request["url"]).path)
+    assert there.get("/_lab/writes") == []
 
 
 @pytest.mark.parametrize(("name", "subject"), REMOTE)
-def test_throttled_it_waits_as_told_and_succeeds(name: str, subject: Subject, lab: Callable[..., RunningLab]) -> None:
-    tenant = lab(faults=(LabFault(match=subject.request, status=429, retry_after="2"),))
-    answer = respond("--user", VICTIM, "--json")
-    assert answer.action(name)["status"] == "done"
-    times = answer.json["timings_ms"]
-    assert times["contained"] - times["decided"] >= 2000
-    assert len(written(tenant, subject)) == 1
+def test_throttled_it_waits_as_told_and_succeeds(name: str, subject: Subject, tenant: Tenant) -> None:
+    there = tenant(faults=(LabFault(match=subject.request, status=429, retry_after="2"),))
+    ran = subject.run(name)
+    assert ran.change["status"] == "done"
+    assert ran.waited >= 2
+    assert len(written(there, subject)) == 1
 
 
 @pytest.mark.parametrize(("name", "subject"), REMOTE)
-def test_forbidden_it_names_the_permission(name: str, subject: Subject, lab: Callable[..., RunningLab]) -> None:
-    tenant = lab(withheld_permissions=(subject.permission,))
+def test_forbidden_it_names_the_permission(name: str, subject: Subject, tenant: Tenant) -> None:
+    there = tenant(withheld_permissions=(subject.permission,))
+    ran = subject.run(name)
+    assert ran.change["status"] == "failed"
+    assert subject.permission in ran.change["summary"]
+    assert written(there, subject) == []
+
+
+def test_a_response_whose_containment_is_forbidden_fails_with_a_ticket(tenant: Tenant) -> None:
+    tenant(withheld_permissions=("User.RevokeSessions.All",))
     answer = respond("--user", VICTIM, "--json")
     assert (answer.code, answer.json["outcome"]) == (1, "not-contained")
-    assert answer.action(name)["status"] == "failed"
-    assert subject.permission in answer.action(name)["summary"]
     assert answer.action("open_ticket")["status"] == "done"
-    assert written(tenant, subject) == []
 
 
 @pytest.mark.parametrize("kind", ["drop_after", "drop_before"])
 @pytest.mark.parametrize(("name", "subject"), REMOTE)
-def test_a_lost_answer_is_looked_into_and_not_repeated(
-    kind: str, name: str, subject: Subject, lab: Callable[..., RunningLab]
-) -> None:
-    tenant = lab(faults=(LabFault(match=subject.request, kind=kind),))  # type: ignore[arg-type]  # a literal
-    answer = respond("--user", VICTIM, "--json")
-    assert answer.json["outcome"] == "contained-verified"
-    assert answer.action(name)["verified"] is True
-    assert len(written(tenant, subject)) == 1
+def test_a_lost_answer_is_looked_into_and_not_repeated(kind: str, name: str, subject: Subject, tenant: Tenant) -> None:
+    there = tenant(faults=(LabFault(match=subject.request, kind=kind),))  # type: ignore[arg-type]  # a literal
+    ran = subject.run(name)
+    assert ran.change["status"] in ("done", "unneeded")
+    assert ran.change["verified"] is True
+    assert len(written(there, subject)) == 1
 
 
-def written(tenant: RunningLab, subject: Subject) -> list[dict[str, Any]]:
+def written(there: RunningLab, subject: Subject) -> list[dict[str, Any]]:
     """Writes that took effect, whether or not the answer arrived."""
-    tail = subject.request.rpartition("/")[2]
-    return [
-        write for write in tenant.get("/_lab/writes") if tail and write["path"].endswith(tail) and write["status"] < 300
-    ]
+    writes = there.get("/_lab/writes")
+    return [write for write in writes if matches(subject, write["method"], write["path"]) and write["status"] < 300]
+
+
+def matches(subject: Subject, method: str, path: str) -> bool:
+    return fnmatch(f"{method} {path}", subject.request)

@@ -119,6 +119,31 @@ def show(context: Context, case: str, html: str | None, as_json: bool, config: s
     return show_case(case, html=html, as_json=as_json, config=config or context.obj)
 
 
+@cli.command("serve")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address; beyond loopback needs authentication.")
+@click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
+@config_option
+@click.pass_context
+def serve_command(context: Context, host: str, port: int, config: str | None) -> int:
+    """Take Sentinel's deliveries, hunt on schedule and answer, until interrupted.
+
+    Deliveries go to /webhooks/sentinel; /healthz, /readyz and /metrics say how it does. Logs are JSON lines on stderr.
+    """
+    from respond.cli.serve import serve
+
+    return serve(host=host, port=port, config=config or context.obj)
+
+
+@cli.command("worker")
+@config_option
+@click.pass_context
+def worker_command(context: Context, config: str | None) -> int:
+    """Share the work of `respond serve` on another machine, until interrupted; needs PostgreSQL as state.url."""
+    from respond.cli.serve import work
+
+    return work(config=config or context.obj)
+
+
 @cli.group()
 def lab() -> None:
     """The tenant in the box: a Log Analytics workspace and a directory on loopback.

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from respond.clients.credentials import credential
+from respond.errors import Unauthenticated
 from respond.settings import LAB_WORKSPACE_ID, Settings
 
 if TYPE_CHECKING:
@@ -17,9 +18,11 @@ if TYPE_CHECKING:
 
     from respond.clients.graph import Graph
     from respond.clients.logs import Logs
+    from respond.clients.sentinel import Sentinel
 
 _GRAPH = "https://graph.microsoft.com"
 _LOGS = "https://api.loganalytics.io"
+_ARM = "https://management.azure.com"
 
 
 class Clients:
@@ -57,12 +60,35 @@ class Clients:
         )
 
     @cached_property
+    def sentinel(self) -> Sentinel:
+        from respond.clients.sentinel import Sentinel
+
+        endpoint = self._settings.tenant.arm_endpoint or self._lab_url or _ARM
+        return Sentinel(self._credential, endpoint, read_only=self._read_only, retry=self._settings.retry)
+
+    @cached_property
     def _credential(self) -> AsyncTokenCredential:
         return credential(self._settings, self._lab_url)
 
+    async def warm_up(self) -> None:
+        """Load what the first requests need and get their tokens: seconds that the first victim should not pay.
+
+        Raises:
+            RespondError: there is no token to be had.
+        """
+        from azure.core.exceptions import ClientAuthenticationError
+
+        from respond.clients.credentials import no_token
+
+        for name, client in (("Microsoft Graph", self.graph), ("Log Analytics", self.logs), ("Azure", self.sentinel)):
+            try:
+                await self._credential.get_token(client.scope)
+            except ClientAuthenticationError as error:
+                raise Unauthenticated(no_token(name, error)) from error
+
     async def close(self) -> None:
         """Close what was opened."""
-        for name in ("graph", "logs", "_credential"):
+        for name in ("graph", "logs", "sentinel", "_credential"):
             if name in self.__dict__:
                 await self.__dict__[name].close()
 

@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any, Self
 
 from respond.clients.retry import parse_retry_after
-from respond.errors import Transient, Unauthenticated, UsageError
+from respond.errors import Service, Transient, Unauthenticated, UsageError
 from respond.settings import Settings
 
 if TYPE_CHECKING:
@@ -60,11 +60,14 @@ class LabCredential:
             async with httpx.AsyncClient(timeout=30) as client:
                 answer = await client.post(self._url, data=form)
         except httpx.TransportError as error:
-            raise Transient(f"the lab does not answer at {self._url}: {type(error).__name__}") from error
+            silent = f"the lab does not answer at {self._url}: {type(error).__name__}"
+            raise Transient(silent, service=Service.SIGN_IN) from error
         if answer.status_code in (429, 503):
             raise Transient(
                 f"the lab issued no token: {answer.status_code}",
                 retry_after=parse_retry_after(answer.headers.get("Retry-After")),
+                service=Service.SIGN_IN,
+                throttled=answer.status_code == httpx.codes.TOO_MANY_REQUESTS,
             )
         if answer.status_code != httpx.codes.OK:
             raise Unauthenticated(f"the lab issued no token: {answer.status_code} from {self._url}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -16,11 +16,13 @@ from azure.core.exceptions import ClientAuthenticationError
 from kiota_abstractions.api_error import APIError
 from kiota_authentication_azure.azure_identity_authentication_provider import AzureIdentityAuthenticationProvider
 from kiota_http.middleware import ParametersNameDecodingHandler
+from kiota_http.observability_options import ObservabilityOptions
 from msgraph.graph_request_adapter import GraphRequestAdapter
 from msgraph.graph_service_client import GraphServiceClient
 from msgraph_core import GraphClientFactory
 
 from respond.clients.credentials import no_token
+from respond.clients.graph_rows import MemberPage, Page, RiskRow, Row, UserPage, UserRow
 from respond.clients.guard import check_leaving
 from respond.clients.retry import parse_retry_after, retried
 from respond.errors import (
@@ -28,6 +30,7 @@ from respond.errors import (
     NotFound,
     Permanent,
     RespondError,
+    Service,
     Transient,
     Unanswered,
     Unauthenticated,
@@ -36,27 +39,17 @@ from respond.models.evidence import Account, AccountKind, Standing
 from respond.models.signin import Risk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from azure.core.credentials_async import AsyncTokenCredential
-    from msgraph.generated.models.directory_object import DirectoryObject
-    from msgraph.generated.models.risky_user import RiskyUser
+    from kiota_abstractions.request_information import RequestInformation
     from msgraph.generated.models.security.hunting_query_results import HuntingQueryResults
-    from msgraph.generated.models.user import User
-    from msgraph.generated.models.user_collection_response import UserCollectionResponse
 
     from respond.settings import Retry
 
-_ACCOUNT = [
-    "id",
-    "userPrincipalName",
-    "displayName",
-    "mail",
-    "userType",
-    "accountEnabled",
-    "onPremisesSyncEnabled",
-    "signInSessionsValidFromDateTime",
-]
+R = TypeVar("R", bound=Row)
+
+_ACCOUNT = list(UserRow.kinds)
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 _ILL_BEFORE_WORK = (408, 429, 503)
 
@@ -91,15 +84,21 @@ class Graph:
         self._transport = _Transport(read_only=read_only)
         bare = httpx.AsyncClient(transport=self._transport, timeout=retry.request_timeout.total_seconds())
         http = GraphClientFactory.create_with_custom_middleware([ParametersNameDecodingHandler()], client=bare)
+        self.scope = f"{base}/.default"
         auth = AzureIdentityAuthenticationProvider(
-            credential, scopes=[f"{base}/.default"], allowed_hosts=[urlsplit(base).hostname or ""]
+            credential, scopes=[self.scope], allowed_hosts=[urlsplit(base).hostname or ""]
         )
         adapter = GraphRequestAdapter(auth, client=http)
         adapter.base_url = self._root
+        # Our own traces never reach the SDK; should an agent have made a global provider, URLs name people.
+        adapter.observability_options = ObservabilityOptions(include_euii_attributes=False)
+        self._adapter = adapter
         self._sdk = GraphServiceClient(request_adapter=adapter)
 
     async def account(self, key: str) -> Account:
         """GET /users/{id or UPN}; https://learn.microsoft.com/graph/api/user-get.
+
+        A UPN that begins with `$` is asked for with a filter: in the path it would be a system option, and a 400.
 
         Raises:
             NotFound: no such user, deleted ones included.
@@ -107,54 +106,91 @@ class Graph:
         from kiota_abstractions.base_request_configuration import RequestConfiguration
         from msgraph.generated.users.item.user_item_request_builder import UserItemRequestBuilder
 
+        if key.startswith("$"):
+            for account in await self._users(f"userPrincipalName eq {_quoted(key)}", target=f"user {key}"):
+                return account
+            raise NotFound(f"user {key}: Graph knows nobody of that name")
         query = UserItemRequestBuilder.UserItemRequestBuilderGetQueryParameters(select=_ACCOUNT)
 
-        async def get() -> User | None:
+        async def get() -> UserRow | None:
             with _errors(f"user {key}"):
-                return await self._sdk.users.by_user_id(key).get(RequestConfiguration(query_parameters=query))
+                builder = self._sdk.users.by_user_id(key)
+                request = builder.to_get_request_information(RequestConfiguration(query_parameters=query))
+                return await self._send(request, UserRow)
 
         user = await retried(get, policy=self._retry)
-        if user is None or not user.id:
-            raise Transient(f"user {key}: Graph answered without a user")
+        if user is None or not user.text("id"):
+            raise Transient(f"user {key}: Graph answered without a user", service=Service.GRAPH)
         return _account(user)
+
+    async def users_by_mail(self, address: str) -> list[Account]:
+        """GET /users?$filter=…: whose primary or other address it is; https://learn.microsoft.com/graph/api/user-list.
+
+        Both properties take `eq` without `ConsistencyLevel: eventual`, so the answer is not an old one:
+        https://learn.microsoft.com/graph/aad-advanced-queries
+        """
+        known = (_quoted(f"{prefix}:{address}") for prefix in ("smtp", "SMTP"))
+        proxies = " or ".join(f"proxyAddresses/any(p:p eq {value})" for value in known)
+        return await self._users(f"mail eq {_quoted(address)} or {proxies}", target=f"users with address {address}")
+
+    async def users_by_sid(self, sid: str) -> list[Account]:
+        """GET /users?$filter=onPremisesSecurityIdentifier eq …: who was synchronized with this SID. Plain `eq` too."""
+        return await self._users(f"onPremisesSecurityIdentifier eq {_quoted(sid)}", target=f"users with SID {sid}")
 
     async def accounts(self, ids: Sequence[str]) -> list[Account]:
         """GET /users with `$filter=id in (…)`, up to fifteen ids; https://learn.microsoft.com/graph/api/user-list."""
+        return await self._users(f"id in ({','.join(map(_quoted, ids))})", target="users")
+
+    async def _users(self, condition: str, *, target: str) -> list[Account]:
         from kiota_abstractions.base_request_configuration import RequestConfiguration
         from msgraph.generated.users.users_request_builder import UsersRequestBuilder
 
-        among = ",".join("'" + one.replace("'", "''") + "'" for one in ids)
-        query = UsersRequestBuilder.UsersRequestBuilderGetQueryParameters(select=_ACCOUNT, filter=f"id in ({among})")
+        query = UsersRequestBuilder.UsersRequestBuilderGetQueryParameters(select=_ACCOUNT, filter=condition)
 
-        async def get() -> UserCollectionResponse | None:
-            with _errors("users"):
-                return await self._sdk.users.get(RequestConfiguration(query_parameters=query))
+        async def get() -> list[Row]:
+            with _errors(target):
+                first = self._sdk.users.to_get_request_information(RequestConfiguration(query_parameters=query))
+                return await self._pages(first, UserPage, self._sdk.users.with_url)
 
-        page = await retried(get, policy=self._retry)
-        return [_account(user) for user in (page.value if page else None) or [] if user.id]
+        return [_account(user) for user in await retried(get, policy=self._retry) if user.text("id")]
+
+    async def _pages(self, request: RequestInformation, kind: type[Page], further: Callable[[str], Any]) -> list[Row]:
+        """The rows of a page, and of all that it leads to.
+
+        Args:
+            further: the builder of the page that a link leads to.
+        """
+        found: list[Row] = []
+        page = await self._send(request, kind)
+        while page is not None:
+            found += page.rows
+            link = page.text("@odata.nextLink")
+            page = await self._send(further(link).to_get_request_information(), kind) if link else None
+        return found
+
+    async def _send(self, request: RequestInformation, kind: type[R]) -> R | None:
+        """Send a request that the SDK has made, and read what we need of the answer."""
+        from msgraph.generated.models.o_data_errors.o_data_error import ODataError
+
+        answer: R | None = await self._adapter.send_async(request, kind, {"XXX": ODataError})
+        return answer
 
     async def membership(self, user_id: str) -> Standing:
         """GET /users/{id}/transitiveMemberOf; https://learn.microsoft.com/graph/api/user-list-transitivememberof.
 
         Directory roles that a group carries are in it as well.
         """
-        from msgraph.generated.models.directory_role import DirectoryRole
-        from msgraph.generated.models.group import Group
 
-        async def get() -> list[DirectoryObject]:
+        async def get() -> list[Row]:
             with _errors(f"user {user_id}"):
-                found: list[DirectoryObject] = []
-                page = await self._sdk.users.by_user_id(user_id).transitive_member_of.get()
-                while page is not None:
-                    found += page.value or []
-                    link = page.odata_next_link
-                    builder = self._sdk.users.by_user_id(user_id).transitive_member_of
-                    page = await builder.with_url(link).get() if link else None
-                return found
+                builder = self._sdk.users.by_user_id(user_id).transitive_member_of
+                return await self._pages(builder.to_get_request_information(), MemberPage, builder.with_url)
 
         found = await retried(get, policy=self._retry)
-        roles = {item.display_name or item.role_template_id or "" for item in found if isinstance(item, DirectoryRole)}
-        groups = {str(item.id).lower() for item in found if isinstance(item, Group)}
+        roles = {
+            item.text("displayName") or item.text("roleTemplateId") for item in found if _is(item, "directoryRole")
+        }
+        groups = {item.text("id").lower() for item in found if _is(item, "group")}
         return Standing(roles=tuple(sorted(roles)), groups=tuple(sorted(groups)))
 
     async def risk(self, user_id: str) -> Standing:
@@ -163,22 +199,21 @@ class Graph:
         https://learn.microsoft.com/graph/api/riskyuser-get
         """
 
-        async def get() -> RiskyUser | None:
+        async def get() -> RiskRow | None:
+            builder = self._sdk.identity_protection.risky_users.by_risky_user_id(user_id)
             try:
                 with _errors(f"user {user_id}"):
-                    return await self._sdk.identity_protection.risky_users.by_risky_user_id(user_id).get()
+                    return await self._send(builder.to_get_request_information(), RiskRow)
             except NotFound:
                 return None
 
         found = await retried(get, policy=self._retry)
         if found is None:
             return Standing(risk=Risk.NONE, risk_state="none")
-        level = found.risk_level.value if found.risk_level else ""
-        changed = found.risk_last_updated_date_time
         return Standing(
-            risk=Risk.read(level),
-            risk_state=found.risk_state.value if found.risk_state else "",
-            risk_at=changed.astimezone(UTC) if changed else None,
+            risk=Risk.read(found.text("riskLevel")),
+            risk_state=found.text("riskState"),
+            risk_at=found.time("riskLastUpdatedDateTime"),
         )
 
     async def hunt(self, query: str) -> list[dict[str, Any]]:
@@ -223,24 +258,33 @@ class Graph:
         await self._transport.aclose()
 
 
-def _account(user: User) -> Account:
-    valid_from: datetime | None = user.sign_in_sessions_valid_from_date_time
+def _quoted(text: str) -> str:
+    """A string of OData: a quote in it is written twice."""
+    doubled = text.replace("'", "''")
+    return f"'{doubled}'"
+
+
+def _account(user: Row) -> Account:
     return Account(
-        id=str(user.id),
-        upn=user.user_principal_name or "",
-        display_name=user.display_name or "",
-        mail=user.mail or "",
+        id=user.text("id"),
+        upn=user.text("userPrincipalName"),
+        display_name=user.text("displayName"),
+        mail=user.text("mail"),
         # A guest that was made a member keeps its UPN, and still signs in through the home tenant.
         kind=AccountKind.GUEST if _is_external(user) else AccountKind.MEMBER,
-        enabled=user.account_enabled,
-        synced=bool(user.on_premises_sync_enabled),
-        sessions_valid_from=valid_from.astimezone(UTC) if valid_from else None,
+        enabled=user.flag("accountEnabled"),
+        synced=bool(user.flag("onPremisesSyncEnabled")),
+        sessions_valid_from=user.time("signInSessionsValidFromDateTime"),
         seen_at=datetime.now(UTC),
     )
 
 
-def _is_external(user: User) -> bool:
-    return (user.user_type or "").lower() == "guest" or "#ext#" in (user.user_principal_name or "").lower()
+def _is_external(user: Row) -> bool:
+    return user.text("userType").lower() == "guest" or "#ext#" in user.text("userPrincipalName").lower()
+
+
+def _is(item: Row, kind: str) -> bool:
+    return item.text("@odata.type") == f"#microsoft.graph.{kind}"
 
 
 @contextmanager
@@ -252,14 +296,15 @@ def _errors(target: str) -> Iterator[None]:
         raise _from_answer(error, target) from error
     except httpx.TransportError as error:
         kind = Transient if isinstance(error, _NEVER_SENT) else Unanswered
-        raise kind(f"{target}: Graph did not answer ({type(error).__name__})") from error
+        raise kind(f"{target}: Graph did not answer ({type(error).__name__})", service=Service.GRAPH) from error
     except ClientAuthenticationError as error:
         raise Unauthenticated(no_token("Microsoft Graph", error)) from error
     except RespondError:
         raise
     except Exception as error:
         # kiota raises bare exceptions for a body it cannot read; what it stands for, an action has to look up.
-        raise Unanswered(f"{target}: Graph's answer cannot be read ({type(error).__name__})") from error
+        unread = f"{target}: Graph's answer cannot be read ({type(error).__name__})"
+        raise Unanswered(unread, service=Service.GRAPH) from error
 
 
 def _from_answer(error: APIError, target: str) -> Exception:
@@ -269,8 +314,10 @@ def _from_answer(error: APIError, target: str) -> Exception:
     text = f"{target}: Graph answered {said[:300]}"
     headers = {name.lower(): value for name, value in dict(error.response_headers or {}).items()}
     if status in _ILL_BEFORE_WORK:
-        return Transient(text, retry_after=parse_retry_after(headers.get("retry-after")))
+        asked = parse_retry_after(headers.get("retry-after"))
+        throttled = status == httpx.codes.TOO_MANY_REQUESTS
+        return Transient(text, retry_after=asked, service=Service.GRAPH, throttled=throttled)
     if status >= httpx.codes.INTERNAL_SERVER_ERROR:
-        return Unanswered(text, retry_after=parse_retry_after(headers.get("retry-after")))
+        return Unanswered(text, retry_after=parse_retry_after(headers.get("retry-after")), service=Service.GRAPH)
     kinds = {401: Unauthenticated, 403: Forbidden, 404: NotFound}
     return kinds.get(status, Permanent)(text)

@@ -1,6 +1,6 @@
 """The read list: what may leave the process in a dry run.
 
-Both SDKs send through a transport of ours (`graph.py`, `logs.py`) that asks `check_leaving` first. It is the
+Every client sends through a transport of ours (`graph.py`, `transport.py`) that asks `check_leaving` first. It is the
 last thing before the socket, so no action, SDK middleware or retry can forget it. Anything not listed is refused.
 """
 
@@ -10,6 +10,7 @@ import re
 from urllib.parse import unquote, urlsplit
 
 from respond.errors import WriteRefused
+from respond.models.incident import INCIDENT
 
 _READ_LIST: tuple[tuple[str, re.Pattern[str]], ...] = (
     # Graph: reading never takes another method; $batch is not listed because it can carry writes.
@@ -19,6 +20,9 @@ _READ_LIST: tuple[tuple[str, re.Pattern[str]], ...] = (
     # Log Analytics: a query cannot write.
     ("POST", re.compile(r"/v1/workspaces/[0-9A-Za-z-]+/query")),
     ("GET", re.compile(r"/v1/workspaces/[0-9A-Za-z-]+/(query|metadata)")),
+    # SecurityInsights: what belongs to an incident is listed by POST.
+    ("GET", re.compile(rf"{INCIDENT.pattern}(/comments(/[0-9a-z-]+)?)?", INCIDENT.flags)),
+    ("POST", re.compile(rf"{INCIDENT.pattern}/(entities|alerts)", INCIDENT.flags)),
 )
 
 

@@ -18,14 +18,22 @@ from azure.core.exceptions import (
     ServiceRequestError,
     ServiceResponseError,
 )
-from azure.core.pipeline.transport import AioHttpTransport
 from azure.monitor.query import LogsQueryPartialResult, LogsQueryResult
 from azure.monitor.query.aio import LogsQueryClient
 
 from respond.clients.credentials import no_token
-from respond.clients.guard import check_leaving
 from respond.clients.retry import parse_retry_after, retried
-from respond.errors import BadQuery, Forbidden, Permanent, RespondError, TableMissing, Transient, Unauthenticated
+from respond.clients.transport import Transport
+from respond.errors import (
+    BadQuery,
+    Forbidden,
+    Permanent,
+    RespondError,
+    Service,
+    TableMissing,
+    Transient,
+    Unauthenticated,
+)
 from respond.settings import is_loopback_http
 
 if TYPE_CHECKING:
@@ -67,19 +75,6 @@ class Absent:
         return {name: reason for name, (at, reason) in self._said.items() if now - at < self._lasts}
 
 
-class _Transport(AioHttpTransport):  # type: ignore[misc]  # azure-core loads it lazily, so mypy sees Any
-    """The last thing before the socket."""
-
-    def __init__(self, *, read_only: bool, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self._read_only = read_only
-
-    async def send(self, request: Any, **kwargs: Any) -> Any:
-        if self._read_only:
-            check_leaving(request.method, request.url)
-        return await super().send(request, **kwargs)
-
-
 class Logs:
     """Queries on one workspace.
 
@@ -103,11 +98,12 @@ class Logs:
         base = endpoint.rstrip("/").removesuffix("/v1")
         # azure-core refuses to send a token over http; the lab on loopback is the one place where that is right.
         self._options: dict[str, Any] = {"enforce_https": False} if is_loopback_http(base) else {}
+        self.scope = f"{_audience(base)}/.default"
         self._sdk = LogsQueryClient(
             credential,
             endpoint=f"{base}/v1",
             audience=_audience(base),
-            transport=_Transport(read_only=read_only),
+            transport=Transport(read_only=read_only),
             retry_total=0,
         )
         self.absent = Absent(absent_for)
@@ -131,7 +127,8 @@ class Logs:
         async def once() -> Rows:
             rows = await self._once(text, start)
             if whole and rows.partial:
-                raise Transient(f"Log Analytics sent only part of the rows: {rows.partial}")
+                cut = f"Log Analytics sent only part of the rows: {rows.partial}"
+                raise Transient(cut, service=Service.LOGS)
             return rows
 
         return await retried(once, policy=self._retry)
@@ -154,7 +151,8 @@ class Logs:
         except HttpResponseError as error:
             raise _from_answer(error) from error
         except (ServiceRequestError, ServiceResponseError) as error:
-            raise Transient(f"Log Analytics did not answer ({type(error).__name__})") from error
+            silent = f"Log Analytics did not answer ({type(error).__name__})"
+            raise Transient(silent, service=Service.LOGS) from error
         return _rows(answer)
 
     async def close(self) -> None:
@@ -179,7 +177,7 @@ def _rows(answer: LogsQueryResult | LogsQueryPartialResult) -> Rows:
         rows.partial = str(getattr(missing, "message", "") or getattr(missing, "code", "") or "partial result")
     elif not tables:
         # Log Analytics answers 200 with nothing at all when it did not see the request body.
-        raise Transient("Log Analytics answered without a table")
+        raise Transient("Log Analytics answered without a table", service=Service.LOGS)
     return rows
 
 
@@ -193,7 +191,8 @@ def _from_answer(error: HttpResponseError) -> RespondError:
         return Forbidden(text)
     if status in (408, 429) or status >= 500:
         headers: Mapping[str, str] = getattr(error.response, "headers", {})
-        return Transient(text, retry_after=parse_retry_after(headers.get("Retry-After")))
+        asked = parse_retry_after(headers.get("Retry-After"))
+        return Transient(text, retry_after=asked, service=Service.LOGS, throttled=status == 429)
     if status == 404:
         return Permanent(f"{text}; check tenant.workspace_id and tenant.logs_endpoint")
     missing = _UNRESOLVED.search(reason)

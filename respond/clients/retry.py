@@ -1,8 +1,8 @@
 """Retrying, in one place: tenacity, with jitter, what the service asked for, and a total time budget.
 
 The SDKs' own retries are turned off (3 x 5 attempts otherwise, and Retry-After honoured twice or never).
-Only `Transient` is retried. A service that asks for a wait longer than what is left of the budget ends the try at once:
-sleeping past the budget would only delay the bad news.
+Only `Transient` is retried, unless a caller names something else. A service that asks for a wait longer than what is
+left of the budget ends the try at once: sleeping past the budget would only delay the bad news.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 from tenacity.wait import wait_random_exponential
 
 from respond import progress
-from respond.errors import Transient, Unanswered
+from respond.errors import RespondError, Transient, Unanswered
 from respond.settings import Retry
 
 T = TypeVar("T")
@@ -43,7 +43,7 @@ def parse_retry_after(header: str | None, now: datetime | None = None) -> float 
 
 
 async def retried(
-    call: Callable[[], Awaitable[T]], *, policy: Retry, is_write: bool = False, only: type[Transient] = Transient
+    call: Callable[[], Awaitable[T]], *, policy: Retry, is_write: bool = False, only: type[RespondError] = Transient
 ) -> T:
     """Call until it succeeds, fails for good, or the budget is used up.
 
@@ -82,7 +82,14 @@ async def retried(
 def _tell(state: RetryCallState) -> None:
     failure = state.outcome.exception() if state.outcome else None
     pause = state.next_action.sleep if state.next_action else 0.0
-    progress.emit(progress.Kind.WAITING, f"waiting {pause:.1f} s: {failure}")
+    told = failure if isinstance(failure, Transient) else Transient("")
+    progress.emit(
+        progress.Kind.WAITING,
+        f"waiting {pause:.1f} s: {failure}",
+        seconds=pause,
+        service=told.service,
+        throttled=told.throttled,
+    )
 
 
 def _asked(state: RetryCallState) -> float | None:

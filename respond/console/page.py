@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,6 +16,7 @@ from rich.text import Text
 from respond.console.legs import side_by_side
 from respond.console.terminal import WIDTH, terminal
 from respond.defang import defang
+from respond.models.intake import Sighting, Trigger
 from respond.models.report import ActionStatus, Change, Outcome, Report, VerdictKind
 
 VERDICT_STYLE = {
@@ -90,6 +93,7 @@ def _body(report: Report) -> Group:
         ("gaps", [(Text(gap.source), Text(defang(gap.reason), style="yellow")) for gap in report.gaps]),
         ("when", [(Text(f"{moment.at:%d %b %H:%M:%SZ}"), Text(moment.what)) for moment in report.timeline]),
         ("plan" if report.mode == "dry-run" else "done", [_change(change) for change in report.actions]),
+        ("seen", _seen(report.sightings)),
         ("ticket", [(Text(report.ticket.id), Text(report.ticket.url, style="dim"))] if report.ticket else []),
     )
     tables = [_section(label, rows or [(Text("none"), Text())]) for label, rows in sections if rows or label == "gaps"]
@@ -105,6 +109,25 @@ def _section(label: str, rows: list[tuple[Text, Text]]) -> Table:
     for index, (left, right) in enumerate(rows):
         grid.add_row(label if index == 0 else "", left, right)
     return grid
+
+
+def _seen(sightings: Sequence[Sighting]) -> list[tuple[Text, Text]]:
+    """Which path brought the case first, and how much later the others did. One path alone is no news."""
+    firsts: dict[Trigger, datetime] = {}
+    for one in sightings:
+        firsts.setdefault(one.path, one.at)
+    if len(firsts) < 2:  # noqa: PLR2004
+        return []
+    (first, began), *others = firsts.items()
+    later = " · ".join(f"{path} {_while(at - began)} later" for path, at in others)
+    return [(Text(first), Text(f"{began:%H:%M:%SZ} first · {later}"))]
+
+
+def _while(length: timedelta) -> str:
+    """Days, hours, minutes and seconds, the two largest that are not nothing."""
+    seconds = int(length.total_seconds())
+    parts = ((seconds // 86400, "d"), (seconds // 3600 % 24, "h"), (seconds // 60 % 60, "min"), (seconds % 60, "s"))
+    return " ".join([f"{count} {unit}" for count, unit in parts if count][:2]) or "0 s"
 
 
 def _points(weight: int) -> Text:

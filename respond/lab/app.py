@@ -1,4 +1,4 @@
-"""The lab's ASGI application: one tenant, its token endpoint, Log Analytics, Graph, and the lab's own pages."""
+"""The lab's ASGI application: one tenant, its tokens, Log Analytics, Graph, Sentinel, and the lab's own pages."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from respond.lab import logs_api
+from respond.lab import arm_api, logs_api
+from respond.lab.arm_api import ArmApi
 from respond.lab.constants import TENANT_ID, WORKSPACE_ID
 from respond.lab.faults import Faults, with_faults
 from respond.lab.graph_api import GraphApi
@@ -19,7 +20,7 @@ from respond.lab.state import LabState, now_text
 from respond.lab.tenant import LabTenant
 from respond.lab.tokens import Tokens
 from respond.lab.web import DropConnection, LabRequest, Reply
-from respond.settings import Settings
+from respond.settings import LabFault, Settings
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -29,6 +30,9 @@ _LARGEST_BODY = 4 * 1024 * 1024
 _PIECE = 256 * 1024
 _QUERY_PATH = re.compile(r"v1/workspaces/[^/]+/query", re.IGNORECASE)
 _TOKEN_PATH = re.compile(r"[^/]+/oauth2/v2\.0/token", re.IGNORECASE)
+_PUBLISHED_PATH = re.compile(
+    r"[^/]+/(discovery/(v2\.0/)?keys|(v2\.0/)?\.well-known/openid-configuration)", re.IGNORECASE
+)
 
 
 class LabApp:
@@ -46,10 +50,15 @@ class LabApp:
         self._drop = drop
         self._faults = Faults(settings.lab.faults)
         self._tokens = Tokens(
-            sorted(least_permissions() - withheld), sorted({logs_api.ROLE} - withheld), {settings.tenant.tenant_id}
+            sorted(least_permissions() - withheld),
+            sorted({logs_api.ROLE} - withheld),
+            sorted({arm_api.ROLE} - withheld),
+            {settings.tenant.tenant_id},
+            settings.lab.app_roles,
         )
         self._logs = LogsApi(settings, self._tokens, tenant.workspace)
         self._graph = GraphApi(state, self._tokens, self._faults, tenant.hunting)
+        self._arm = ArmApi(state.incidents, self._tokens, self._faults, state.record_write)
         self._requests: list[dict[str, Any]] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -91,31 +100,33 @@ class LabApp:
         if request.segments[:1] == ("v1.0",):
             await asyncio.sleep(self._lab.graph_latency.total_seconds())
             return await self._graph.answer(request)
+        if path.lower().startswith("subscriptions/"):
+            await asyncio.sleep(self._lab.arm_latency.total_seconds())
+            return await self._arm.answer(request)
         if _TOKEN_PATH.fullmatch(path) and request.method == "POST":
-            return await with_faults(self._faults, request, logs_api.fault_reply, lambda _: self._token(request))
-        return Reply(
-            404,
-            {
-                "error": {
-                    "code": "PathNotFoundError",
-                    "message": f"The requested path does not exist: {request.path[:200]}",
-                }
-            },
-        )
+            answer = self._tokens.issue
+        elif _PUBLISHED_PATH.fullmatch(path) and request.method == "GET":
+            answer = self._tokens.published
+        else:
+            answer = _no_such_path
 
-    async def _token(self, request: LabRequest) -> Reply:
-        return self._tokens.issue(request)
+        async def work(_: LabFault | None) -> Reply:
+            return answer(request)
+
+        return await with_faults(self._faults, request, logs_api.fault_reply, work)
 
     def _own_page(self, request: LabRequest, path: str) -> Reply:
         pages: dict[str, Callable[[], Any]] = {
-            "_lab/health": self._health,
-            "_lab/requests": lambda: self._requests[:-1],
-            "_lab/writes": self._state.writes,
-            "_lab/directory": self._state.directory,
+            "GET _lab/health": self._health,
+            "GET _lab/requests": lambda: self._requests[:-1],
+            "GET _lab/writes": self._state.writes,
+            "GET _lab/directory": self._state.directory,
+            "GET _lab/incidents": self._state.incidents.everything,
+            "POST _lab/rotate-keys": lambda: {"keys": self._tokens.keys.rotate()},
         }
-        page = pages.get(path)
-        if page is None or request.method != "GET":
-            return Reply(404, {"error": {"code": "NotFound", "message": f"GET one of: {', '.join(pages)}"}})
+        page = pages.get(f"{request.method} {path}")
+        if page is None:
+            return Reply(404, {"error": {"code": "NotFound", "message": f"One of: {', '.join(pages)}"}})
         return Reply(200, page())
 
     def _health(self) -> dict[str, Any]:
@@ -128,6 +139,11 @@ class LabApp:
             "tenant_id": TENANT_ID,
             "workspace_id": WORKSPACE_ID,
         }
+
+
+def _no_such_path(request: LabRequest) -> Reply:
+    message = f"The requested path does not exist: {request.path[:200]}"
+    return Reply(404, {"error": {"code": "PathNotFoundError", "message": message}})
 
 
 async def _read_body(receive: Receive) -> bytes | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from respond.lab.kql import Engine
-from respond.lab.odata import not_found
+from respond.lab.odata import bad_request, not_found
 from respond.lab.state import LabState
 from respond.lab.web import LabRequest, Reply
 
@@ -32,9 +32,11 @@ class Call:
         """The user that the path names by id or UPN.
 
         Raises:
-            GraphError: there is none.
+            GraphError: there is none, or a name that begins with `$` stands in the path instead of `users('$…')`.
         """
         name = self.params["user"]
+        if name.startswith("$") and name in self.request.segments:
+            raise bad_request(f"Resource not found for the segment '{name}'.", "BadRequest")
         found = self.state.get("users", name) or self.state.by_name("users", name)
         if found is None:
             raise not_found(name)

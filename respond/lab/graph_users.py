@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from respond.lab.graph_call import Call
-from respond.lab.odata import USER_DEFAULTS, USER_PROPERTIES, any_of, collection, entity, pick, selected
+from respond.lab.odata import USER_DEFAULTS, USER_PROPERTIES, collection, entity, pick, selected
+from respond.lab.user_filter import read_filter
 from respond.lab.web import Reply
 
 
@@ -23,12 +24,9 @@ async def get_user(call: Call) -> Reply:
 
 
 async def list_users(call: Call) -> Reply:
-    """GET /users, with `$filter` (`eq`, or `in` with up to 15 values) on userPrincipalName, mail or id."""
-    wanted = any_of(call.request, ("userPrincipalName", "mail", "id"))
-    users = call.state.all("users")
-    if wanted is not None:
-        name, values = wanted
-        users = [user for user in users if str(user.get(name) or "").lower() in values]
+    """GET /users, with the filters of `user_filter`."""
+    chosen_by = read_filter(call.request)
+    users = call.state.all("users") if chosen_by is None else call.state.select("users", *chosen_by)
     chosen = selected(call.request, USER_PROPERTIES | {name for user in users for name in user})
     return collection(call.request, "users", [pick(user, chosen or USER_DEFAULTS) for user in users])
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
+import threading
 import time
 import uuid
 from collections import deque
@@ -58,6 +60,8 @@ class LogsApi:
         self._engine = engine
         self._recent: deque[float] = deque()
         self._running = asyncio.Semaphore(settings.lab.concurrent_queries)
+        # First come, first served: as many as there are processors, or all of them would end late and together.
+        self._computing = asyncio.Semaphore(os.cpu_count() or 1)
         self._latency = settings.lab.logs_latency.total_seconds()
         self._waiting = 0
 
@@ -83,7 +87,15 @@ class LogsApi:
             # A slow query keeps its place: the limit on queries at once is a limit on all of them.
             await asyncio.sleep(self._latency)
             engine = await self._engine()
-            return await asyncio.to_thread(self._run, engine, query, window, _wait(request), fault)
+            async with self._computing:
+                handover = _Handover()
+                try:
+                    return await asyncio.to_thread(
+                        lambda: handover.give(self._run(engine, query, window, _wait(request), fault))
+                    )
+                except asyncio.CancelledError:
+                    handover.lose()
+                    raise
 
     def _check_caller(self, request: LabRequest) -> Reply | None:
         if request.method != "POST":
@@ -126,6 +138,28 @@ class LogsApi:
             return _query_error(error)
         except QueryTimeout:
             return _error(504, "GatewayTimeout", f"The query did not finish in {wait} seconds")
+
+
+class _Handover:
+    """A reply on its way from the thread that made it to whoever sends it: closed if nobody takes it any more."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._lost = False
+        self._reply: Reply | None = None
+
+    def give(self, reply: Reply) -> Reply:
+        with self._lock:
+            self._reply = reply
+            if self._lost:
+                reply.close()
+        return reply
+
+    def lose(self) -> None:
+        with self._lock:
+            self._lost = True
+            if self._reply:
+                self._reply.close()
 
 
 def fault_reply(fault: LabFault) -> Reply:

@@ -11,9 +11,6 @@ from respond.lab.state import now_text
 from respond.lab.web import LabRequest, Reply
 
 _EQUALS = re.compile(r"\s*(\w+)\s+eq\s+'((?:[^']|'')*)'\s*")
-_IN = re.compile(r"\s*(\w+)\s+in\s*\(\s*('(?:[^']|'')*'(?:\s*,\s*'(?:[^']|'')*')*)\s*\)\s*")
-_TEXT = re.compile(r"'((?:[^']|'')*)'")
-_MOST_IN = 15
 
 USER_DEFAULTS = (
     "businessPhones", "displayName", "givenName", "id", "jobTitle", "mail", "mobilePhone", "officeLocation",
@@ -127,6 +124,11 @@ def bad_request(message: str, code: str = "Request_BadRequest") -> GraphError:
     return GraphError(400, code, message)
 
 
+def unsupported(clause: str) -> GraphError:
+    """A filter that Graph, or the lab, does not take."""
+    return bad_request(f"Unsupported or invalid query filter clause: {clause[:200]}", "Request_UnsupportedQuery")
+
+
 def selected(request: LabRequest, known: Collection[str] | None = None) -> list[str] | None:
     """The properties that `$select` names, or None without one.
 
@@ -162,25 +164,8 @@ def equality(request: LabRequest, allowed: Collection[str]) -> tuple[str, str] |
         return None
     match = _EQUALS.fullmatch(text)
     if match is None or match[1] not in allowed:
-        raise bad_request(f"Unsupported or invalid query filter clause: {text[:200]}", "Request_UnsupportedQuery")
+        raise unsupported(text)
     return match[1], match[2].replace("''", "'")
-
-
-def any_of(request: LabRequest, allowed: Collection[str]) -> tuple[str, set[str]] | None:
-    """Property and values, in lower case, of `$filter=property in ('a','b')` or `property eq 'a'`; None without one.
-
-    Raises:
-        GraphError: another filter, or more values than Graph takes.
-    """
-    match = _IN.fullmatch(request.query.get("$filter", ""))
-    if match is None or match[1] not in allowed:
-        one = equality(request, allowed)
-        return (one[0], {one[1].lower()}) if one else None
-    values = _TEXT.findall(match[2])
-    if len(values) > _MOST_IN:
-        reason = "Too many child clauses specified in search filter expression containing 'OR' operators"
-        raise bad_request(f"{reason}: {len(values)}. Max allowed: {_MOST_IN}.", "Request_UnsupportedQuery")
-    return match[1], {value.replace("''", "'").lower() for value in values}
 
 
 def entity(request: LabRequest, context: str, item: dict[str, Any]) -> Reply:

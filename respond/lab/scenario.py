@@ -1,4 +1,4 @@
-"""Scenarios: a directory with `scenario.json`, `<Table>.jsonl` files and `directory.json`, read and checked.
+"""Scenarios, read and checked: `scenario.json`, `<Table>.jsonl`, `directory.json` and `incidents.json` in a directory.
 
 Every mistake in a file is a `UsageError` that names the file, the line and the column or key.
 """
@@ -15,6 +15,7 @@ from typing import Any
 from respond.errors import UsageError
 from respond.lab.columns import EXPECTED, columns_of, split_timestamp
 from respond.lab.directory_file import read_directory
+from respond.lab.incident_file import read_incidents
 from respond.lab.json_file import parse, read_text, unreadable
 from respond.lab.rows import TableFile
 
@@ -32,6 +33,7 @@ class Scenario:
         expect: UPN -> {"verdict", "why"}; for tests and people only.
         tables: table name -> its file, which yields the rows.
         directory: collection -> Graph-shaped objects.
+        incidents: entries of `incidents.json`.
         digest: SHA-256 over the names and bytes of the files.
     """
 
@@ -42,6 +44,7 @@ class Scenario:
     expect: dict[str, dict[str, str]]
     tables: dict[str, TableFile]
     directory: dict[str, Any]
+    incidents: list[dict[str, Any]]
     digest: str
 
     @property
@@ -92,6 +95,7 @@ def outline(directory: Path) -> Scenario:
         expect=head["expect"],
         tables={path.stem: _table_file(path, absent) for path in sorted(directory.glob("*.jsonl"))},
         directory=read_directory(directory / "directory.json"),
+        incidents=read_incidents(directory / "incidents.json"),
         digest=_digest(directory),
     )
 
@@ -123,7 +127,8 @@ def _names() -> list[str]:
 
 def _digest(directory: Path) -> str:
     digest = hashlib.sha256()
-    for path in sorted([*directory.glob("*.jsonl"), directory / "directory.json", directory / "scenario.json"]):
+    single = [directory / f"{name}.json" for name in ("directory", "incidents", "scenario")]
+    for path in sorted([*directory.glob("*.jsonl"), *single]):
         if path.is_file():
             digest.update(f"{path.name}\0{path.stat().st_size}\0".encode())
             try:

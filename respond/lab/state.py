@@ -1,4 +1,4 @@
-"""What the lab remembers between runs: which story is loaded, the directory as it now is, the writes it received.
+"""What the lab remembers between runs: the story, its directory and incidents as they now are, the writes received.
 
 One SQLite file, `lab.db`; several processes may use it at once. Loading is one transaction: a scenario that cannot
 be read leaves everything as it was.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from respond.errors import UsageError
-from respond.lab import loading, scenario, timeshift
+from respond.lab import incident_state, loading, scenario, timeshift
 from respond.lab.directory_file import LISTS, PER_USER, object_key
 
 FRESH_FOR = timedelta(hours=12)
@@ -30,10 +30,15 @@ CREATE TABLE IF NOT EXISTS objects (
     name TEXT NOT NULL COLLATE NOCASE, body TEXT NOT NULL,
     PRIMARY KEY (collection, key));
 CREATE INDEX IF NOT EXISTS objects_by_name ON objects (collection, name);
+CREATE INDEX IF NOT EXISTS users_by_mail ON objects (json_extract(body, '$.mail') COLLATE NOCASE)
+    WHERE collection = 'users';
+CREATE INDEX IF NOT EXISTS users_by_sid ON objects (json_extract(body, '$.onPremisesSecurityIdentifier') COLLATE NOCASE)
+    WHERE collection = 'users';
 CREATE TABLE IF NOT EXISTS writes (
     id INTEGER PRIMARY KEY, at TEXT NOT NULL, method TEXT NOT NULL, path TEXT NOT NULL, status INTEGER NOT NULL,
     body TEXT);
 """
+_TABLES = ("meta", "objects", "writes", *incident_state.TABLES)
 
 
 class Loading(StrEnum):
@@ -78,11 +83,12 @@ class LabState:
             state_dir.mkdir(parents=True, exist_ok=True)
             with self._connect() as db:
                 db.execute("PRAGMA journal_mode=WAL")
-                db.executescript(_SCHEMA)
+                db.executescript(_SCHEMA + incident_state.SCHEMA)
         except (OSError, sqlite3.Error) as error:
             raise UsageError(
                 f"{self._path}: the lab cannot keep its state there ({error}); choose another state.dir"
             ) from error
+        self.incidents = incident_state.Incidents(self._connect, self._transaction)
 
     def open(self, data_dir: Path) -> Loaded:
         """Load the story unless it is loaded already, unchanged and fresh.
@@ -125,6 +131,16 @@ class LabState:
         with self._connect() as db:
             rows = db.execute("SELECT body FROM objects WHERE collection = ? ORDER BY rowid", (collection,))
             return [json.loads(body) for (body,) in rows]
+
+    def select(self, collection: str, condition: str, values: Sequence[str]) -> list[Any]:
+        """The objects of a collection that fit, in the order of the file.
+
+        Args:
+            condition: SQL over `key`, `name` and `body`, with `?` for each of the values.
+        """
+        query = f"SELECT body FROM objects WHERE collection = '{collection}' AND ({condition}) ORDER BY rowid"  # noqa: S608 - ours
+        with self._connect() as db:
+            return [json.loads(body) for (body,) in db.execute(query, tuple(values))]
 
     def change(self, collection: str, key: str, edit: Callable[[Any], Any]) -> Any:
         """Replace one object by what `edit` makes of it, as one transaction; None when there is none."""
@@ -187,6 +203,7 @@ class LabState:
             db.executemany(
                 "INSERT INTO objects (collection, key, name, body) VALUES (?, ?, ?, ?)", _objects(story, loaded.shift)
             )
+            incident_state.fill(db, timeshift.shift_value(story.incidents, loaded.shift))
             values = {"path": str(story.path), "digest": story.digest, "loaded_at": now.isoformat()}
             db.executemany("INSERT INTO meta (key, value) VALUES (?, ?)", values.items())
         return loaded
@@ -199,6 +216,8 @@ class LabState:
     @contextmanager
     def _connect(self) -> Iterator[sqlite3.Connection]:
         with closing(sqlite3.connect(self._path, timeout=10, isolation_level=None)) as db:
+            # A write survives the death of the process; that of the machine it need not.
+            db.execute("PRAGMA synchronous=NORMAL")
             yield db
 
     @contextmanager
@@ -240,8 +259,8 @@ def _meta(db: sqlite3.Connection) -> dict[str, str]:
 
 
 def _clear(db: sqlite3.Connection) -> None:
-    for table in ("meta", "objects", "writes"):
-        db.execute(f"DELETE FROM {table}")  # noqa: S608 -- names stand in the line above
+    for table in _TABLES:
+        db.execute(f"DELETE FROM {table}")  # noqa: S608 -- our own names
 
 
 def _objects(story: scenario.Scenario, shift: timedelta) -> Iterator[tuple[str, str, str, str]]:

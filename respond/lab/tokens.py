@@ -3,19 +3,25 @@
     POST /{tenant}/oauth2/v2.0/token
     https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow
 
-Any client id and secret are taken as long as neither is empty: there is nothing here to protect. Tokens are signed with
-a key that lives as long as the process, and expire after an hour.
+Any client id and secret are taken as long as neither is empty: there is nothing here to protect. Keys live as long as
+the process, and tokens an hour. A token for Graph, Log Analytics or Azure Resource Manager is nobody's business but the
+lab's (as at Microsoft, nobody else can check one for Graph) and signed with a secret. One for an application of the
+tenant, `api://…/.default` or `CLIENT-ID/.default`, is signed with a key that the tenant publishes.
+https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference
 """
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 import uuid
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from respond.lab.constants import ARM_AUDIENCE, GRAPH_AUDIENCE, LOGS_AUDIENCE, TENANT_ID
+from respond.lab.signing_keys import ISSUER_V1, ISSUER_V2, SigningKeys, openid_configuration
 from respond.lab.state import now_text
 from respond.lab.web import LabRequest, Reply
 
@@ -35,6 +41,10 @@ _AUDIENCES = {
 }
 
 
+_CLIENT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_APPLICATION = re.compile(rf"api://\S+|{_CLIENT_ID.pattern}", re.IGNORECASE)
+
+
 class InvalidToken(Exception):
     """The request carries no token, or one that does not count here; the text says which."""
 
@@ -45,19 +55,30 @@ class Tokens:
     Args:
         graph_roles: application permissions that a token for Graph carries.
         logs_roles: the same for Log Analytics.
+        arm_roles: Azure roles, for Azure Resource Manager.
         tenants: tenant ids that are accepted beside the lab's own.
+        app_roles: client id -> the roles that it holds in every application of the tenant.
     """
 
-    def __init__(self, graph_roles: list[str], logs_roles: list[str], tenants: set[str]) -> None:
+    def __init__(
+        self,
+        graph_roles: list[str],
+        logs_roles: list[str],
+        arm_roles: list[str],
+        tenants: set[str],
+        app_roles: Mapping[str, Sequence[str]],
+    ) -> None:
+        self.keys = SigningKeys()
         self._key = secrets.token_bytes(32)
-        self._roles = {GRAPH_AUDIENCE: graph_roles, LOGS_AUDIENCE: logs_roles, ARM_AUDIENCE: []}
+        self._app_roles = {client_id.lower(): list(roles) for client_id, roles in app_roles.items()}
+        self._roles = {GRAPH_AUDIENCE: graph_roles, LOGS_AUDIENCE: logs_roles, ARM_AUDIENCE: arm_roles}
         self._tenants = {TENANT_ID} | {tenant.lower() for tenant in tenants if tenant}
 
     def issue(self, request: LabRequest) -> Reply:
         """Answer the token endpoint."""
         tenant = request.segments[0].lower()
         if tenant not in self._tenants:
-            return _refused(400, "invalid_request", 90002, f"Tenant '{tenant}' not found.")
+            return _no_tenant(tenant)
         form = {name: values[0] for name, values in parse_qs(request.body.decode("utf-8", errors="replace")).items()}
         if form.get("grant_type") != "client_credentials":
             return _refused(400, "unsupported_grant_type", 70003, "The lab issues tokens for client_credentials only.")
@@ -73,10 +94,20 @@ class Tokens:
                 1002012,
                 f"The scope {form.get('scope', '')!r} is not a resource plus '/.default'.",
             )
-        token = self._sign(audience, tenant, form["client_id"])
+        sign = self._sign_for_application if _APPLICATION.fullmatch(audience) else self._sign
+        token = sign(audience, tenant, form["client_id"])
         return Reply(
             200, {"token_type": "Bearer", "expires_in": LIFETIME, "ext_expires_in": LIFETIME, "access_token": token}
         )
+
+    def published(self, request: LabRequest) -> Reply:
+        """Answer what anybody may read of the tenant: its keys, and where its endpoints are."""
+        tenant = request.segments[0].lower()
+        if tenant not in self._tenants:
+            return _no_tenant(tenant)
+        if request.segments[-1].lower() == "keys":
+            return Reply(200, {"keys": self.keys.published()})
+        return Reply(200, openid_configuration(request))
 
     def roles(self, request: LabRequest, audience: str) -> frozenset[str]:
         """The permissions that a request's token carries for a service.
@@ -108,11 +139,11 @@ class Tokens:
         roles = self._roles.get(audience)
         claims = {
             "aud": audience,
-            "iss": f"https://sts.windows.net/{tenant}/",
+            "iss": ISSUER_V1.format(tenant=tenant),
             "tid": tenant,
             "appid": client_id,
             "azp": client_id,
-            "oid": str(uuid.uuid5(uuid.NAMESPACE_OID, client_id)),
+            "oid": object_id(client_id),
             "roles": sorted({role for found in self._roles.values() for role in found}) if roles is None else roles,
             "idtyp": "app",
             "iat": now,
@@ -121,16 +152,51 @@ class Tokens:
         }
         return jwt.encode(claims, self._key, "HS256")
 
+    def _sign_for_application(self, audience: str, tenant: str, client_id: str) -> str:
+        """Version 2 for a client id, else version 1: what an application asked for in its manifest, in Entra."""
+        now = int(time.time())
+        is_v2 = _CLIENT_ID.fullmatch(audience) is not None
+        issuer, party, version = (ISSUER_V2, "azp", "2.0") if is_v2 else (ISSUER_V1, "appid", "1.0")
+        claims = {
+            "aud": audience,
+            "iss": issuer.format(tenant=tenant),
+            "iat": now,
+            "nbf": now,
+            "exp": now + LIFETIME,
+            party: client_id,
+            f"{party}acr": "1",
+            "idtyp": "app",
+            "oid": object_id(client_id),
+            "sub": object_id(client_id),
+            "tid": tenant,
+            "uti": secrets.token_urlsafe(16),
+            "ver": version,
+        }
+        if roles := self._app_roles.get(client_id.lower()):
+            claims["roles"] = roles
+        return self.keys.sign(claims)
+
+
+def object_id(client_id: str) -> str:
+    """The lab's service principal of an application."""
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, client_id))
+
 
 def _audience(scope: str, base_url: str) -> str | None:
     """The service that a scope names; a scope that names the lab itself is good for all of them."""
     resource, slash, rest = scope.strip().rpartition("/")
     if rest != ".default" or not slash:
         return None
+    if _APPLICATION.fullmatch(resource):
+        return resource
     parts = urlsplit(resource)
     if parts.netloc.replace("localhost", "127.0.0.1") == urlsplit(base_url).netloc:
         return base_url
     return _AUDIENCES.get(parts.hostname or "")
+
+
+def _no_tenant(tenant: str) -> Reply:
+    return _refused(400, "invalid_request", 90002, f"Tenant '{tenant}' not found.")
 
 
 def _refused(status: int, error: str, code: int, description: str) -> Reply:

@@ -7,6 +7,8 @@ import hashlib
 from enum import StrEnum
 
 from respond.models.base import Model, Utc
+from respond.models.evidence import Account
+from respond.models.intake import Replies, Sighting, Trigger
 from respond.models.policy import Policy
 
 
@@ -23,7 +25,14 @@ class Window(Model):
 
 
 class Case(Model):
-    """What a run knows from its trigger on. `id` is empty until the hunt has shown which case this is."""
+    """What a run knows from its trigger on. `id` is empty until the hunt has shown which case this is.
+
+    Attributes:
+        account: the user, where the trigger has looked them up already.
+        sightings: who brought it: the deliveries, rounds or commands that this run answers.
+        replies: what is written back to the incidents among them.
+        read_again: as the claim of the case says.
+    """
 
     run: str
     id: str = ""
@@ -34,6 +43,15 @@ class Case(Model):
     started: Utc
     policy: Policy
     act_early: bool = True
+    account: Account | None = None
+    sightings: tuple[Sighting, ...] = ()
+    replies: Replies | None = None
+    read_again: bool = False
+
+    @property
+    def trigger(self) -> Trigger:
+        """What made us look first."""
+        return self.sightings[0].path if self.sightings else Trigger.COMMAND
 
     @property
     def is_dry_run(self) -> bool:
@@ -61,10 +79,15 @@ class Case(Model):
 
 
 class Claim(Model):
-    """The case that a hunt's findings belong to, and who is at work on it."""
+    """The case that a hunt's findings belong to, and who is at work on it.
+
+    Attributes:
+        read_again: another run was at this user since the user was looked up: what was read then is no longer so.
+    """
 
     case: str
     busy_run: str = ""
+    read_again: bool = False
 
 
 def case_id(seed: str, length: int = 6) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
 from typing import Annotated
@@ -13,6 +14,8 @@ from pydantic import Field, PlainSerializer
 from respond.addresses import canonical
 from respond.models.base import Gap, Model, Utc
 from respond.models.signin import Risk
+
+_FRESH = timedelta(seconds=10)
 
 Names = Annotated[frozenset[str], PlainSerializer(sorted, return_type=list[str])]
 """A set of texts, always written in the same order."""
@@ -57,6 +60,11 @@ class Account(Model):
     seen_by: str = Field(default="", description="the process that asked")
     other_upns: tuple[str, ...] = ()
     gaps: tuple[Gap, ...] = ()
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether Graph was asked a moment ago, so that asking again would only cost time. Not for use in playbooks."""
+        return self.seen_at is not None and datetime.now(UTC) - self.seen_at < _FRESH
 
     @property
     def upns(self) -> tuple[str, ...]:

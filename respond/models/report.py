@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field
 
 from respond.models.base import Gap, Model, Source, Utc
 from respond.models.case import Mode
+from respond.models.intake import Sighting
 from respond.models.signin import LegRow, SignIns
 
 
@@ -153,6 +154,7 @@ class Report(Model):
     legs: tuple[LegRow, ...] = Field(default=(), description="who approved and who redeemed the worst sign-in")
     timings_ms: Timings = Timings()
     repeat: bool = Field(default=False, description="these sign-ins were answered before, and nothing was left to do")
+    sightings: tuple[Sighting, ...] = Field(default=(), description="which paths brought the case, first one first")
     run: str = ""
     schema_version: Literal[1] = 1
 

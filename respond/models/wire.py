@@ -11,12 +11,13 @@ from datetime import datetime
 from typing import Any
 
 from respond import errors
-from respond.models import case, evidence, report, signin
+from respond.models import accounts, case, evidence, incident, intake, notice, report, signin
 from respond.models.base import Model, iso_z
 
 _MODELS: dict[str, type[Model]] = {
     kind.__name__: kind
     for kind in (
+        accounts.FoundAccounts,
         case.Case,
         case.Claim,
         evidence.Account,
@@ -29,6 +30,15 @@ _MODELS: dict[str, type[Model]] = {
         evidence.Standing,
         evidence.ThreatIntel,
         evidence.TokenUses,
+        intake.Delivery,
+        intake.FreshUsers,
+        intake.Round,
+        intake.Rounds,
+        intake.Unanswered,
+        notice.Named,
+        notice.Notice,
+        incident.Incident,
+        incident.IncidentRecord,
         report.Attached,
         report.Change,
         report.Report,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -14,10 +15,13 @@ from respond.models.base import iso_z
 from respond.models.case import Claim, case_id
 from respond.models.evidence import EarlierCase, Fact, FactKind
 from respond.models.report import Report
-from respond.store.database import cases, facts, keys, open_database, reports, tickets
+from respond.store.database import cases, facts, keys, open_database, releases, reports, tickets, writing
+from respond.store.intake import Intake
 
 _SHORTEST, _LONGEST = 6, 20
 _BUSY_TRIES = 20
+_CLOCKS_DIFFER = timedelta(seconds=10)
+"""As much as the clocks of two machines may."""
 _VALUES_AT_ONCE = 500
 
 
@@ -41,12 +45,28 @@ class Store:
     """
 
     def __init__(self, url: str) -> None:
-        self._db = open_database(url)
+        self.database = self._db = open_database(url)
+        self.intake = Intake(self._db)
 
     def close(self) -> None:
         self._db.dispose()
 
-    def claim(self, *, tenant: str, user_id: str, flows: list[tuple[str, ...]], run: str, exclusive: bool) -> Claim:
+    @property
+    def is_there(self) -> bool:
+        """False when the SQLite file was taken away: what is written to it then is lost with this process."""
+        url = self._db.url
+        return url.get_backend_name() != "sqlite" or Path(url.database or "").is_file()
+
+    def claim(
+        self,
+        *,
+        tenant: str,
+        user_id: str,
+        flows: list[tuple[str, ...]],
+        run: str,
+        exclusive: bool,
+        seen_at: datetime | None = None,
+    ) -> Claim:
         """Find or open the case of these sign-ins, and take it for a run.
 
         Sign-ins that no case knows yet are a new need and open a new case. Otherwise it is the case of the newest ones.
@@ -54,38 +74,56 @@ class Store:
         Args:
             flows: the keys of each device code sign-in, oldest first.
             exclusive: take the case, so that other runs attach to this one; a dry run takes nothing.
+            seen_at: when the user was looked up.
         """
         for attempt in range(_BUSY_TRIES):
             try:
-                return self._claim(tenant, user_id, flows, run, exclusive=exclusive)
+                return self._claim(tenant, user_id, flows, run, exclusive=exclusive, seen_at=seen_at)
             except IntegrityError:
                 # Another process opened the same case between our look and our insert; the next look finds it.
                 if attempt == _BUSY_TRIES - 1:
                     raise
         raise AssertionError
 
-    def _claim(self, tenant: str, user_id: str, flows: list[tuple[str, ...]], run: str, *, exclusive: bool) -> Claim:
-        with self._db.begin() as db:
-            if self._db.dialect.name == "sqlite":
-                db.exec_driver_sql("BEGIN IMMEDIATE")  # the driver would begin only at the first write
+    def _claim(
+        self,
+        tenant: str,
+        user_id: str,
+        flows: list[tuple[str, ...]],
+        run: str,
+        *,
+        exclusive: bool,
+        seen_at: datetime | None,
+    ) -> Claim:
+        with writing(self._db, tenant, user_id) as db:
             known = [self._case_of(db, tenant, user_id, flow) for flow in flows]
             new = [key for flow, owner in zip(flows, known, strict=True) if owner is None for key in flow]
             is_new = None in known
             case = self._open(db, tenant, user_id, new[0]) if is_new else str(known[-1])
             for flow, owner in zip(flows, known, strict=True):
                 self._remember(db, tenant, user_id, flow, owner or case)
+            again = _others_were_at(db, tenant, user_id, run, seen_at)
             if not exclusive:
-                return Claim(case=case)
+                return Claim(case=case, read_again=again)
             free = sa.update(cases).where(cases.c.id == case, cases.c.busy_run.in_(["", run]))
             if db.execute(free.values(busy_run=run)).rowcount:
-                return Claim(case=case)
+                return Claim(case=case, read_again=again)
             busy = db.execute(sa.select(cases.c.busy_run).where(cases.c.id == case)).scalar_one()
             return Claim(case=case, busy_run=busy)
 
     def release(self, *, case: str, run: str) -> None:
         """Let go of a case, if this run holds it."""
-        with self._db.begin() as db:
+        held = sa.select(cases.c.tenant, cases.c.user_id).where(cases.c.id == case, cases.c.busy_run == run)
+        with self._db.connect() as db:
+            owner = db.execute(held).first()
+        if owner is None:
+            return
+        now, theirs = iso_z(datetime.now(UTC)), {"tenant": owner.tenant, "user_id": owner.user_id}
+        whose = (releases.c.tenant == owner.tenant) & (releases.c.user_id == owner.user_id)
+        with writing(self._db, owner.tenant, owner.user_id) as db:
             db.execute(sa.update(cases).where(cases.c.id == case, cases.c.busy_run == run).values(busy_run=""))
+            if db.execute(sa.update(releases).where(whose).values(at=now)).rowcount == 0:
+                db.execute(sa.insert(releases).values(at=now, **theirs))
 
     def save(self, report: Report, *, at: datetime) -> None:
         """Keep a run's report; the same run again replaces it."""
@@ -145,7 +183,10 @@ class Store:
         )
         with self._db.connect() as db:
             body = db.execute(query).scalar_one_or_none()
-        return Report.model_validate_json(body) if body else None
+        if body is None:
+            return None
+        # Others may have brought the case since the report was kept.
+        return Report.model_validate_json(body).model_copy(update={"sightings": self.intake.sightings(case)})
 
     def all_reports(self) -> list[Report]:
         """The newest report of every case, newest case first."""
@@ -212,8 +253,22 @@ class Store:
         ours = {"tenant": tenant, "user_id": user_id}
         held = sa.select(keys.c.key).where(keys.c.tenant == tenant, keys.c.user_id == user_id, keys.c.key.in_(flow))
         known = set(db.execute(held).scalars())
-        for key in set(flow) - known:
+        for key in sorted(set(flow) - known):
             db.execute(sa.insert(keys).values(key=key, case_id=case, **ours))
+
+
+def _others_were_at(db: sa.Connection, tenant: str, user_id: str, run: str, seen_at: datetime | None) -> bool:
+    """Whether another run is at work on this user, or has been since the user was looked up.
+
+    It may have moved the cut-off meanwhile; who goes by the old one would sign the user out twice.
+    """
+    mine = (cases.c.tenant == tenant) & (cases.c.user_id == user_id)
+    busy = sa.select(cases.c.id).where(mine, cases.c.busy_run.not_in(["", run]))
+    if seen_at is None or db.execute(busy.limit(1)).first():
+        return True
+    last = sa.select(releases.c.at).where(releases.c.tenant == tenant, releases.c.user_id == user_id)
+    at = db.execute(last).scalar_one_or_none()
+    return at is not None and datetime.fromisoformat(at) > seen_at - _CLOCKS_DIFFER
 
 
 def _ticket(row: sa.Row[tuple[object, ...]]) -> Ticket:

@@ -1,7 +1,9 @@
-"""The tables beside the engine's own: cases, what they are found by and leave behind, reports, tickets."""
+"""The tables beside the engine's own: cases, what they are found by and leave behind, reports, tickets, deliveries."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,13 @@ cases = sa.Table(
     sa.Column("user_id", sa.Text, nullable=False),
     sa.Column("opened", sa.Text, nullable=False),
     sa.Column("busy_run", sa.Text, nullable=False, default=""),
+)
+releases = sa.Table(
+    "respond_releases",
+    metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("user_id", sa.Text, primary_key=True),
+    sa.Column("at", sa.Text, nullable=False),
 )
 keys = sa.Table(
     "respond_case_keys",
@@ -61,6 +70,71 @@ facts = sa.Table(
     sa.Column("verdict", sa.Text, nullable=False),
     sa.Column("upn", sa.Text, nullable=False),
 )
+deliveries = sa.Table(
+    "respond_deliveries",
+    metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("path", sa.Text, nullable=False),
+    sa.Column("at", sa.Text, nullable=False),
+    sa.Column("sender", sa.Text, nullable=False),
+    sa.Column("incident", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False, index=True),
+    sa.Column("repeats", sa.Text, nullable=False),
+    sa.Column("times", sa.Integer, nullable=False),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("broken", sa.Integer, nullable=False),
+    sa.Column("due", sa.Text, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Index("respond_deliveries_by_digest", "tenant", "digest"),
+)
+asks = sa.Table(
+    "respond_asks",
+    metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("user_id", sa.Text, primary_key=True),
+    sa.Column("delivery", sa.Text, primary_key=True),
+    sa.Column("at", sa.Text, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("run", sa.Text, nullable=False),
+    sa.Column("case_id", sa.Text, nullable=False),
+    sa.Column("open", sa.Boolean, nullable=False),
+    sa.Index("respond_asks_by_delivery", "tenant", "delivery"),
+)
+turns = sa.Table(
+    "respond_turns",
+    metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("user_id", sa.Text, primary_key=True),
+    sa.Column("owner", sa.Text, nullable=False),
+)
+sightings = sa.Table(
+    "respond_sightings",
+    metadata,
+    sa.Column("case_id", sa.Text, sa.ForeignKey("respond_cases.id"), primary_key=True),
+    sa.Column("path", sa.Text, primary_key=True),
+    sa.Column("ref", sa.Text, primary_key=True),
+    sa.Column("at", sa.Text, nullable=False),
+    sa.Column("incident", sa.Text, nullable=False),
+)
+rounds = sa.Table(
+    "respond_schedule_rounds",
+    metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("number", sa.BigInteger, primary_key=True),
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("started", sa.Text, nullable=False),
+    sa.Column("arrived_until", sa.Text, nullable=False),
+    sa.Column("result", sa.Text, nullable=False),
+)
+processes = sa.Table(
+    "respond_processes",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("version", sa.Text, nullable=False),
+    sa.Column("beat", sa.DateTime(timezone=True), nullable=False),
+)
 
 
 def open_database(url: str) -> sa.Engine:
@@ -87,6 +161,21 @@ def open_database(url: str) -> sa.Engine:
     return engine
 
 
+@contextmanager
+def writing(database: sa.Engine, *about: str) -> Iterator[sa.Connection]:
+    """A transaction that reads before it writes, alone with what it is about.
+
+    Args:
+        about: who or what; others that name the same wait. SQLite has one writer at a time whatever it is about.
+    """
+    with database.begin() as db:
+        if db.dialect.name == "sqlite":
+            db.exec_driver_sql("BEGIN IMMEDIATE")  # the driver would begin only at the first write
+        else:
+            db.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended("|".join(about), 0))))
+        yield db
+
+
 def _make_private_folder(folder: Path) -> None:
     # Cases name people and addresses: for the owner's eyes.
     try:
@@ -100,3 +189,6 @@ def _sqlite_pragmas(connection: Any, _record: object) -> None:  # noqa: ANN401 -
     connection.isolation_level = "IMMEDIATE"
     connection.execute("PRAGMA busy_timeout=30000")
     connection.execute("PRAGMA foreign_keys=ON")
+    # Kept in the file, so it is the engine's journal as well: one flush to the disk a transaction instead of three, and
+    # readers do not wait for the writer.
+    connection.execute("PRAGMA journal_mode=WAL")

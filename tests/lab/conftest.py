@@ -41,7 +41,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., RunningLab]]:
 
 @pytest.fixture
 def story(tmp_path: Path) -> Callable[..., Path]:
-    """Write a scenario: `SigninLogs=[{…}]`, `directory={…}`, `scenario={…}`; text is written as it is."""
+    """Write a scenario: `SigninLogs=[{…}]`, `directory={…}`, `incidents=[…]`, `scenario={…}`; text as it is."""
 
     def write(**files: Any) -> Path:
         folder = tmp_path / "story"
@@ -50,6 +50,8 @@ def story(tmp_path: Path) -> Callable[..., Path]:
         (folder / "scenario.json").write_text(json.dumps(head))
         if "directory" in files:
             (folder / "directory.json").write_text(json.dumps(files.pop("directory")))
+        if "incidents" in files:
+            (folder / "incidents.json").write_text(json.dumps(files.pop("incidents")))
         for table, rows in files.items():
             text = rows if isinstance(rows, str) else "".join(json.dumps(row) + "\n" for row in rows)
             (folder / f"{table}.jsonl").write_text(text)

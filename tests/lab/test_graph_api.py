@@ -20,11 +20,21 @@ Start = Callable[..., RunningLab]
 Story = Callable[..., Path]
 
 GUEST = "00000000-0000-4000-8000-00000000000a"
+DOLLAR = "00000000-0000-4000-8000-00000000000d"
 GROUP, OUTER = "00000000-0000-4000-8000-0000000000b1", "00000000-0000-4000-8000-0000000000b2"
 ROLE = "62e90394-69f5-4237-9190-012177145e10"
 DIRECTORY: dict[str, Any] = {
     "users": [
-        {"id": USER, "userPrincipalName": "o'brien@contoso.com", "accountEnabled": True, "mail": "ob@contoso.com"},
+        {
+            "id": USER,
+            "userPrincipalName": "o'brien@contoso.com",
+            "accountEnabled": True,
+            "mail": "ob@contoso.com",
+            "proxyAddresses": ["SMTP:ob@contoso.com", "smtp:old'name@contoso.com"],
+            "onPremisesSecurityIdentifier": "S-1-5-21-1-2-3-4",
+            "onPremisesSamAccountName": "ob",
+        },
+        {"id": DOLLAR, "userPrincipalName": "$dollar@contoso.com", "mail": "dollar@contoso.com"},
         {"id": GUEST, "userPrincipalName": "ann_example.com#EXT#@contoso.com", "userType": "Guest"},
     ],
     "groups": [
@@ -107,6 +117,12 @@ def test_odd_spellings_of_a_user_are_understood(lab: RunningLab, path: str) -> N
         ("mail eq 'ob@contoso.com'", [USER]),
         (f"id eq '{GUEST}'", [GUEST]),
         ("mail eq ''", [GUEST]),
+        ("proxyAddresses/any(p:p eq 'smtp:OLD''name@contoso.com')", [USER]),
+        ("proxyAddresses/any(x:x eq 'smtp:ob@contoso.com')", []),
+        ("mail eq 'no' or proxyAddresses/any(p:p eq 'no') or proxyAddresses/any(p:p eq 'SMTP:ob@contoso.com')", [USER]),
+        (f"id eq '{GUEST}' or mail in ('ob@contoso.com', 'no')", [USER, GUEST]),
+        ("onPremisesSecurityIdentifier eq 'S-1-5-21-1-2-3-4'", [USER]),
+        ("userPrincipalName eq '$dollar@contoso.com'", [DOLLAR]),
     ],
 )
 def test_users_can_be_filtered(lab: RunningLab, text: str, found: list[str]) -> None:
@@ -114,9 +130,37 @@ def test_users_can_be_filtered(lab: RunningLab, text: str, found: list[str]) -> 
     assert [user["id"] for user in answer.json()["value"]] == found
 
 
-def test_other_filters_are_refused(lab: RunningLab) -> None:
-    answer = lab.request("GET", "/v1.0/users?$filter=startswith(displayName,'a')")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "startswith(displayName,'a')",
+        "department eq 'x'",
+        "mail eq 'a' and id eq 'b'",
+        "mail eq 'a' or",
+        "mail eq 'a' or x",
+        "mail eq 'a",
+        "mail eq a",
+        "proxyAddresses/any(p:q eq 'a')",
+        "",
+    ],
+)
+def test_other_filters_are_refused(lab: RunningLab, text: str) -> None:
+    answer = lab.request("GET", f"/v1.0/users?$filter={text}")
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "Request_UnsupportedQuery")
+
+
+def test_a_filter_that_needs_the_advanced_parameters_is_refused_without_them(lab: RunningLab) -> None:
+    path = "/v1.0/users?$filter=onPremisesSamAccountName eq 'OB'"
+    for target, headers in ((path, {}), (f"{path}&$count=true", {}), (path, {"ConsistencyLevel": "eventual"})):
+        answer = lab.request("GET", target, **headers)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (400, "Request_UnsupportedQuery")
+    answer = lab.request("GET", f"{path}&$count=true", ConsistencyLevel="eventual")
+    assert [user["id"] for user in answer.json()["value"]] == [USER]
+
+
+def test_a_name_that_begins_with_a_dollar_sign_has_no_place_in_the_path(lab: RunningLab) -> None:
+    assert lab.request("GET", "/v1.0/users/$dollar@contoso.com").status_code == 400
+    assert lab.get("/v1.0/users('$dollar@contoso.com')")["id"] == DOLLAR
 
 
 @pytest.mark.parametrize("name", ["id", "userPrincipalName"])

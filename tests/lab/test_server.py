@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -36,6 +37,15 @@ from respond.lab.server import run
 from respond.settings import Settings
 run(Settings(), data=Path(sys.argv[1]), state_dir=Path(sys.argv[2]), announce=True, until_stdin_closes=True)
 """
+
+
+def test_an_answer_leaves_at_once_on_a_connection_that_is_kept(start: Start, seed: Path) -> None:
+    """With Nagle's algorithm on, every answer but the first would wait 40 ms for the client's acknowledgement."""
+    lab = start(seed)
+    with httpx.Client(base_url=lab.url) as client:
+        client.get("/_lab/health")
+        (transport,) = lab.server._transports.values()
+        assert transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 @pytest.mark.parametrize("way", ["stdin", "SIGTERM"])

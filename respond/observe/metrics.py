@@ -1,0 +1,214 @@
+"""Figures for Prometheus, in a registry of their own.
+
+https://prometheus.io/docs/practices/naming
+
+Every label takes its values from a finite set: what comes from outside is looked up in one, or is `other`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from enum import StrEnum
+from functools import cache
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.metrics_core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from respond import __version__
+from respond.errors import Service
+from respond.log_schema import sentinel_tables, xdr_tables
+from respond.models.intake import Trigger
+from respond.models.notice import Shape
+from respond.models.report import ActionStatus, Outcome, Report, VerdictKind
+from respond.observe.logs import Level, log
+
+CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+OTHER = "other"
+
+_TO_CONTAIN = (0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
+_ACTION = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 150)
+_DELIVERY = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_NO_TABLES = ("directory roles", "riskyUsers", "lures")
+_MOST_NAMES = 64
+
+QueueDepth = Callable[[], Mapping[str, int]]
+
+
+class Answer(StrEnum):
+    """What became of a delivery."""
+
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
+    MALFORMED = "malformed"
+    UNAUTHORIZED = "unauthorized"
+    FORBIDDEN = "forbidden"
+    TOO_LARGE = "too-large"
+    TOO_SLOW = "too-slow"
+    NOT_JSON = "not-json"
+    OVERLOADED = "overloaded"
+    FAILED = "failed"
+
+
+class Round(StrEnum):
+    """What became of one look of the schedule."""
+
+    DONE = "done"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+class Metrics:
+    """The figures of one process. Methods may be called from any thread."""
+
+    def __init__(self) -> None:
+        registry = self._registry = CollectorRegistry(auto_describe=True)
+
+        def counter(name: str, help_text: str, *labels: str) -> Counter:
+            return Counter(f"respond_{name}_total", help_text, labels, registry=registry)
+
+        def gauge(name: str, help_text: str) -> Gauge:
+            return Gauge(f"respond_{name}", help_text, registry=registry)
+
+        def histogram(name: str, help_text: str, buckets: Sequence[float], *labels: str) -> Histogram:
+            return Histogram(f"respond_{name}_seconds", help_text, labels, buckets=buckets, registry=registry)
+
+        ProcessCollector(registry=registry)
+        Info("respond_build", "The version that runs.", registry=registry).info({"version": __version__})
+        self._cases = counter("cases", "Runs that ended with a report of their own.", "verdict", "outcome")
+        self._contain = histogram("time_to_contain", "From the trigger to the containment.", _TO_CONTAIN, "path")
+        self._running = gauge("runs_in_progress", "Runs that this process works on.")
+        self._actions = counter("actions", "Actions that ended.", "action", "status")
+        self._action_seconds = histogram("action", "How long an action took, waits included.", _ACTION, "action")
+        self._retries = counter("retries", "Requests that had to be sent again.", "service")
+        self._throttled = counter("throttled", "Of those, the ones answered with 429.", "service")
+        self._deliveries = counter("deliveries", "Requests to the webhook.", "shape", "answer")
+        self._delivery_seconds = histogram("delivery", "From a delivery's first byte to its 202.", _DELIVERY)
+        self._gaps = counter("gaps", "What a run could not know.", "source")
+        self._last_round = gauge("schedule_last_success_timestamp_seconds", "When the scheduled hunt last got through.")
+        self._rounds = counter("schedule_rounds", "Scheduled hunts.", "result")
+        self._takeovers = counter("takeovers", "Runs of dead processes taken over by this one.")
+        self._names: set[str] = set()
+        self._begin_at_zero()
+
+    def _begin_at_zero(self) -> None:
+        """A rate can be told from the first event on only where a series was there before it."""
+        for verdict in VerdictKind:
+            for outcome in Outcome:
+                self._cases.labels(verdict, outcome)
+        for path in Trigger:
+            self._contain.labels(path)
+        for service in Service:
+            self._retries.labels(service)
+            self._throttled.labels(service)
+        for result in Round:
+            self._rounds.labels(result)
+        for answer in Answer:
+            self._deliveries.labels(Shape.INCIDENT, answer)
+
+    def text(self) -> bytes:
+        """What `/metrics` answers with, as `CONTENT_TYPE`. Blocks as long as the queue's depth takes to read."""
+        return generate_latest(self._registry)
+
+    def report_done(self, report: Report, path: Trigger) -> None:
+        """A run ended with a report. One that found everything answered already is no new case."""
+        for gap in report.gaps:
+            self._gaps.labels(source_label(gap.source)).inc()
+        if report.repeat:
+            return
+        self._cases.labels(report.verdict, report.outcome).inc()
+        if report.timings_ms.contained is not None:
+            self._contain.labels(path).observe(report.timings_ms.contained / 1000)
+
+    def run_began(self) -> None:
+        self._running.inc()
+
+    def run_ended(self) -> None:
+        self._running.dec()
+
+    def action_done(self, action: str, status: str, seconds: float) -> None:
+        """An action ended.
+
+        Args:
+            status: that of its change; `done` or `failed` for a question.
+        """
+        name = self._bounded(action)
+        self._actions.labels(name, status if status in set(ActionStatus) else OTHER).inc()
+        self._action_seconds.labels(name).observe(seconds)
+
+    def retried(self, service: Service | None, *, throttled: bool) -> None:
+        """A request is going to be sent again."""
+        self._retries.labels(service or Service.OTHER).inc()
+        if throttled:
+            self._throttled.labels(service or Service.OTHER).inc()
+
+    def delivery(self, shape: Shape | None, answer: Answer, seconds: float) -> None:
+        """A request to the webhook was answered.
+
+        Args:
+            shape: None where it did not come to be read.
+        """
+        self._deliveries.labels(shape or "unknown", answer).inc()
+        if answer in (Answer.ACCEPTED, Answer.DUPLICATE):
+            self._delivery_seconds.observe(seconds)
+
+    def round_done(self, result: Round) -> None:
+        """The scheduled hunt ended."""
+        self._rounds.labels(result).inc()
+        if result is Round.DONE:
+            self._last_round.set_to_current_time()
+
+    def took_over(self, runs: int = 1) -> None:
+        """Runs of a dead process go on here."""
+        self._takeovers.inc(runs)
+
+    def observe_queue(self, depth: QueueDepth) -> None:
+        """Have the queue's depth read at each scrape.
+
+        Args:
+            depth: how many wait, by state. May be slow, and may fail: then this figure is missing, the others are not.
+        """
+        self._registry.register(_Queue(depth))
+
+    def _bounded(self, action: str) -> str:
+        """Actions are functions of ours, and not many; should that ever change, a scraper must not pay for it."""
+        if action not in self._names and (len(self._names) >= _MOST_NAMES or not re.fullmatch(r"\w{1,60}", action)):
+            return OTHER
+        self._names.add(action)
+        return action
+
+
+class _Queue(Collector):
+    def __init__(self, depth: QueueDepth) -> None:
+        self._depth = depth
+
+    def describe(self) -> Iterable[GaugeMetricFamily]:
+        """Without values: registering must not read the queue."""
+        yield self._family()
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        family = self._family()
+        try:
+            depths = dict(self._depth())
+        except Exception as error:  # noqa: BLE001 - a database that is down must not take every figure with it
+            log("queue-unread", level=Level.WARNING, error=f"{type(error).__name__}: {error}")
+            return
+        for state, number in sorted(depths.items())[:_MOST_NAMES]:
+            family.add_metric([state], number)
+        yield family
+
+    def _family(self) -> GaugeMetricFamily:
+        return GaugeMetricFamily("respond_queue_depth", "Work that waits, by state.", labels=["state"])
+
+
+def source_label(source: str) -> str:
+    """The table of a gap, or one of the few other sources; `SigninLogs (history)` counts as `SigninLogs`."""
+    plain = source.partition(" (")[0]
+    return plain if plain in _sources() else OTHER
+
+
+@cache
+def _sources() -> frozenset[str]:
+    return frozenset((*sentinel_tables(), *xdr_tables(), *_NO_TABLES))

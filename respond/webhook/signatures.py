@@ -1,0 +1,93 @@
+"""Signed requests, for senders that cannot get a token: HMAC-SHA256 over time and body.
+
+    X-Respond-Timestamp: 1768470000
+    X-Respond-Signature: v1=<hex>[, v1=<hex> …]
+
+The signature is over `v1:{timestamp}:{body}`, the body byte for byte as it is sent (compressed, if it is). Several
+signatures, of which one has to be right, let a sender change its secret without a gap.
+
+The same signed request again, within the window, is taken: it is what a sender does whose answer got lost. It starts
+nothing a second time, as deliveries are told apart by what they say.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import time
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from respond.errors import UsageError
+from respond.webhook.callers import Caller, How
+from respond.webhook.problems import Unauthorized
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
+TIMESTAMP = "x-respond-timestamp"
+SIGNATURE = "x-respond-signature"
+CALLER = Caller(id="shared-secret", how=How.SIGNATURE)
+CHALLENGE = 'Respond-Signature version="v1"'
+
+_SHORTEST = 32
+_MOST = 8
+_SECONDS = re.compile(r"[0-9]{1,12}")
+_VALUE = re.compile(r"v1=([0-9a-f]{64})", re.IGNORECASE)
+
+
+class SignatureCheck:
+    """One shared secret.
+
+    Args:
+        window: how far the time of a signature may be from ours, either way.
+        clock: seconds since 1970.
+
+    Raises:
+        UsageError: the secret is too short to be one.
+    """
+
+    def __init__(self, secret: SecretStr, window: timedelta, *, clock: Callable[[], float] = time.time) -> None:
+        if len(secret.get_secret_value()) < _SHORTEST:
+            raise UsageError(
+                f"webhook.hmac_secret: is shorter than {_SHORTEST} characters; make one with `openssl rand -hex 32`"
+            )
+        self._secret = secret
+        self._window = window.total_seconds()
+        self._clock = clock
+
+    def check(self, headers: Mapping[str, str], body: bytes) -> Caller:
+        """Whoever holds the secret.
+
+        Args:
+            headers: names in lower case, or a mapping that does not care.
+
+        Raises:
+            Unauthorized: no signature, none that is right, or one of another time.
+        """
+        timestamp = headers.get(TIMESTAMP, "").strip()
+        if not _SECONDS.fullmatch(timestamp):
+            raise _refused("X-Respond-Timestamp is missing, or not in seconds since 1970")
+        if abs(self._clock() - int(timestamp)) > self._window:
+            raise _refused("the time of the signature is too far from ours")
+        given = headers.get(SIGNATURE, "").split(",")[:_MOST]
+        found = [match[1].lower() for value in given if (match := _VALUE.fullmatch(value.strip()))]
+        if not found:
+            raise _refused("X-Respond-Signature is missing, or not of the form v1=<64 hexadecimal digits>")
+        right = sign(self._secret, timestamp, body)
+        # all of them, so that time does not tell which one was right
+        if not any([hmac.compare_digest(value, right) for value in found]):  # noqa: C419
+            raise _refused("the signature is not right for this time and body")
+        return CALLER
+
+
+def sign(secret: SecretStr, timestamp: str, body: bytes) -> str:
+    """The signature of a request, in hexadecimal digits."""
+    message = b":".join((b"v1", timestamp.encode(), body))
+    return hmac.new(secret.get_secret_value().encode(), message, hashlib.sha256).hexdigest()
+
+
+def _refused(why: str) -> Unauthorized:
+    return Unauthorized(why, CHALLENGE)

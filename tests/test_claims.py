@@ -1,0 +1,72 @@
+"""Taking a case: one run at a time, and none goes by what was read before another was at the user."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from respond.models.case import Claim
+from respond.store.cases import Store
+from tests.helpers import postgres
+
+LATER = timedelta(minutes=1)
+
+
+@pytest.fixture(scope="module")
+def pg() -> Iterator[postgres.Uri]:
+    with postgres.server() as uri:
+        yield uri
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    if request.param == "sqlite":
+        with closing(Store(f"sqlite:///{tmp_path / 'state.db'}")) as kept:
+            yield kept
+        return
+    with postgres.database(request.getfixturevalue("pg")) as url, closing(Store(url)) as kept:
+        yield kept
+
+
+def claim(store: Store, run: str, flow: str = "c:1", **more: Any) -> Claim:
+    given = {"tenant": "t", "user_id": "u", "flows": [(flow,)], "run": run, "exclusive": True, **more}
+    return store.claim(**given)
+
+
+def test_the_first_run_of_a_user_goes_by_what_was_read_a_moment_ago(store: Store) -> None:
+    found = claim(store, "one", seen_at=datetime.now(UTC))
+    assert (found.busy_run, found.read_again) == ("", False)
+    assert claim(store, "one", seen_at=datetime.now(UTC)) == found
+
+
+def test_a_case_that_another_run_has_is_not_taken(store: Store) -> None:
+    case = claim(store, "one", seen_at=datetime.now(UTC)).case
+    assert claim(store, "two", seen_at=datetime.now(UTC)) == Claim(case=case, busy_run="one")
+
+
+def test_what_was_read_before_another_run_let_go_is_read_again(store: Store) -> None:
+    seen = datetime.now(UTC)
+    store.release(case=claim(store, "one", seen_at=seen).case, run="one")
+    assert claim(store, "two", seen_at=seen).read_again
+
+
+def test_what_was_read_after_another_run_let_go_is_good_enough(store: Store) -> None:
+    store.release(case=claim(store, "one", seen_at=datetime.now(UTC)).case, run="one")
+    assert not claim(store, "two", seen_at=datetime.now(UTC) + LATER).read_again
+
+
+def test_a_run_at_other_sign_ins_of_the_user_counts_as_well(store: Store) -> None:
+    claim(store, "one", seen_at=datetime.now(UTC))
+    other = claim(store, "two", flow="c:2", seen_at=datetime.now(UTC) + LATER)
+    assert (other.busy_run, other.read_again) == ("", True)
+
+
+def test_only_the_run_that_has_a_case_lets_go_of_it(store: Store) -> None:
+    case = claim(store, "one", seen_at=datetime.now(UTC)).case
+    store.release(case=case, run="two")
+    assert claim(store, "three", seen_at=datetime.now(UTC)).busy_run == "one"
