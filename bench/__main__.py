@@ -104,6 +104,47 @@ def backtest_seconds(_: Product) -> Measured:
     return Measured((made.seconds,), note)
 
 
+def _shares(seconds: list[float]) -> str:
+    ranked = sorted(seconds)
+    half, most = (ranked[min(int(len(ranked) * share), len(ranked) - 1)] * 1000 for share in (0.5, 0.99))
+    return f"p50 {half:.0f} ms, p99 {most:.0f} ms"
+
+
+def accepted_deliveries(_: Product) -> Measured:
+    """Milliseconds until a delivery has its 202, the median; on SQLite, and told on PostgreSQL."""
+    told, medians = [], []
+    for database in ("sqlite", "postgresql"):
+        raw = _module("bench.service", "deliveries", database)
+        rate = len(raw["seconds"]) / raw["elapsed"][0]
+        told.append(f"{database}: {rate:.0f} a second, {_shares(raw['seconds'])}")
+        medians.append(median(raw["seconds"]) * 1000)
+    return Measured((medians[0],), f"8 connections, each delivery a new incident; {'; '.join(told)}")
+
+
+def webhook_to_revoke(_: Product) -> Measured:
+    """Milliseconds from the delivery to the revocation, p95; nothing else to do, no latency in the lab."""
+    told, worst = [], []
+    for database in ("sqlite", "postgresql"):
+        ranked = sorted(_module("bench.service", "revoke", database)["seconds"])
+        worst.append(ranked[int(len(ranked) * 0.95)] * 1000)
+        told.append(f"{database}: median {median(ranked) * 1000:.0f} ms, p95 {worst[-1]:.0f} ms")
+    return Measured((worst[0],), "; ".join(told))
+
+
+def two_workers(_: Product) -> Measured:
+    """Time a case with two workers over that with one: goals are upper bounds."""
+    raw = _module("bench.service", "workers", "postgresql")
+    one, two = raw["one"][0], raw["two"][0]
+    return Measured((one / two,), f"one {one:.2f}, two {two:.2f} cases a second: {two / one:.2f} x (goal 1.7)")
+
+
+def flat_memory(_: Product) -> Measured:
+    """Growth of the service's memory from the first fifth of the cases to the last."""
+    sizes = _module("bench.service", "memory", "sqlite")["megabytes"]
+    told = ", ".join(f"{size:.0f}" for size in sizes)
+    return Measured((sizes[-1] - sizes[1],), f"MB after each tenth of 500 cases: {told}")
+
+
 MEASUREMENTS: dict[str, tuple[Goal, Callable[[Product], Measured]]] = {
     "start-up": (Goal("respond --help", 0.25, "s"), start_up),
     "cold": (Goal("cold response, lab included", 4, "s"), cold_response),
@@ -112,6 +153,10 @@ MEASUREMENTS: dict[str, tuple[Goal, Callable[[Product], Measured]]] = {
     "early": (Goal("revocation sent, against the floor", 1.25, "x"), early_action),
     "hunt": (Goal("queries of a hunt over 1,000 users", 15.5, ""), hunt_queries),
     "backtest": (Goal("backtest over 1,000,000 sign-ins", 60, "s"), backtest_seconds),
+    "deliveries": (Goal("a delivery acknowledged, median", 100, "ms"), accepted_deliveries),
+    "revoke": (Goal("webhook to revocation, p95", 300, "ms"), webhook_to_revoke),
+    "workers": (Goal("time a case with 2 workers, against 1", 1 / 1.7, "x"), two_workers),
+    "flat": (Goal("memory gained from case 100 to 500", 20, "MB"), flat_memory),
 }
 
 

@@ -1,0 +1,168 @@
+"""The service under load: `python -m bench.service deliveries|revoke|workers|memory [DATABASE] [COUNT]`.
+
+DATABASE is sqlite or postgresql. A lab in a process of its own over a tenant of as many victims as there are
+deliveries, `respond serve` and its workers in processes of theirs, all over HTTP on loopback. Each prints one JSON
+object.
+
+    deliveries  {"seconds": [of each 202], "elapsed": [of all]}: 1,000 new incidents from 8 connections
+    revoke      {"seconds": [from the delivery to the revocation received]}: one incident at a time, no latency
+    workers     {"one": [cases a second], "two": [cases a second]}: 150 ms a request, PostgreSQL, lab limits lifted
+    memory      {"megabytes": [after each tenth of the cases]}: resident size of the service
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from datetime import datetime
+from pathlib import Path
+from urllib.request import urlopen
+
+import httpx
+
+from respond.lab.child import ChildLab
+from respond.settings import shipped_config
+from tests.helpers import deliveries, postgres, victims
+from tests.helpers.serving import Serving, serving
+
+_CONNECTIONS = 8
+_QUICK = {"RESPOND_SCHEDULE__EVERY": "0s"}
+_LIFTED = {"RESPOND_LAB__QUERIES_PER_30S": "1000000", "RESPOND_LAB__CONCURRENT_QUERIES": "100"}
+
+
+@contextmanager
+def _tenant(count: int, database: str) -> Iterator[str]:
+    """A lab with so many victims, and an empty state; where the lab answers."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="respond-bench-")))
+        os.environ |= {
+            "RESPOND_LAB__DATA": str(victims.write(folder / "story", count)),
+            "RESPOND_STATE__DIR": str(folder / "state"),
+            "RESPOND_STATE__URL": f"sqlite:///{folder / 'state' / 'respond.db'}",
+        }
+        os.environ |= _LIFTED
+        lab = stack.enter_context(ChildLab(shipped_config()))
+        os.environ["RESPOND_LAB__URL"] = lab.url
+        if database == "postgresql":
+            uri = stack.enter_context(postgres.server())
+            os.environ["RESPOND_STATE__URL"] = stack.enter_context(postgres.database(uri))
+        yield lab.url
+
+
+async def _deliver(service: Serving, numbers: range) -> list[float]:
+    """Deliver an incident each, from several connections; the seconds of each answer."""
+    waiting, seconds = [json.dumps(deliveries.body(number)).encode() for number in reversed(numbers)], []
+
+    async def sender() -> None:
+        async with _client(service) as post:
+            while waiting:
+                began = time.perf_counter()
+                await post(waiting.pop())
+                seconds.append(time.perf_counter() - began)
+
+    await asyncio.gather(*(sender() for _ in range(_CONNECTIONS)))
+    return seconds
+
+
+@asynccontextmanager
+async def _client(service: Serving) -> AsyncIterator[Callable[[bytes], Awaitable[None]]]:
+    async with httpx.AsyncClient(base_url=service.url, timeout=120) as client:
+
+        async def post(body: bytes) -> None:
+            headers = {"Content-Type": "application/json"}
+            answer = await client.post("/webhooks/sentinel", content=body, headers=headers)
+            if answer.status_code != httpx.codes.ACCEPTED:
+                raise RuntimeError(f"{answer.status_code}: {answer.text}")
+
+        yield post
+
+
+def measure_deliveries(database: str, count: int = 1000) -> dict[str, list[float]]:
+    """How fast deliveries are written down. One response at a time runs beside it."""
+    with _tenant(count, database), serving(**_QUICK, RESPOND_SERVE__RUNS_AT_ONCE="1") as service:
+        service.post(deliveries.body(0))
+        service.answers(1)
+        began = time.perf_counter()
+        seconds = asyncio.run(_deliver(service, range(1, count)))
+        return {"seconds": seconds, "elapsed": [time.perf_counter() - began]}
+
+
+def measure_revoke(database: str, count: int = 40) -> dict[str, list[float]]:
+    """From the delivery to the revocation, with nothing else to do."""
+    warm_up, found = 5, []
+    with _tenant(count + warm_up, database) as lab, serving(**_QUICK) as service:
+        for number in range(count + warm_up):
+            began = time.time()
+            service.post(deliveries.body(number))
+            service.answers(number + 1)
+            path = f"/v1.0/users/{victims.user_id(number)}/revokeSignInSessions"
+            with urlopen(f"{lab}/_lab/requests") as answer:  # noqa: S310 - the lab, on loopback
+                sent = next(one["at"] for one in json.load(answer) if one["path"] == path)
+            found.append(datetime.fromisoformat(sent).timestamp() - began)
+    return {"seconds": found[warm_up:]}
+
+
+def measure_workers(_: str, count: int = 60) -> dict[str, list[float]]:
+    """Cases a second with one worker, and with two, when the services take their time."""
+    slow = {"RESPOND_LAB__LOGS_LATENCY": "150ms", "RESPOND_LAB__GRAPH_LATENCY": "150ms"}
+    os.environ |= slow
+    return {"one": [_rate(count, workers=1)], "two": [_rate(count, workers=2)]}
+
+
+def _rate(count: int, *, workers: int) -> float:
+    with _tenant(count, "postgresql"), ExitStack() as stack:
+        # The service takes the deliveries, and one of them at a time for itself.
+        service = stack.enter_context(serving(**_QUICK, RESPOND_SERVE__RUNS_AT_ONCE="1"))
+        for _ in range(workers):
+            worker = Serving("worker", env=_QUICK)
+            stack.callback(worker.kill)
+            worker.wait_for("working")
+        asyncio.run(_deliver(service, range(count)))
+        # From the tenth case on, when everybody is warm, to the last.
+        service.answers(10, 120)
+        began, before = time.perf_counter(), service.depth()["answered"]
+        service.answers(count, 600)
+        return (count - before) / (time.perf_counter() - began)
+
+
+def measure_memory(database: str, count: int = 500) -> dict[str, list[float]]:
+    """Resident size after each tenth of the cases."""
+    found = []
+    with _tenant(count, database), serving(**_QUICK) as service:
+        for part in range(10):
+            done = (part + 1) * count // 10
+            asyncio.run(_deliver(service, range(part * count // 10, done)))
+            service.answers(done, 3600)
+            found.append(_megabytes(service))
+    return {"megabytes": found}
+
+
+def _megabytes(service: Serving) -> float:
+    name = "process_resident_memory_bytes "
+    line = next(line for line in service.get("/metrics").text.splitlines() if line.startswith(name))
+    return float(line.removeprefix(name)) / 1e6
+
+
+MEASURES = {
+    "deliveries": measure_deliveries,
+    "revoke": measure_revoke,
+    "workers": measure_workers,
+    "memory": measure_memory,
+}
+
+
+def main() -> None:
+    """Measure and print the raw figures."""
+    name, database, *count = [*sys.argv[1:], *(["sqlite"] if len(sys.argv) == 2 else [])]  # noqa: PLR2004 - a name alone
+    result = MEASURES[name](database, *map(int, count))
+    sys.stdout.write(json.dumps(result) + "\n")
+
+
+if __name__ == "__main__":
+    main()
