@@ -10,9 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from respond.lab import scenario
 from tests.lab.running_lab import RunningLab, running
+
+# How long an example takes says more about the machine than about the rule.
+settings.register_profile("respond", deadline=None)
+settings.load_profile("respond")
 
 
 @pytest.fixture(autouse=True)

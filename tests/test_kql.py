@@ -44,6 +44,8 @@ VALUES: dict[str, Value] = {
     "history": NOW - timedelta(days=60),
     "since": NOW - timedelta(days=60),
     "from": NOW - timedelta(days=30),
+    "arrived_from": NOW - timedelta(days=30),
+    "arrived_to": NOW,
     "old_from": NOW - timedelta(days=365),
     "to": NOW,
     "now": NOW,
@@ -61,8 +63,11 @@ TELLING = {
     "find_usual_places",
     "match_threat_intel",
     "count_sign_ins",
+    "find_fresh_approvals",
+    "find_fresh_redemptions",
 }
-BY_LIST_ALONE = {path.stem for path in OURS} - {"count_sign_ins", "read_incidents"}
+WHOLE_TENANT = {"count_sign_ins", "read_incidents", "find_fresh_approvals", "find_fresh_redemptions"}
+BY_LIST_ALONE = {path.stem for path in OURS} - WHOLE_TENANT
 """Nobody asked about, nobody found: only what is about the whole tenant answers without a list."""
 HOSTILE = [
     "x' or 1==1 | union *",

@@ -53,7 +53,7 @@ LOST_WITH = {
 
 QUESTIONS = {
     "SigninLogs (history)": "FirstManaged",
-    "SigninLogs (tenant)": "IsCode",
+    "SigninLogs (tenant)": "make_set(UserId",
     "ThreatIntelIndicators": "ipv6_is_match",
     "ThreatIntelIndicators (lures)": "p_hosts",
     "UrlClickEvents": "UrlClickEvents",

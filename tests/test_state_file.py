@@ -449,6 +449,7 @@ import asyncio, sqlite3, sys
 from pathlib import Path
 sqlite3.sqlite_version_info = (3, 40, 1)
 from respond import durable
+from respond.liveness import Locks
 from respond.models.case import Claim
 from respond.store.cases import Store
 
@@ -463,7 +464,7 @@ async def main(url, locks):
     print(durable.engine_kwargs(url)["module"].__name__)
     store = Store(url)
     print(store.claim(tenant="lab", user_id="u", flows=[("c:1",)], run="run-1", exclusive=True).busy_run == "")
-    engine = durable.Engine(url, Path(locks), realm="lab/live")
+    engine = durable.Engine(url, Locks(Path(locks)), realm="lab/live")
     await asyncio.to_thread(engine.launch)
     await engine.start(ask_once, "run-1", ("case", 1))
     print((await engine.wait("run-1"))["claim"].case)
@@ -481,4 +482,4 @@ def test_engine_and_store_work_on_a_python_with_an_old_sqlite(tmp_path: Path) ->
     assert ran.stdout.split() == ["pysqlite3", "True", "DC-AAAAAA"]
     with closing(sqlite3.connect(tmp_path / "respond.db")) as db:
         (step,) = db.execute("SELECT function_name, output FROM operation_outputs").fetchall()
-    assert step == ("ask", '{"claim":{"$model":"Claim","is":{"case":"DC-AAAAAA","busy_run":""}}}')
+    assert step == ("ask", '{"claim":{"$model":"Claim","is":{"case":"DC-AAAAAA","busy_run":"","read_again":false}}}')

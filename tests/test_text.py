@@ -41,7 +41,7 @@ def test_a_comment_shows_its_text_as_it_was_written_and_nothing_in_it_is_markup(
     lines = comment.split("<br>\n") if text.splitlines() else []
     assert [html.unescape(line) for line in lines] == [defang(line) for line in text.splitlines()]
     for line in lines:
-        bare = re.sub(r"&#\d+;", "", line)
+        bare = re.sub(r"&#\d+;", "?", line)
         assert not set("<>\"'`*_[]()#|~\\!&") & set(bare)
         assert not re.search(r"www\.|[a-z]:\S", bare, re.IGNORECASE)
 
