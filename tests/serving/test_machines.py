@@ -97,7 +97,7 @@ def test_runs_of_an_older_version_are_left_to_it_while_it_lives_and_begun_anew_w
         monkeypatch.setenv("RESPOND_STATE__URL", pg_url)
         monkeypatch.setenv("RESPOND_STATE__DIR", str(tmp_path / "files"))
     url = pg_url if database == "postgresql" else f"sqlite:///{tmp_path / 'state' / 'respond.db'}"
-    tenant = lab(victims.write(tmp_path / "story", 1), logs_latency="1s")
+    tenant = lab(victims.write(tmp_path / "story", 1), logs_latency="3s")
     old = Serving("serve", "--port", "0", env=QUICK, module="tests.helpers.older")
     old.listens()
     assert old.post(deliveries.body(0)).status_code == 202
