@@ -903,11 +903,30 @@ def test_a_lure_and_a_redeemer_elsewhere_are_more_than_their_sum(
     followed: dict[str, Any], mail: dict[str, Any], astray: bool
 ) -> None:
     """Somebody who uses device codes every week is phished as well."""
-    lures = Lures(clicks=(click(-5, **followed),), messages=(message(0.01, **mail),))
+    lures = Lures(clicks=(click(-5, **followed),), messages=(message(2, **mail),))
     evidence = usual(AT_HOME).model_copy(update={"lures": lures})
     apart, together = (judged(approved_and_redeemed(OFFICE, at), evidence) for at in (TOR, OFFICE))
     assert ("lure-redeemed-elsewhere" in found(apart)) == astray
     assert "lure-redeemed-elsewhere" not in found(together)
+
+
+@pytest.mark.parametrize(("days", "stranger", "whole"), [(0.05, True, True), (0.05, False, False), (1, True, False)])
+def test_a_strangers_link_to_the_code_page_needs_no_click(days: float, stranger: bool, whole: bool) -> None:
+    """Teams on a phone leaves none. A message of yesterday is another matter: a code lives for minutes."""
+    told = message(days, pattern="", device_login=True, first_contact=stranger)
+    evidence = usual(AT_HOME).model_copy(update={"lures": Lures(messages=(told,))})
+    assert ("lure-redeemed-elsewhere" in found(judged(approved_and_redeemed(OFFICE, TOR), evidence))) == whole
+
+
+def test_an_address_where_one_code_was_refreshed_for_days_is_neither_new_nor_the_users_own() -> None:
+    def lone(days: int) -> Evidence:
+        return usual(place(OFFICE, days=9), place(TOR, days=0, device_code_days=days, device_code_sessions=1))
+
+    today = approved_and_redeemed(OFFICE, TOR)
+    assert "new-network" in found(judged(today, lone(2)))
+    assert "new-network" not in found(judged(today, lone(9)))
+    assert "legs-apart" in found(judged(today, lone(9)))
+    assert not reliefs(judged(today, lone(9)))
 
 
 @pytest.mark.parametrize(

@@ -124,6 +124,10 @@ def new_network(view: View) -> Finding | None:
 def _is_new(view: View, row: SignIn) -> bool:
     if not row.ip or view.places_at(row.ip) or view.places_in(row.asn) or view.is_common(row.ip):
         return False
+    # A session that was there on several days vouches for nothing, but the address is not new either.
+    days = {day for one in view.evidence.usual.places if same_address(one.ip, row.ip) for day in one.device_code_days}
+    if len(days) >= view.policy.usual.place_days:
+        return False
     # Of somebody without a history of their own, a session in question says at least where it was before.
     tied = () if view.evidence.usual.places else view.seen_places
     return not any(same_address(one.ip, row.ip) or (row.asn and one.asn == row.asn) for one in tied)
@@ -146,16 +150,21 @@ def lure_clicked(view: View) -> Finding | None:
 
 
 def lure_redeemed_elsewhere(view: View) -> Finding | None:
-    """The whole chain: a link that hid the code page, or a stranger's, and a code that another network redeemed."""
+    """The whole chain: a link that hid the code page, or a stranger's, and a code that somebody elsewhere redeemed."""
     click = next((click for click in view.clicks if view.led_astray(click)), None)
-    apart = legs_apart(view)
-    if click is None or apart is None:
+    apart = legs_apart(view) or other_address(view)
+    if apart is None or not (click or view.fresh_lures):
         return None
+    if click:
+        lure = Source(table="UrlClickEvents", id=click.id, at=click.at)
+    else:
+        message = view.fresh_lures[-1]
+        lure = Source(table=message.table, id=message.id, at=message.at)
     return Finding(
         id="lure-redeemed-elsewhere",
         weight=view.policy.weights.lure_redeemed_elsewhere,
-        summary="the code that the link led to was redeemed on another network than it was approved on",
-        evidence=(Source(table="UrlClickEvents", id=click.id, at=click.at), *apart.evidence),
+        summary="the code that the lure asked for was redeemed elsewhere than it was approved",
+        evidence=(lure, *apart.evidence),
     )
 
 

@@ -191,6 +191,12 @@ class View:
         )
 
     @property
+    def fresh_lures(self) -> tuple[Message, ...]:
+        """Lures to a code page that came within the time that a person hesitates, clicked or not."""
+        start = self.approved_at - self.policy.correlation.stranger_before
+        return tuple(one for one in self.lure_messages if one.at >= start and (one.pattern or one.device_login))
+
+    @property
     def strangers(self) -> tuple[Message, ...]:
         """First messages of strangers within the time that a code lives and a person hesitates."""
         start = self.approved_at - self.policy.correlation.stranger_before

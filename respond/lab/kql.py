@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from respond.lab import kql_errors, kql_functions, kql_lists, kql_text
+from respond.lab import kql_errors, kql_functions, kql_lists, kql_plain, kql_text
 from respond.lab.columns import columns_of
 from respond.lab.kql_answer import Answer, Result
 from respond.lab.kql_cache import Translations
@@ -147,7 +147,7 @@ class Engine:
 
         with self._parser:
             sql = duckdb_kql.to_sql(text, schema=self._schema, allow_write=False)
-        return str(sql), dict(sql.parameters)
+        return kql_plain.plain(str(sql), text, self._tables), dict(sql.parameters)
 
     def _stand_ins(self, cursor: DuckDBPyConnection, query: str, window: Window | None) -> None:
         """Views of this cursor alone, in the place of tables that the query must not see whole.
