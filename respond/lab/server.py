@@ -15,6 +15,7 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from respond import collector
 from respond.errors import UsageError
 from respond.lab.app import LabApp, Scope
 from respond.lab.state import LabState
@@ -80,7 +81,11 @@ class LabServer(uvicorn.Server):
         """Listen, say so, then get the tables ready: whoever asks before waits for them, not for the parser."""
         await super().startup(sockets)
         self._on_listening()
-        self._warming = asyncio.create_task(self.tenant.warm_up())
+        self._warming = asyncio.create_task(self._warm_up())
+
+    async def _warm_up(self) -> None:
+        await self.tenant.warm_up()
+        collector.settle()
 
     def _drop(self, scope: Scope) -> None:
         transport = self._transports.get(scope["client"])

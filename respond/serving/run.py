@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from respond import collector
 from respond.errors import RespondError
 from respond.observe import logs, traces
 from respond.observe.listening import observing
@@ -86,6 +87,7 @@ async def _at_work(config: Path, metrics: Metrics) -> AsyncIterator[tuple[Sessio
             await session.connections.clients(read_only=False).warm_up()
         except RespondError as error:
             log("not-ready", level=Level.WARNING, reason=error.message)
+        collector.settle()
         yield session, service, Stop()
 
 
