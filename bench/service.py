@@ -1,4 +1,4 @@
-"""The service under load: `python -m bench.service deliveries|revoke|workers|memory [DATABASE] [COUNT]`.
+"""The service under load: `python -m bench.service NAME [DATABASE] [COUNT]`.
 
 DATABASE is sqlite or postgresql. A lab in a process of its own over a tenant of as many victims as there are
 deliveries, `respond serve` and its workers in processes of theirs, all over HTTP on loopback. Each prints one JSON
@@ -8,6 +8,8 @@ object.
     revoke      {"seconds": [from the delivery to the revocation received]}: one incident at a time, no latency
     workers     {"one": [cases a second], "two": [cases a second]}: 150 ms a request, PostgreSQL, lab limits lifted
     memory      {"megabytes": [after each tenth of the cases]}: resident size of the service
+    kills       {"contained": [cases], "tickets": [], "most_revocations": [of one user], "elapsed": [seconds]}: 1,000 new
+                incidents, and the service killed three times in between
 """
 
 from __future__ import annotations
@@ -18,8 +20,9 @@ import os
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from urllib.request import urlopen
@@ -27,7 +30,9 @@ from urllib.request import urlopen
 import httpx
 
 from respond.lab.child import ChildLab
+from respond.models.report import Outcome
 from respond.settings import shipped_config
+from respond.store.cases import Store
 from tests.helpers import deliveries, postgres, victims
 from tests.helpers.serving import Serving, serving
 
@@ -146,6 +151,33 @@ def measure_memory(database: str, count: int = 500) -> dict[str, list[float]]:
     return {"megabytes": found}
 
 
+def measure_kills(database: str, count: int = 1000) -> dict[str, list[float]]:
+    """Nothing that was accepted is lost, and nothing is done twice, however often the process dies."""
+    with _tenant(count, database) as lab:
+        began = time.perf_counter()
+        for part in range(4):
+            with serving(**_QUICK, RESPOND_SERVE__BEAT="1s") as service:
+                asyncio.run(_deliver(service, range(part * count // 4, (part + 1) * count // 4)))
+                if part < 3:
+                    service.answers((part + 1) * count // 5, 3600)
+                    service.kill()
+                else:
+                    service.answers(count, 3600)
+        elapsed = time.perf_counter() - began
+        with closing(Store(os.environ["RESPOND_STATE__URL"])) as store:
+            reports = store.all_reports()
+            tickets = sum(store.ticket(report.case) is not None for report in reports)
+        with urlopen(f"{lab}/_lab/writes") as answer:  # noqa: S310 - the lab, on loopback
+            writes = [one["path"] for one in json.load(answer) if one["path"].endswith("/revokeSignInSessions")]
+    contained = {report.user.id for report in reports if report.outcome is Outcome.CONTAINED_VERIFIED}
+    return {
+        "contained": [len(contained)],
+        "tickets": [tickets],
+        "most_revocations": [max(Counter(writes).values())],
+        "elapsed": [elapsed],
+    }
+
+
 def _megabytes(service: Serving) -> float:
     name = "process_resident_memory_bytes "
     line = next(line for line in service.get("/metrics").text.splitlines() if line.startswith(name))
@@ -157,6 +189,7 @@ MEASURES = {
     "revoke": measure_revoke,
     "workers": measure_workers,
     "memory": measure_memory,
+    "kills": measure_kills,
 }
 
 
