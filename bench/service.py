@@ -8,8 +8,8 @@ object.
     revoke      {"seconds": [from the delivery to the revocation received]}: one incident at a time, no latency
     workers     {"one": [cases a second], "two": [cases a second]}: 150 ms a request, PostgreSQL, lab limits lifted
     memory      {"megabytes": [after each tenth of the cases]}: resident size of the service
-    kills       {"contained": [cases], "tickets": [], "most_revocations": [of one user], "elapsed": [seconds]}: 1,000 new
-                incidents, and the service killed three times in between
+    kills       {"contained": [cases], "tickets": [], "most_revocations": [of one user], "elapsed": [seconds]}: 1,000
+                new incidents, and the service killed three times in between
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from tests.helpers import deliveries, postgres, victims
 from tests.helpers.serving import Serving, serving
 
 _CONNECTIONS = 8
+_KILLS = 3
 _IDLE = 1.5
 """Seconds after a delivery before anybody asks how far it is."""
 _QUICK = {"RESPOND_SCHEDULE__EVERY": "0s"}
@@ -155,11 +156,11 @@ def measure_kills(database: str, count: int = 1000) -> dict[str, list[float]]:
     """Nothing that was accepted is lost, and nothing is done twice, however often the process dies."""
     with _tenant(count, database) as lab:
         began = time.perf_counter()
-        for part in range(4):
+        for part in range(_KILLS + 1):
             with serving(**_QUICK, RESPOND_SERVE__BEAT="1s") as service:
-                asyncio.run(_deliver(service, range(part * count // 4, (part + 1) * count // 4)))
-                if part < 3:
-                    service.answers((part + 1) * count // 5, 3600)
+                asyncio.run(_deliver(service, range(part * count // (_KILLS + 1), (part + 1) * count // (_KILLS + 1))))
+                if part < _KILLS:
+                    service.answers((part + 1) * count // (_KILLS + 2), 3600)
                     service.kill()
                 else:
                     service.answers(count, 3600)
