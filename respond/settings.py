@@ -230,6 +230,7 @@ class Lab(_Section):
     row_limit: int = Field(default=500_000, ge=1)
     queries_per_30s: int = Field(default=200, ge=1)
     concurrent_queries: int = Field(default=5, ge=1)
+    identity_protection_per_s: int = Field(default=0, ge=0)
     basic_tables: tuple[str, ...] = ()
     absent_columns: tuple[str, ...] = ()
     withheld_permissions: tuple[str, ...] = ()

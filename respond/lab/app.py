@@ -57,7 +57,9 @@ class LabApp:
             settings.lab.app_roles,
         )
         self._logs = LogsApi(settings, self._tokens, tenant.workspace)
-        self._graph = GraphApi(state, self._tokens, self._faults, tenant.hunting)
+        self._graph = GraphApi(
+            state, self._tokens, self._faults, tenant.hunting, settings.lab.identity_protection_per_s
+        )
         self._arm = ArmApi(state.incidents, self._tokens, self._faults, state.record_write)
         self._requests: list[dict[str, Any]] = []
 
@@ -173,7 +175,7 @@ async def _send(reply: Reply, send: Send) -> None:
         content.seek(0)
         headers = {"content-length": str(size), **reply.headers}
         if size:
-            headers["content-type"] = "application/json; charset=utf-8"
+            headers.setdefault("content-type", "application/json; charset=utf-8")
         encoded = [
             (name.lower().encode("latin-1"), value.encode("latin-1", errors="replace"))
             for name, value in headers.items()

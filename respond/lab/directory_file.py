@@ -1,7 +1,12 @@
-"""`directory.json`: what Microsoft Graph would answer, as Graph-shaped objects."""
+"""`directory.json`: what Microsoft Graph would answer, as Graph-shaped objects.
+
+A user with a `deletedDateTime` is deleted: nothing under `/users` finds it, although other objects may still name it.
+"""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +28,9 @@ LISTS: dict[str, tuple[str, ...]] = {
 PER_USER = ("messageRules", "authenticationMethods")
 """Collections that map a user id to a list of objects."""
 
+DELETED_USERS = "deletedUsers"
+"""Where the lab keeps the users that are deleted."""
+
 
 def read_directory(path: Path) -> dict[str, Any]:
     """Collection -> objects, every collection present. A missing file is an empty directory.
@@ -34,16 +42,41 @@ def read_directory(path: Path) -> dict[str, Any]:
     if not path.exists():
         return empty
     content = parse(read_text(path), path)
+    check_directory(content, f"{path}:")
+    return {**empty, **content}
+
+
+def check_directory(content: Any, where: str) -> None:
+    """Check a directory, or a part of one.
+
+    Args:
+        where: what messages begin with.
+
+    Raises:
+        UsageError: as `read_directory`.
+    """
     if not isinstance(content, dict):
-        raise UsageError(f"{path}: must be a JSON object of collections")
-    if unknown := sorted(set(content) - set(empty)):
-        raise UsageError(f"{path}: unknown collection {unknown[0]!r}; known are {', '.join(empty)}")
+        raise UsageError(f"{where} must be a JSON object of collections")
+    if unknown := sorted(set(content) - set(LISTS) - set(PER_USER)):
+        raise UsageError(f"{where} unknown collection {unknown[0]!r}; known are {', '.join((*LISTS, *PER_USER))}")
     for name, value in content.items():
         if name in LISTS:
-            _check_list(value, f"{path}: {name}", name)
+            _check_list(value, f"{where} {name}", name)
         else:
-            _check_per_user(value, f"{path}: {name}")
-    return empty | content
+            _check_per_user(value, f"{where} {name}")
+
+
+def rows(directory: dict[str, Any]) -> Iterator[tuple[str, str, str, str]]:
+    """(collection, key, name, body) of every object, as the lab stores them; for `PER_USER` of every list."""
+    for collection, content in directory.items():
+        if collection in PER_USER:
+            yield from ((collection, user_id, "", json.dumps(items)) for user_id, items in content.items())
+            continue
+        for item in content:
+            name = item.get("userPrincipalName") or item.get("deviceId") or item.get("appId") or ""
+            is_deleted = collection == "users" and item.get("deletedDateTime")
+            stored_in = DELETED_USERS if is_deleted else collection
+            yield stored_in, object_key(collection, item), str(name), json.dumps(item)
 
 
 def object_key(collection: str, item: dict[str, Any]) -> str:

@@ -13,16 +13,17 @@ from respond.lab import faults
 from respond.lab.constants import GRAPH_AUDIENCE
 from respond.lab.faults import Faults, with_faults
 from respond.lab.graph_call import Call, Route
+from respond.lab.graph_risk import RiskLimit
 from respond.lab.graph_routes import ROUTES
 from respond.lab.kql import Engine
-from respond.lab.odata import GraphError, bad_request
+from respond.lab.odata import GraphError, bad_request, denied
 from respond.lab.state import LabState
 from respond.lab.tokens import InvalidToken, Tokens
 from respond.lab.web import DropConnection, LabRequest, Malformed, Reply
 from respond.settings import LabFault
 
 _MOST_IN_BATCH = 20
-_KEYED = re.compile(r"(\w+)\('((?:[^']|'')*)'\)", re.DOTALL)
+_KEYED = re.compile(r"(\w+)\((?:(\w+)=)?'((?:[^']|'')*)'\)", re.DOTALL)
 _CAST = re.compile(r"(?:microsoft\.)?graph\.(device|group|directoryRole|user)", re.IGNORECASE)
 
 
@@ -31,15 +32,22 @@ class GraphApi:
 
     Args:
         hunting: gives the engine over the advanced hunting tables.
+        risk_per_second: limit of the Identity Protection APIs; 0 for none.
     """
 
     def __init__(
-        self, state: LabState, tokens: Tokens, faults: Faults, hunting: Callable[[], Awaitable[Engine]]
+        self,
+        state: LabState,
+        tokens: Tokens,
+        faults: Faults,
+        hunting: Callable[[], Awaitable[Engine]],
+        risk_per_second: int = 0,
     ) -> None:
         self._state = state
         self._tokens = tokens
         self._faults = faults
         self._hunting = hunting
+        self._risk_limit = RiskLimit(risk_per_second)
 
     async def answer(self, request: LabRequest) -> Reply:
         """Answer one request, or a batch of them.
@@ -80,8 +88,10 @@ class GraphApi:
             roles = self._roles(request)
             if route is None:
                 return _no_route(segments).reply(request)
-            if not roles & set(route.permissions):
-                return _denied().reply(request)
+            if not route.allows(roles):
+                return denied().reply(request)
+            self._risk_limit.take(segments)
+            self._state.catch_up()
             reply = await route.handler(Call(request, params, cast, self._state, self._hunting))
         except GraphError as error:
             return error.reply(request)
@@ -133,11 +143,14 @@ def _fault_reply(request: LabRequest, fault: LabFault) -> Reply:
 
 
 def _segments(request: LabRequest) -> tuple[str, ...]:
-    """Path parts below the version; `users('x')` counts as two."""
+    """Path parts below the version; `users('x')` counts as two, as does `devices(deviceId='x')`."""
     parts: list[str] = []
     for segment in request.segments[1:]:
         keyed = _KEYED.fullmatch(segment)
-        parts += [keyed[1], keyed[2].replace("''", "'")] if keyed else [segment]
+        if keyed is None:
+            parts.append(segment)
+            continue
+        parts += [f"{keyed[1]}({keyed[2]})" if keyed[2] else keyed[1], keyed[3].replace("''", "'")]
     return tuple(parts)
 
 
@@ -161,10 +174,6 @@ def _no_route(segments: tuple[str, ...]) -> GraphError:
     return bad_request(
         f"Resource not found for the segment '{last}' (the lab answers a part of Graph only).", "BadRequest"
     )
-
-
-def _denied() -> GraphError:
-    return GraphError(403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
 
 
 def _read_batch(request: LabRequest) -> list[dict[str, Any]]:

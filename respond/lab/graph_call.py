@@ -42,6 +42,31 @@ class Call:
             raise not_found(name)
         return dict(found)
 
+    def fields(self) -> dict[str, Any]:
+        """The body, which has to be a JSON object, without annotations such as `@odata.type`.
+
+        Raises:
+            GraphError: it is another JSON value.
+            Malformed: it is not JSON.
+        """
+        body = self.request.json()
+        if not isinstance(body, dict):
+            raise bad_request("The request body must be a JSON object.", "BadRequest")
+        return {name: value for name, value in body.items() if "@" not in name}
+
+    def texts(self, name: str, *, most: int | None = None) -> list[str]:
+        """The list of ids that the body has under this name.
+
+        Raises:
+            GraphError: there is none, it is empty or longer than `most`, or something else is in it.
+        """
+        value = self.fields().get(name)
+        if not isinstance(value, list) or not value or not all(isinstance(item, str) and item for item in value):
+            raise bad_request(f"Invalid value specified for parameter '{name}': a list of ids is needed.")
+        if most is not None and len(value) > most:
+            raise bad_request(f"The parameter '{name}' takes at most {most} ids, not {len(value)}.")
+        return value
+
 
 Handler = Callable[[Call], Awaitable[Reply]]
 
@@ -52,7 +77,8 @@ class Route:
 
     Attributes:
         template: below `/v1.0/`, with `{name}` for parts that vary.
-        permissions: application permissions, any of which is enough; the least privileged comes first.
+        permissions: application permissions, any of which is enough; the least privileged comes first. `A and B`
+            stands for two of which both are needed.
         write: recorded in the journal.
     """
 
@@ -61,6 +87,14 @@ class Route:
     permissions: tuple[str, ...]
     handler: Handler
     write: bool = False
+
+    def allows(self, roles: frozenset[str]) -> bool:
+        """Whether a caller with these application permissions may ask."""
+        return any(roles.issuperset(choice.split(" and ")) for choice in self.permissions)
+
+    def least(self) -> frozenset[str]:
+        """The least privileged permissions that are enough."""
+        return frozenset(self.permissions[0].split(" and "))
 
     def match(self, method: str, segments: tuple[str, ...]) -> dict[str, str] | None:
         """The varying parts, or None if this is another route."""

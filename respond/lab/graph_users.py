@@ -9,8 +9,21 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
+from respond.lab import graph_groups
 from respond.lab.graph_call import Call
-from respond.lab.odata import USER_DEFAULTS, USER_PROPERTIES, collection, entity, pick, selected
+from respond.lab.odata import (
+    USER_DEFAULTS,
+    USER_PROPERTIES,
+    bad_request,
+    collection,
+    denied,
+    entity,
+    no_content,
+    one_switch,
+    pick,
+    selected,
+    without_relations,
+)
 from respond.lab.user_filter import read_filter
 from respond.lab.web import Reply
 
@@ -29,6 +42,32 @@ async def list_users(call: Call) -> Reply:
     users = call.state.all("users") if chosen_by is None else call.state.select("users", *chosen_by)
     chosen = selected(call.request, USER_PROPERTIES | {name for user in users for name in user})
     return collection(call.request, "users", [pick(user, chosen or USER_DEFAULTS) for user in users])
+
+
+async def count_users(call: Call) -> Reply:
+    """GET /users/$count, with the same filters: a plain number, and only with `ConsistencyLevel: eventual`.
+
+    https://learn.microsoft.com/graph/api/user-list
+    """
+    if call.request.headers.get("consistencylevel", "").lower() != "eventual":
+        raise bad_request("$count is not currently supported.")
+    chosen_by = read_filter(call.request) or ("1", [])
+    return Reply(200, len(call.state.select("users", *chosen_by)), {"content-type": "text/plain"})
+
+
+async def update_user(call: Call) -> Reply:
+    """PATCH /users/{id | UPN} {"accountEnabled"}: no cut-off moves with it, and no session ends by it here.
+
+    What an application may do to an account with a privileged role is what a User Administrator may do: nothing.
+    https://learn.microsoft.com/graph/api/user-update
+    https://learn.microsoft.com/graph/api/resources/users#who-can-perform-sensitive-actions
+    """
+    user = call.user()
+    is_enabled = one_switch(call.fields(), "accountEnabled")
+    if graph_groups.is_privileged(call.state, user["id"]):
+        raise denied()
+    call.state.change("users", user["id"], lambda now: now | {"accountEnabled": is_enabled})
+    return no_content()
 
 
 async def revoke_sessions(call: Call) -> Reply:
@@ -53,14 +92,10 @@ async def member_of(call: Call) -> Reply:
 
     Whatever is selected, each says what it is: @odata.type and id.
     """
-    principals = {call.user()["id"].lower()}
-    groups = call.state.all("groups")
-    found: list[dict[str, Any]] = []
-    while new := [group for group in groups if group not in found and _members(group) & principals]:
-        found += new
-        principals |= {group["id"].lower() for group in new}
-    answer = [_typed("group", group) for group in found]
-    held = [item for item in call.state.all("roleAssignments") if item["principalId"].lower() in principals]
+    user_id = call.user()["id"]
+    groups = graph_groups.groups_of(call.state, user_id)
+    answer = [_typed("group", group) for group in groups]
+    held = graph_groups.roles_of(call.state, user_id, groups)
     roles = {item["roleDefinitionId"]: _directory_role(item) for item in held}
     return collection(call.request, "directoryObjects", _cast(call, answer + list(roles.values())), keep=("id",))
 
@@ -75,32 +110,6 @@ async def owned_devices(call: Call) -> Reply:
     return _devices(call, ("registeredOwners",))
 
 
-async def permission_grants(call: Call) -> Reply:
-    """GET /users/{id}/oauth2PermissionGrants: what this user consented to for themselves."""
-    user_id = call.user()["id"].lower()
-    grants = [
-        item for item in call.state.all("oauth2PermissionGrants") if str(item.get("principalId")).lower() == user_id
-    ]
-    return collection(call.request, "oauth2PermissionGrants", grants)
-
-
-async def message_rules(call: Call) -> Reply:
-    """GET /users/{id}/mailFolders/inbox/messageRules."""
-    user_id = call.user()["id"]
-    return collection(
-        call.request,
-        f"users('{user_id}')/mailFolders('inbox')/messageRules",
-        call.state.get("messageRules", user_id) or [],
-    )
-
-
-async def authentication_methods(call: Call) -> Reply:
-    """GET /users/{id}/authentication/methods."""
-    user_id = call.user()["id"]
-    methods = call.state.get("authenticationMethods", user_id) or []
-    return collection(call.request, f"users('{user_id}')/authentication/methods", methods)
-
-
 def _devices(call: Call, relations: tuple[str, ...]) -> Reply:
     user_id = call.user()["id"].lower()
     found = [
@@ -111,16 +120,9 @@ def _devices(call: Call, relations: tuple[str, ...]) -> Reply:
     return collection(call.request, "directoryObjects", _cast(call, found))
 
 
-def _members(group: dict[str, Any]) -> set[str]:
-    return {str(member).lower() for member in group.get("members") or []}
-
-
 def _typed(kind: str, item: dict[str, Any]) -> dict[str, Any]:
-    """An object as part of a mixed collection, without the lab's own relations."""
-    plain = {
-        name: value for name, value in item.items() if name not in ("members", "registeredOwners", "registeredUsers")
-    }
-    return {"@odata.type": f"#microsoft.graph.{kind}", **plain}
+    """An object as part of a mixed collection."""
+    return {"@odata.type": f"#microsoft.graph.{kind}", **without_relations(item)}
 
 
 def _directory_role(assignment: dict[str, Any]) -> dict[str, Any]:

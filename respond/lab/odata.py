@@ -12,6 +12,8 @@ from respond.lab.web import LabRequest, Reply
 
 _EQUALS = re.compile(r"\s*(\w+)\s+eq\s+'((?:[^']|'')*)'\s*")
 
+_RELATIONS = ("members", "registeredOwners", "registeredUsers")
+
 USER_DEFAULTS = (
     "businessPhones", "displayName", "givenName", "id", "jobTitle", "mail", "mobilePhone", "officeLocation",
     "preferredLanguage", "surname", "userPrincipalName",
@@ -119,9 +121,32 @@ def not_found(what: str) -> GraphError:
     return GraphError(404, "Request_ResourceNotFound", message)
 
 
+def denied() -> GraphError:
+    """The caller may not do this."""
+    return GraphError(403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
+
+
 def bad_request(message: str, code: str = "Request_BadRequest") -> GraphError:
     """The request makes no sense to Graph."""
     return GraphError(400, code, message)
+
+
+def no_content() -> Reply:
+    """Done, and there is nothing to say."""
+    return Reply(204)
+
+
+def one_switch(body: dict[str, Any], name: str) -> bool:
+    """The one property that a body may change, true or false.
+
+    Raises:
+        GraphError: it changes nothing, something else, or is neither true nor false.
+    """
+    if others := sorted(set(body) - {name}):
+        raise bad_request(f"The lab does not support changing '{others[0]}' here; it knows '{name}' only.")
+    if not isinstance(body.get(name), bool):
+        raise bad_request(f"Invalid value specified for property '{name}': true or false is needed.")
+    return bool(body[name])
 
 
 def unsupported(clause: str) -> GraphError:
@@ -151,6 +176,11 @@ def pick(item: dict[str, Any], names: Collection[str] | None) -> dict[str, Any]:
         return item
     notes = {name: value for name, value in item.items() if name.startswith("@odata.")}
     return notes | {name: item.get(name, [] if name == "businessPhones" else None) for name in names}
+
+
+def without_relations(item: dict[str, Any]) -> dict[str, Any]:
+    """An object without the relations that the lab keeps in it and Graph does not show."""
+    return {name: value for name, value in item.items() if name not in _RELATIONS}
 
 
 def equality(request: LabRequest, allowed: Collection[str]) -> tuple[str, str] | None:

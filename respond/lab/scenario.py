@@ -1,5 +1,6 @@
-"""Scenarios, read and checked: `scenario.json`, `<Table>.jsonl`, `directory.json` and `incidents.json` in a directory.
+"""Scenarios, read and checked: a directory with `scenario.json` and what else the story needs.
 
+That is `<Table>.jsonl`, `directory.json`, `incidents.json` and `happens.json` (see `respond.lab.happenings`).
 Every mistake in a file is a `UsageError` that names the file, the line and the column or key.
 """
 
@@ -15,6 +16,7 @@ from typing import Any
 from respond.errors import UsageError
 from respond.lab.columns import EXPECTED, columns_of, split_timestamp
 from respond.lab.directory_file import read_directory
+from respond.lab.happenings import read_happenings
 from respond.lab.incident_file import read_incidents
 from respond.lab.json_file import parse, read_text, unreadable
 from respond.lab.rows import TableFile
@@ -34,6 +36,7 @@ class Scenario:
         tables: table name -> its file, which yields the rows.
         directory: collection -> Graph-shaped objects.
         incidents: entries of `incidents.json`.
+        happenings: entries of `happens.json`.
         digest: SHA-256 over the names and bytes of the files.
     """
 
@@ -45,6 +48,7 @@ class Scenario:
     tables: dict[str, TableFile]
     directory: dict[str, Any]
     incidents: list[dict[str, Any]]
+    happenings: list[dict[str, Any]]
     digest: str
 
     @property
@@ -96,6 +100,7 @@ def outline(directory: Path) -> Scenario:
         tables={path.stem: _table_file(path, absent) for path in sorted(directory.glob("*.jsonl"))},
         directory=read_directory(directory / "directory.json"),
         incidents=read_incidents(directory / "incidents.json"),
+        happenings=read_happenings(directory / "happens.json"),
         digest=_digest(directory),
     )
 
@@ -127,7 +132,7 @@ def _names() -> list[str]:
 
 def _digest(directory: Path) -> str:
     digest = hashlib.sha256()
-    single = [directory / f"{name}.json" for name in ("directory", "incidents", "scenario")]
+    single = [directory / f"{name}.json" for name in ("directory", "happens", "incidents", "scenario")]
     for path in sorted([*directory.glob("*.jsonl"), *single]):
         if path.is_file():
             digest.update(f"{path.name}\0{path.stat().st_size}\0".encode())

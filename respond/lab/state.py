@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from respond.errors import UsageError
-from respond.lab import incident_state, loading, scenario, timeshift
-from respond.lab.directory_file import LISTS, PER_USER, object_key
+from respond.lab import directory_file, happenings, incident_state, loading, scenario, timeshift
+from respond.lab.directory_file import DELETED_USERS, LISTS, PER_USER
 
 FRESH_FOR = timedelta(hours=12)
 """After this, "the last 24 hours" would no longer mean the story: it is loaded again."""
@@ -38,7 +38,7 @@ CREATE TABLE IF NOT EXISTS writes (
     id INTEGER PRIMARY KEY, at TEXT NOT NULL, method TEXT NOT NULL, path TEXT NOT NULL, status INTEGER NOT NULL,
     body TEXT);
 """
-_TABLES = ("meta", "objects", "writes", *incident_state.TABLES)
+_TABLES = ("meta", "objects", "writes", *incident_state.TABLES, *happenings.TABLES)
 
 
 class Loading(StrEnum):
@@ -83,7 +83,7 @@ class LabState:
             state_dir.mkdir(parents=True, exist_ok=True)
             with self._connect() as db:
                 db.execute("PRAGMA journal_mode=WAL")
-                db.executescript(_SCHEMA + incident_state.SCHEMA)
+                db.executescript(_SCHEMA + incident_state.SCHEMA + happenings.SCHEMA)
         except (OSError, sqlite3.Error) as error:
             raise UsageError(
                 f"{self._path}: the lab cannot keep its state there ({error}); choose another state.dir"
@@ -123,7 +123,7 @@ class LabState:
         return self._one("SELECT body FROM objects WHERE collection = ? AND key = ?", collection, key)
 
     def by_name(self, collection: str, name: str) -> Any:
-        """One object by UPN (users) or deviceId (devices), any case; None when there is none."""
+        """One object by UPN, deviceId or appId (service principals), any case; None when there is none."""
         return self._one("SELECT body FROM objects WHERE collection = ? AND name = ? AND name != ''", collection, name)
 
     def all(self, collection: str) -> list[Any]:
@@ -154,8 +154,31 @@ class LabState:
             )
             return after
 
+    def put(self, collection: str, key: str, edit: Callable[[Any], Any]) -> Any:
+        """Create or replace one object: `edit` gets it as it is, or None; if it raises, nothing changes."""
+        with self._transaction() as db:
+            row = db.execute("SELECT body FROM objects WHERE collection = ? AND key = ?", (collection, key)).fetchone()
+            after = edit(json.loads(row[0]) if row else None)
+            happenings.store(db, collection, key, "", json.dumps(after))
+            return after
+
+    def remove(self, collection: str, key: str) -> bool:
+        """Remove one object; False when there is none."""
+        with self._transaction() as db:
+            gone = db.execute("DELETE FROM objects WHERE collection = ? AND key = ?", (collection, key))
+            return gone.rowcount > 0
+
+    def catch_up(self) -> None:
+        """Let happen what is due by now."""
+        with self._connect() as db:
+            is_due = happenings.is_due(db)
+        if is_due:
+            with self._transaction() as db:
+                happenings.happen(db)
+
     def directory(self) -> dict[str, Any]:
         """The directory as it now is, in the shape of `directory.json`."""
+        self.catch_up()
         with self._connect() as db:
             rows = db.execute("SELECT collection, key, body FROM objects ORDER BY rowid").fetchall()
         found: dict[str, Any] = {**{name: [] for name in LISTS}, **{name: {} for name in PER_USER}}
@@ -163,16 +186,20 @@ class LabState:
             if collection in PER_USER:
                 found[collection][key] = json.loads(body)
             else:
-                found[collection].append(json.loads(body))
+                found["users" if collection == DELETED_USERS else collection].append(json.loads(body))
         return found
 
     def record_write(self, method: str, path: str, status: int, body: str | None) -> None:
-        """Add to the journal of writes received. Status 444: the connection was dropped before anything was done."""
-        with self._connect() as db:
+        """Add to the journal of writes received. Status 444: the connection was dropped before anything was done.
+
+        What the story has waiting for this write happens, or becomes due.
+        """
+        with self._transaction() as db:
             db.execute(
                 "INSERT INTO writes (at, method, path, status, body) VALUES (?, ?, ?, ?, ?)",
                 (now_text(), method, path, status, body),
             )
+            happenings.note(db, method, path)
 
     def writes(self) -> list[dict[str, Any]]:
         """The journal, oldest first: at, method, path, status, body."""
@@ -203,6 +230,7 @@ class LabState:
             db.executemany(
                 "INSERT INTO objects (collection, key, name, body) VALUES (?, ?, ?, ?)", _objects(story, loaded.shift)
             )
+            happenings.fill(db, timeshift.shift_value(story.happenings, loaded.shift))
             incident_state.fill(db, timeshift.shift_value(story.incidents, loaded.shift))
             values = {"path": str(story.path), "digest": story.digest, "loaded_at": now.isoformat()}
             db.executemany("INSERT INTO meta (key, value) VALUES (?, ?)", values.items())
@@ -264,11 +292,6 @@ def _clear(db: sqlite3.Connection) -> None:
 
 
 def _objects(story: scenario.Scenario, shift: timedelta) -> Iterator[tuple[str, str, str, str]]:
+    # one by one: a directory of many thousands need not be in the memory twice
     for collection, content in story.directory.items():
-        moved = timeshift.shift_value(content, shift)
-        if collection in PER_USER:
-            yield from ((collection, user_id, "", json.dumps(items)) for user_id, items in moved.items())
-            continue
-        for item in moved:
-            name = item.get("userPrincipalName") or item.get("deviceId") or ""
-            yield collection, object_key(collection, item), str(name), json.dumps(item)
+        yield from directory_file.rows({collection: timeshift.shift_value(content, shift)})

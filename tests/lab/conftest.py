@@ -41,17 +41,19 @@ def start(tmp_path: Path) -> Iterator[Callable[..., RunningLab]]:
 
 @pytest.fixture
 def story(tmp_path: Path) -> Callable[..., Path]:
-    """Write a scenario: `SigninLogs=[{…}]`, `directory={…}`, `incidents=[…]`, `scenario={…}`; text as it is."""
+    """Write a scenario: `SigninLogs=[{…}]`, `directory={…}`, `incidents=[…]`, `happens=[…]`, `scenario={…}`.
+
+    The rows of a table may be text, which is written as it is.
+    """
 
     def write(**files: Any) -> Path:
         folder = tmp_path / "story"
         folder.mkdir(exist_ok=True)
         head = {"title": "a story", "now": NOW} | files.pop("scenario", {})
         (folder / "scenario.json").write_text(json.dumps(head))
-        if "directory" in files:
-            (folder / "directory.json").write_text(json.dumps(files.pop("directory")))
-        if "incidents" in files:
-            (folder / "incidents.json").write_text(json.dumps(files.pop("incidents")))
+        for name in ("directory", "incidents", "happens"):
+            if name in files:
+                (folder / f"{name}.json").write_text(json.dumps(files.pop(name)))
         for table, rows in files.items():
             text = rows if isinstance(rows, str) else "".join(json.dumps(row) + "\n" for row in rows)
             (folder / f"{table}.jsonl").write_text(text)
