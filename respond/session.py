@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 from respond.errors import RespondError, UsageError
 from respond.models.policy import Policy
 from respond.policies import load_policy
-from respond.settings import Settings, load_settings, state_dir, state_url
+from respond.settings import Settings, load_settings, state_dir, state_url, tenant_of
 
 if TYPE_CHECKING:
     from respond.clients.connect import Clients, Connections
@@ -44,7 +44,7 @@ class Session:
 
     @property
     def tenant(self) -> str:
-        return _tenant(self.settings)
+        return tenant_of(self.settings)
 
     async def respond_to(self, who: str, *, since: timedelta | None, dry_run: bool) -> Report:
         """Answer for one user, or join the run that already does.
@@ -172,7 +172,7 @@ class Survey:
         return Case(
             run=str(uuid.uuid4()),
             mode=Mode.DRY_RUN,
-            tenant=_tenant(self.settings),
+            tenant=tenant_of(self.settings),
             who="",
             window=Window(start=now - since, end=now),
             started=now,
@@ -273,13 +273,8 @@ def _start_lab(settings: Settings, config: Path, stack: AsyncExitStack) -> Child
     return stack.enter_context(ChildLab(config))
 
 
-def _tenant(settings: Settings) -> str:
-    return "lab" if settings.is_lab else settings.tenant.tenant_id
-
-
 def _realm(settings: Settings, *, dry_run: bool) -> str:
-    tenant = "lab" if settings.is_lab else settings.tenant.tenant_id.lower()
-    return f"{tenant}/{'dry-run' if dry_run else 'live'}"
+    return f"{tenant_of(settings).lower()}/{'dry-run' if dry_run else 'live'}"
 
 
 def _check_tenant(settings: Settings) -> None:

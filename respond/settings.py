@@ -377,6 +377,17 @@ def _explain(error: ValidationError, path: Path) -> str:
     return f"{where}: {key}: {what}"
 
 
+def tenant_of(settings: Settings) -> str:
+    """What cases, brakes and the audit log know the tenant by: its id, or `lab`.
+
+    Raises:
+        UsageError: a real tenant without an id.
+    """
+    if not settings.is_lab and not settings.tenant.tenant_id:
+        raise UsageError("tenant.tenant_id is empty: azure mode needs tenant.tenant_id and tenant.workspace_id")
+    return "lab" if settings.is_lab else settings.tenant.tenant_id
+
+
 def state_dir(settings: Settings) -> Path:
     """Where files beside the state database go: the lab's tenant, ticket pages, process locks."""
     if settings.state.dir:
