@@ -17,8 +17,27 @@ def iso_z(value: datetime) -> str:
     return _to_utc(value).isoformat().replace("+00:00", "Z")
 
 
+def stamp(value: datetime | None) -> str:
+    """A time as it is kept where times are compared: always microseconds, so that text sorts as time; None is empty."""
+    return _to_utc(value).isoformat(timespec="microseconds").replace("+00:00", "Z") if value else ""
+
+
+def moment(text: str) -> datetime | None:
+    """What `stamp` wrote."""
+    return datetime.fromisoformat(text) if text else None
+
+
 Utc = Annotated[datetime, AfterValidator(_to_utc), PlainSerializer(iso_z, return_type=str, when_used="json")]
 """An aware UTC datetime, written with `Z` in JSON."""
+
+
+def one_line(text: str) -> str:
+    """Text on one line without control characters, and such as every database and terminal takes."""
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+
+
+Line = Annotated[str, AfterValidator(one_line)]
+"""What a person wrote or reads, on one line."""
 
 
 class Model(BaseModel):

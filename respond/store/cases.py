@@ -15,8 +15,13 @@ from respond.models.base import iso_z
 from respond.models.case import Claim, case_id
 from respond.models.evidence import EarlierCase, Fact, FactKind
 from respond.models.report import Report
+from respond.store.approvals import Approvals
+from respond.store.audit import Audit
+from respond.store.brakes import Brakes
 from respond.store.database import cases, facts, keys, open_database, releases, reports, tickets, writing
 from respond.store.intake import Intake
+from respond.store.intents import Intents
+from respond.store.watches import Watches
 
 _SHORTEST, _LONGEST = 6, 20
 _BUSY_TRIES = 20
@@ -47,6 +52,11 @@ class Store:
     def __init__(self, url: str) -> None:
         self.database = self._db = open_database(url)
         self.intake = Intake(self._db)
+        self.audit = Audit(self._db)
+        self.brakes = Brakes(self._db)
+        self.approvals = Approvals(self._db)
+        self.intents = Intents(self._db)
+        self.watches = Watches(self._db)
 
     def close(self) -> None:
         self._db.dispose()

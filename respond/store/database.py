@@ -1,4 +1,4 @@
-"""The tables beside the engine's own: cases, what they are found by and leave behind, reports, tickets, deliveries."""
+"""The tables beside the engine's own: cases and what they leave behind, deliveries, and what holds a response back."""
 
 from __future__ import annotations
 
@@ -135,6 +135,94 @@ processes = sa.Table(
     sa.Column("version", sa.Text, nullable=False),
     sa.Column("beat", sa.DateTime(timezone=True), nullable=False),
 )
+audit = sa.Table(
+    "respond_audit",
+    metadata,
+    sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("at", sa.Text, nullable=False),
+    sa.Column("tenant", sa.Text, nullable=False),
+    sa.Column("case_id", sa.Text, nullable=False, index=True),
+    sa.Column("run", sa.Text, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("what", sa.Text, nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+    sa.Column("before", sa.Text, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),
+)
+audit_head = sa.Table(
+    "respond_audit_head",
+    metadata,
+    sa.Column("number", sa.BigInteger, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),
+)
+freezes = sa.Table(
+    "respond_freezes",
+    metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("at", sa.Text, nullable=False),
+    sa.Column("frozen_by", sa.Text, nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
+)
+slots = sa.Table(
+    "respond_slots",
+    metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("user_id", sa.Text, primary_key=True),
+    sa.Column("case_id", sa.Text, primary_key=True),
+    sa.Column("batch", sa.Text, nullable=False),
+    sa.Column("at", sa.Text, nullable=False),
+    sa.Column("overridden", sa.Boolean, nullable=False),
+    sa.Index("respond_slots_by_time", "tenant", "at"),
+    sa.Index("respond_slots_by_batch", "tenant", "batch"),
+)
+approvals = sa.Table(
+    "respond_approvals",
+    metadata,
+    sa.Column("case_id", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("object", sa.Text, primary_key=True),
+    sa.Column("round", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("tenant", sa.Text, nullable=False),
+    sa.Column("target", sa.Text, nullable=False),
+    sa.Column("summary", sa.Text, nullable=False),
+    sa.Column("step", sa.Text, nullable=False),
+    sa.Column("run", sa.Text, nullable=False),
+    sa.Column("at", sa.Text, nullable=False),
+    sa.Column("due", sa.Text, nullable=False),
+    sa.Column("answer", sa.Text, nullable=False, index=True),
+    sa.Column("answered_by", sa.Text, nullable=False),
+    sa.Column("answered_at", sa.Text, nullable=False),
+    sa.Column("because", sa.Text, nullable=False),
+)
+intents = sa.Table(
+    "respond_intents",
+    metadata,
+    sa.Column("case_id", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("object", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("tenant", sa.Text, nullable=False),
+    sa.Column("user_id", sa.Text, nullable=False),
+    sa.Column("step", sa.Text, nullable=False),
+    sa.Column("before", sa.Text, nullable=False),
+    sa.Column("at", sa.Text, nullable=False),
+    sa.Column("undone_at", sa.Text, nullable=False),
+)
+watches = sa.Table(
+    "respond_watches",
+    metadata,
+    sa.Column("case_id", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("plan", sa.Integer, nullable=False),
+    sa.Column("tenant", sa.Text, nullable=False),
+    sa.Column("user_id", sa.Text, nullable=False),
+    sa.Column("due", sa.Text, nullable=False),
+    sa.Column("taken_by", sa.Text, nullable=False),
+    sa.Column("done_at", sa.Text, nullable=False),
+    sa.Column("said", sa.Text, nullable=False),
+    sa.Index("respond_watches_by_time", "tenant", "done_at", "due"),
+)
 
 
 def open_database(url: str) -> sa.Engine:
@@ -172,7 +260,27 @@ def writing(database: sa.Engine, *about: str) -> Iterator[sa.Connection]:
         if db.dialect.name == "sqlite":
             db.exec_driver_sql("BEGIN IMMEDIATE")  # the driver would begin only at the first write
         else:
-            db.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended("|".join(about), 0))))
+            wait_for(db, *about)
+        yield db
+
+
+def wait_for(db: sa.Connection, *about: str) -> None:
+    """Be alone with something more until the end of a transaction that `writing` began.
+
+    Whoever takes two takes "audit" last, or two transactions could wait for each other.
+    """
+    if db.dialect.name != "sqlite":
+        db.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended("|".join(about), 0))))
+
+
+@contextmanager
+def reading(database: sa.Engine) -> Iterator[sa.Connection]:
+    """A transaction whose queries all see the same moment, whatever is written meanwhile."""
+    with database.connect() as db:
+        if db.dialect.name == "sqlite":
+            db.exec_driver_sql("BEGIN")  # the driver begins none for what only reads
+        else:
+            db.execution_options(isolation_level="REPEATABLE READ")
         yield db
 
 

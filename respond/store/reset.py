@@ -1,25 +1,31 @@
-"""Forgetting the cases of the lab. Cases of a real tenant in the same database are not touched."""
+"""Forgetting the cases of the lab. The audit log, and cases of a real tenant in the same database, are not touched."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from respond.durable import forget
+from respond.store.brakes import Brakes
 from respond.store.database import (
+    approvals,
     asks,
     cases,
     deliveries,
     facts,
+    intents,
     keys,
     open_database,
     releases,
     reports,
     rounds,
     sightings,
+    slots,
     tickets,
     turns,
+    watches,
 )
 
 LAB_REALMS = ("lab/live", "lab/dry-run")
@@ -30,11 +36,13 @@ def forget_lab(url: str, folder: Path) -> int:
     database = open_database(url)
     for realm in LAB_REALMS:
         forget(database, realm)
+    # Not merely deleted: the audit log would go on saying that the lab is frozen.
+    Brakes(database).thaw("lab", "respond", datetime.now(UTC))
     ours = sa.select(cases.c.id).where(cases.c.tenant == "lab")
     with database.begin() as db:
         for table in (facts, keys, reports, sightings, tickets):
             db.execute(sa.delete(table).where(table.c.case_id.in_(ours)))
-        for table in (asks, deliveries, releases, rounds, turns):
+        for table in (approvals, asks, deliveries, intents, releases, rounds, slots, turns, watches):
             db.execute(sa.delete(table).where(table.c.tenant == "lab"))
         count = db.execute(sa.delete(cases).where(cases.c.tenant == "lab")).rowcount
     database.dispose()
