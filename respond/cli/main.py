@@ -26,6 +26,8 @@ _EPILOG = """Exit codes: 0 nothing left to do · 1 failed, or not contained · 2
 config_option = click.option("--config", metavar="DIR", help="Directory of respond.toml [$RESPOND_CONFIG, ./config].")
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 
+as_option = click.option("--as", "name", metavar="NAME", help="Who you are, for the audit log [user@host].")
+
 
 @click.group(invoke_without_command=True, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
@@ -117,6 +119,57 @@ def show(context: Context, case: str, html: str | None, as_json: bool, config: s
     from respond.cli.cases import show_case
 
     return show_case(case, html=html, as_json=as_json, config=config or context.obj)
+
+
+@cli.command()
+@click.option("--why", metavar="TEXT", default="", help="For whoever finds it frozen, and for the audit log.")
+@as_option
+@config_option
+@click.pass_context
+def freeze(context: Context, why: str, name: str | None, config: str | None) -> int:
+    """Mark the tenant as frozen, for every process on this state database, until `respond thaw`."""
+    from respond.cli.freeze import freeze as freeze_tenant
+
+    return freeze_tenant(why=why, name=name, config=config or context.obj)
+
+
+@cli.command()
+@as_option
+@config_option
+@click.pass_context
+def thaw(context: Context, name: str | None, config: str | None) -> int:
+    """End the freeze of the tenant."""
+    from respond.cli.freeze import thaw as thaw_tenant
+
+    return thaw_tenant(name=name, config=config or context.obj)
+
+
+@cli.group()
+def audit() -> None:
+    """The log of what was decided, asked for and changed, by whom; each entry is chained to the one before."""
+
+
+@audit.command("verify")
+@click.option("--head", metavar="DIGEST", help="A head that was printed before and kept elsewhere: is it still there?")
+@json_option
+@config_option
+@click.pass_context
+def audit_verify(context: Context, head: str | None, as_json: bool, config: str | None) -> int:
+    """Is the log as it was written? Prints its head; exit 1 names the first entry that is not."""
+    from respond.cli.audit import verify
+
+    return verify(head=head, as_json=as_json, config=config or context.find_root().obj)
+
+
+@audit.command("export")
+@click.option("--case", metavar="CASE", help="Entries about this case only.")
+@config_option
+@click.pass_context
+def audit_export(context: Context, case: str | None, config: str | None) -> int:
+    """The log on stdout, one JSON object a line, oldest entry first."""
+    from respond.cli.audit import export
+
+    return export(case=case, config=config or context.find_root().obj)
 
 
 @cli.command("serve")
