@@ -1,6 +1,7 @@
-"""Keep the report, and let go of the case.
+"""Keep the report, ask whoever has to say yes, plan when to look again, and let go of the case.
 
-Safe to repeat: the report is kept under the run's id, and only the run that holds a case lets go of it.
+Safe to repeat: the report is kept under the run's id, a question and a plan once a case, and only the run that holds a
+case lets go of it.
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from actions.open_ticket import ticket_ref
+from respond.models.approvals import Answer, Asked
 from respond.models.case import Case
 from respond.models.evidence import Fact
-from respond.models.report import Report
+from respond.models.report import ActionStatus, Report
 from respond.step import process, read_action
 
 
@@ -36,5 +38,40 @@ async def close_run(case: Case, *, report: Report, facts: Sequence[Fact] = ()) -
     store.save(report, at=now)
     if not case.is_dry_run:
         store.remember(report, facts, at=now)
+        _ask(case, report, now)
+        _plan_watch(case, report, now)
     store.release(case=report.case, run=case.run)
     return report
+
+
+def _ask(case: Case, report: Report, now: datetime) -> None:
+    """Put the questions of this run; those of an earlier one that it does not ask any more are overtaken."""
+    asked = [(one, one.step) for one in report.actions if one.status is ActionStatus.AWAITING_APPROVAL and one.step]
+    approvals, due = process().store.approvals, now + case.policy.ladder.approval.timeout
+    # Asked in a try of this very run that was cut off: it may have been answered meanwhile.
+    known = {(one.name, one.object) for one in approvals.of_case(report.case) if one.run == case.run}
+    for change, step in (pair for pair in asked if (pair[0].name, pair[1].object) not in known):
+        approvals.ask(
+            Asked(
+                case=report.case,
+                tenant=case.tenant,
+                name=change.name,
+                object=step.object,
+                target=change.target,
+                summary=change.summary,
+                step=step.model_dump_json(),
+                run=case.run,
+                at=now,
+                due=due,
+                answer=Answer.WAITING,
+            )
+        )
+    approvals.overtake(report.case, keep={(change.name, step.object) for change, step in asked})
+
+
+def _plan_watch(case: Case, report: Report, now: datetime) -> None:
+    """Look again later, after something was ended in this run."""
+    ended = any(one.contains and one.status is ActionStatus.DONE for one in report.actions)
+    if ended and case.policy.ladder.watch:
+        dues = [now + after for after in case.policy.ladder.watch]
+        process().store.watches.plan(case.tenant, report.case, report.user.id, dues)

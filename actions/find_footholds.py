@@ -1,11 +1,12 @@
 """What was added to stay? Devices, authentication methods, consents, inbox rules and forwarding since the sign-in.
 
-Read only: what is found raises the verdict and goes into the ticket; removing it is not done here.
+Read only: what is found raises the verdict, and says which of the things that the user has now are the attacker's.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Sequence
 
 from respond.clients.rows import Row, moment, text
@@ -21,6 +22,7 @@ _KINDS = {
     "Add app role assignment grant to user": FootholdKind.CONSENT,
     "Add service principal credentials": FootholdKind.CONSENT,
 }
+_ID_PROPERTIES = ("ServicePrincipal.ObjectID", "Device.ObjectID")
 
 
 @read_action("Log Analytics Reader")
@@ -66,7 +68,24 @@ def _change(row: Row) -> Foothold:
         at=moment(row),
         what=operation,
         ip=text(row, "ActorIp").lower(),
+        objects=_objects(text(row, "Targets")),
     )
+
+
+def _objects(targets: str) -> tuple[str, ...]:
+    """Ids in `TargetResources`. A grant is filed under the resource; the application it is for is a property of it."""
+    found: list[str] = []
+    try:
+        rows = json.loads(targets or "[]")
+    except ValueError:
+        return ()
+    for target in rows if isinstance(rows, list) else []:
+        found.append(text(target, "id"))
+        changed = target.get("modifiedProperties") if isinstance(target, dict) else None
+        found += [
+            text(one, "newValue").strip('" ') for one in changed or [] if text(one, "displayName") in _ID_PROPERTIES
+        ]
+    return tuple(dict.fromkeys(one.lower() for one in found if one))
 
 
 def _rule(row: Row) -> Foothold:
@@ -78,4 +97,15 @@ def _rule(row: Row) -> Foothold:
         what=text(row, "Operation"),
         ip=text(row, "ClientIp").lower(),
         session=text(row, "Session"),
+        name=_parameter(text(row, "Parameters"), "Name"),
     )
+
+
+def _parameter(parameters: str, name: str) -> str:
+    """One of the parameters that an Exchange command was given."""
+    try:
+        given = json.loads(parameters or "[]")
+    except ValueError:
+        return ""
+    pairs = [one for one in given if isinstance(one, dict)] if isinstance(given, list) else []
+    return next((text(one, "Value") for one in pairs if text(one, "Name") == name), "")

@@ -9,39 +9,47 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from respond.decision.survival import SURVIVED
 from respond.defang import defang
 from respond.errors import TicketPageFailed
 from respond.models.case import Case
 from respond.models.evidence import Account
-from respond.models.outcomes import outcome_of
 from respond.models.report import ActionStatus, Change, Moment, Outcome, TicketRef, Verdict
 from respond.settings import state_dir
 from respond.step import process, write_action
 from respond.store.cases import Ticket
 
 NAME = "open_ticket"
+_SETTLED = (ActionStatus.DONE, ActionStatus.UNNEEDED)
 
 
 @write_action()
 async def open_ticket(
-    case: Case, *, account: Account, verdict: Verdict, changes: Sequence[Change], timeline: Sequence[Moment]
+    case: Case,
+    *,
+    account: Account,
+    verdict: Verdict,
+    changes: Sequence[Change],
+    timeline: Sequence[Moment],
+    outcome: Outcome,
+    tasks: Sequence[str] = (),
 ) -> Change:
-    """Open, find or rewrite the ticket of the case."""
+    """Open, find or rewrite the ticket of the case.
+
+    Args:
+        tasks: what a person has to do, each in a sentence.
+    """
     store = process().store
-    outcome = outcome_of(case.mode, verdict, changes)
     found = store.ticket(case.id)
     news = any(change.status is ActionStatus.DONE for change in changes)
-    if found and found.outcome == outcome and not news:
+    title, body = _title(account, verdict, outcome), _body(case, account, verdict, changes, timeline, tasks)
+    late = bool(found and case.watch and found.body != body)  # evidence that came late joins the ticket
+    if found and found.outcome == outcome and not news and not late:
         _write_page(case, found)
         return _change(case, ActionStatus.UNNEEDED, f"{ticket_id(case, found)} is open")
     if case.is_dry_run:
         return _change(case, ActionStatus.PLANNED, "open a ticket" if found is None else "rewrite the ticket")
-    ticket, opened = keep_ticket(
-        case,
-        outcome=outcome,
-        title=_title(account, verdict, outcome),
-        body=_body(case, account, verdict, changes, timeline),
-    )
+    ticket, opened = keep_ticket(case, outcome=outcome, title=title, body=body)
     return _change(case, ActionStatus.DONE, f"{ticket_id(case, ticket)} {'opened' if opened else 'rewritten'}")
 
 
@@ -94,23 +102,40 @@ def _write_page(case: Case, ticket: Ticket) -> None:
 
 
 def _title(account: Account, verdict: Verdict, outcome: Outcome) -> str:
-    return f"Device code phishing: {account.upn}: {verdict.kind} {verdict.score}: {outcome}"
+    loud = "STILL THERE: " if any(finding.id == SURVIVED for finding in verdict.findings) else ""
+    return f"{loud}Device code phishing: {account.upn}: {verdict.kind} {verdict.score}: {outcome}"
 
 
-def _body(case: Case, account: Account, verdict: Verdict, changes: Sequence[Change], timeline: Sequence[Moment]) -> str:
+def _body(
+    case: Case,
+    account: Account,
+    verdict: Verdict,
+    changes: Sequence[Change],
+    timeline: Sequence[Moment],
+    tasks: Sequence[str],
+) -> str:
     lines = [f"Case {case.id}, {case.tenant} tenant, user {account.upn} ({account.id})", "", verdict.headline, ""]
     lines += ["## Why", *(f"- {finding.weight:+d} {finding.summary}" for finding in verdict.findings), ""]
     lines += ["## Not known", *([f"- {gap.source}: {gap.reason}" for gap in verdict.gaps] or ["- nothing"]), ""]
     lines += ["## When (UTC)", *(f"- {moment.at:%Y-%m-%d %H:%M:%S} {moment.what}" for moment in timeline), ""]
-    lines += ["## Done", *([f"- {c.name}: {c.status}: {c.summary}" for c in changes] or ["- nothing"]), ""]
-    lines += [
-        "## Left open",
-        "- access tokens already issued: they work until they expire after 60 to 90 minutes",
-        "- where a service uses continuous access evaluation, it ends them within 15 minutes of the revocation",
-        "- devices, authentication methods, consents and inbox rules that were added: named above, not removed",
-        "",
-    ]
+    lines += ["## Done", *(_done(case, changes) or ["- nothing"]), ""]
+    asked = [change for change in changes if change.status is ActionStatus.AWAITING_APPROVAL]
+    if asked:
+        lines += ["## To be decided", f"`respond approve {case.id}` or `respond deny {case.id}`:"]
+        lines += [f"- {one.name} {one.target}: {one.summary}" for one in asked] + [""]
+    if tasks:
+        lines += ["## To do by hand", *(f"- {task}" for task in tasks), ""]
+    left = dict.fromkeys(change.leaves for change in changes if change.leaves and change.status in _SETTLED)
+    lines += ["## Left open", *([f"- {one}" for one in left] or ["- nothing was ended"]), ""]
     return "\n".join(defang(line) for line in lines)
+
+
+def _done(case: Case, changes: Sequence[Change]) -> list[str]:
+    """What earlier runs of the case did, and this one; what needed no repeating is not said again."""
+    earlier = [one for one in process().store.done_so_far(case.id) if one.name != NAME and one not in changes]
+    known = {(one.name, one.target) for one in earlier}
+    now = [one for one in changes if one.status is not ActionStatus.UNNEEDED or (one.name, one.target) not in known]
+    return [f"- {one.name} {one.target}: {one.status}: {one.summary}" for one in (*earlier, *now)]
 
 
 def _change(case: Case, status: ActionStatus, summary: str) -> Change:

@@ -8,94 +8,82 @@ the attacker's last token, so a second run finds nothing to do and does not sign
 
 Leaves open: access tokens already issued work until they expire (60 to 90 minutes; up to 15 minutes where
 continuous access evaluation applies). Guests sign in through their home tenant, which this does not reach. A
-primary refresh token of a device that the attacker registered may survive.
+primary refresh token of a device that the attacker registered may survive: such devices are disabled first.
 """
 
 from __future__ import annotations
 
-import asyncio
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
+from respond.models.base import iso_z
 from respond.models.case import Case
 from respond.models.evidence import Account, AccountKind
-from respond.models.report import ActionStatus, Change, Request
-from respond.step import clients, nothing_was_sent, write_action
+from respond.models.ladder import Step
+from respond.models.report import Request
+from respond.rungs import Kit, Seen, Terms, rung
+from respond.step import clients, nothing_was_sent
 
-NAME = "revoke_sessions"
-# Graph keeps the cut-off in whole seconds, and a write takes a moment to show in a read.
+# Graph keeps the cut-off in whole seconds.
 _WHOLE_SECOND = timedelta(seconds=1)
-_READ_BACK_PAUSES = (0.0, 0.5, 1.0, 2.0, 4.0)
+_CUT_OFF = "signInSessionsValidFromDateTime"
 
 
-@write_action("User.Read.All", "User.RevokeSessions.All")
-async def revoke_sessions(case: Case, *, account: Account, after: datetime, certain: bool) -> Change:
+async def _look(case: Case, account: Account, step: Step, before: Seen | None) -> Seen:
+    if account.kind is AccountKind.GUEST:
+        return Seen(
+            done=False,
+            says="a guest",
+            refuse=f"{account.upn} is a guest and signs in through the home tenant, whose tokens this tenant cannot "
+            "revoke: tell the home tenant's administrator, and disable or remove the guest here",
+        )
+    cut_off = await _cut_off(case, account, again=before is not None)
+    kept: dict[str, str | None] = {_CUT_OFF: iso_z(cut_off) if cut_off else None}
+    after = step.after or datetime.now(UTC)
+    if before is None:
+        done = cut_off is not None and cut_off > after
+        says = f"sessions already ended at {_clock(cut_off)}" if done else f"the cut-off is {_clock(cut_off)}"
+    else:
+        # It has to have moved, too: a cut-off of the same second could be from before.
+        moved = kept[_CUT_OFF] != before.before[_CUT_OFF]
+        done = cut_off is not None and moved and cut_off + _WHOLE_SECOND > after
+        says = f"cut-off moved to {_clock(cut_off)}" if moved else f"the cut-off is {_clock(cut_off)}"
+    return Seen(done=done, says=says, before=dict(kept))
+
+
+async def _cut_off(case: Case, account: Account, *, again: bool) -> datetime | None:
+    """As it is. What was read a moment ago will do on the first try: it spares a request while an attacker reads."""
+    if not again and account.is_fresh and not case.read_again and nothing_was_sent(since=account.seen_by):
+        return account.sessions_valid_from
+    return (await clients(case).graph.account(account.id)).sessions_valid_from
+
+
+def _ask(case: Case, account: Account, step: Step) -> Request:  # noqa: ARG001 - what a rung gives
+    return Request(method="POST", url=clients(case).graph.revoke_url(account.id))
+
+
+def _clock(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%SZ}" if moment else "not set"
+
+
+KIT = Kit(
+    look=_look,
+    ask=_ask,
+    terms=Terms(
+        costs="signs the user out everywhere: they sign in again",
+        leaves="access tokens already issued: 60 to 90 minutes, or 15 where continuous access evaluation applies",
+        undo="cannot be undone: the user signs in again",
+        done="{says}",
+    ),
+)
+
+
+@rung(KIT, "User.Read.All", "User.RevokeSessions.All")
+async def revoke_sessions(case: Case, *, account: Account, step: Step) -> None:  # noqa: ARG001 - what a rung gives
     """Refuse every refresh token of the user that was issued before now.
-
-    Args:
-        after: issue time of the attacker's last token, UTC. A cut-off later than it is good enough.
-        certain: act; otherwise say what a person would have to do.
 
     Raises:
         NotFound: the user does not exist (any more).
         Forbidden: one of the permissions above was not granted.
         Transient: throttled or unreachable, after retries.
     """
-    graph = clients(case).graph
-    if account.kind is AccountKind.GUEST:
-        return _change(
-            account,
-            ActionStatus.REFUSED,
-            f"{account.upn} is a guest and signs in through the home tenant, whose tokens this tenant cannot revoke: "
-            "tell the home tenant's administrator, and disable or remove the guest here",
-        )
-    cut_off = await _cut_off(case, account)
-    if cut_off and cut_off > after:
-        return _change(account, ActionStatus.UNNEEDED, f"sessions already ended at {_clock(cut_off)}", verified=True)
-    request = Request(method="POST", url=graph.revoke_url(account.id))
-    if account.kind is AccountKind.BREAK_GLASS:
-        wait = "an emergency account of the policy: nobody signs it out without a person's word"
-        return _change(account, ActionStatus.AWAITING_APPROVAL, wait, request=request)
-    if not certain:
-        wait = "not certain enough to sign the user out: a person decides, with the ticket at hand"
-        return _change(account, ActionStatus.AWAITING_APPROVAL, wait, request=request)
-    if case.is_dry_run:
-        plan = f"end every session: the cut-off is {_clock(cut_off)}, the newest token is of {_clock(after)}"
-        return _change(account, ActionStatus.PLANNED, plan, request=request)
-    await graph.revoke_sessions(account.id)
-    return await _read_back(case, account, before=cut_off, after=after)
-
-
-async def _cut_off(case: Case, account: Account) -> datetime | None:
-    """As it is. What was read a moment ago will do on the first try: it spares a request while an attacker reads."""
-    if account.is_fresh and not case.read_again and nothing_was_sent(since=account.seen_by):
-        return account.sessions_valid_from
-    return (await clients(case).graph.account(account.id)).sessions_valid_from
-
-
-async def _read_back(case: Case, account: Account, *, before: datetime | None, after: datetime) -> Change:
-    """Nothing is contained because a call returned 200: the cut-off has to have moved."""
-    cut_off: datetime | None = None
-    for pause in _READ_BACK_PAUSES:
-        await asyncio.sleep(pause)
-        cut_off = (await clients(case).graph.account(account.id)).sessions_valid_from
-        moved = cut_off is not None and (before is None or cut_off > before)
-        if cut_off and moved and cut_off + _WHOLE_SECOND > after:
-            return _change(
-                account, ActionStatus.DONE, f"cut-off moved to {_clock(cut_off)} and read back", verified=True
-            )
-    return _change(
-        account,
-        ActionStatus.DONE,
-        f"Graph accepted the request, but the cut-off still reads {_clock(cut_off)}: look again in some minutes",
-        verified=False,
-    )
-
-
-def _change(account: Account, status: ActionStatus, summary: str, **more: object) -> Change:
-    return Change.model_validate(
-        {"name": NAME, "status": status, "target": account.upn, "summary": summary, "contains": True, **more}
-    )
-
-
-def _clock(moment: datetime | None) -> str:
-    return f"{moment:%Y-%m-%d %H:%M:%SZ}" if moment else "not set"
+    await clients(case).graph.revoke_sessions(account.id)

@@ -33,7 +33,7 @@ from respond.lab.child import ChildLab
 from respond.models.report import Outcome
 from respond.settings import shipped_config
 from respond.store.cases import Store
-from tests.helpers import deliveries, postgres, victims
+from tests.helpers import deliveries, house, postgres, victims
 from tests.helpers.serving import Serving, serving
 
 _CONNECTIONS = 8
@@ -54,7 +54,7 @@ def _tenant(count: int, database: str) -> Iterator[str]:
             "RESPOND_STATE__DIR": str(folder / "state"),
             "RESPOND_STATE__URL": f"sqlite:///{folder / 'state' / 'respond.db'}",
         }
-        os.environ |= _LIFTED
+        os.environ |= _LIFTED | {"RESPOND_CONFIG": str(house.policy(folder, limits=house.UNLIMITED))}
         lab = stack.enter_context(ChildLab(shipped_config()))
         os.environ["RESPOND_LAB__URL"] = lab.url
         if database == "postgresql":

@@ -4,9 +4,11 @@
     2. correlate  At the same time: is that device, place and risk usual? Is the address on a list? Did a lure come
                   before, who is the user, and what was done with the token since?
     3. decide     Malicious, suspicious or benign, with every point explained; as soon as it is certain.
-    4. contain    End what the attacker holds, and read back that it ended. The rest of the evidence comes in meanwhile.
-    5. record     One ticket, also when containment failed.
-    6. close      Keep the report; the next run about the same sign-ins finds it.
+    4. contain    End what the attacker holds, device first, and read back that it ended. The rest of the evidence comes
+                  in meanwhile.
+    5. clear      Take away what was added to stay.
+    6. record     One ticket, also when containment failed.
+    7. close      Keep the report, ask whoever has to say yes, and plan when to look again.
 
 ATT&CK: T1566.002 Spearphishing Link, T1528 Steal Application Access Token, T1078.004 Cloud Accounts.
 """
@@ -14,19 +16,25 @@ ATT&CK: T1566.002 Spearphishing Link, T1528 Steal Application Access Token, T107
 from __future__ import annotations
 
 from actions.close_run import close_run
+from actions.find_recipients import find_recipients
 from actions.know_user import know_user
 from actions.open_case import open_case
+from actions.open_limit_ticket import open_limit_ticket
 from actions.open_ticket import open_ticket
-from actions.revoke_sessions import revoke_sessions
+from actions.record_decision import record_decision
+from respond.containing import Containing
+from respond.decision.ladder import ground_of, needed_for
+from respond.decision.survival import told_of_survivors
 from respond.decision.verdict import certain, decide
 from respond.gathering import Gathering
 from respond.models.case import Case
 from respond.models.evidence import Account
 from respond.models.facts import facts_of
-from respond.models.report import Attached, Change, Report, Verdict
+from respond.models.report import Attached, Report, Verdict
 from respond.models.timeline import timeline
 from respond.reporting import report_on
 from respond.step import playbook
+from respond.tasks import tasks_for
 
 
 @playbook("device_code_phishing")
@@ -47,24 +55,49 @@ async def _triage(case: Case, account: Account, gathering: Gathering) -> Report 
     if claim.busy_run:
         return Attached(case=claim.case, run=claim.busy_run)
 
-    changes: list[Change] = []
+    containing = Containing(case, account)
     early = await _certain(case, gathering) if signins.completed and case.act_early else None
-    if early and early.last_token:
-        changes.append(await revoke_sessions(case, account=account, after=early.last_token, certain=True))
+    if early:
+        await _end_sessions(containing, account, early, gathering)
 
     evidence = await gathering.rest() if signins.completed else gathering.evidence
     verdict = decide(case.policy, signins, evidence)
-    if not early and verdict.last_token and not verdict.is_benign:
-        changes.append(
-            await revoke_sessions(case, account=account, after=verdict.last_token, certain=verdict.is_malicious)
+    if not verdict.is_benign:
+        ground = ground_of(case.policy, account, verdict, signins, evidence)
+        if not early:
+            await _end_sessions(containing, account, verdict, gathering)
+        await containing.clear(ground)
+        verdict = told_of_survivors(verdict, ground.survivors)
+
+    if containing.changes:
+        others = await find_recipients(case, lures=evidence.lures)
+        ticket = await open_ticket(
+            case,
+            account=account,
+            verdict=verdict,
+            changes=containing.changes,
+            timeline=timeline(signins, evidence),
+            outcome=containing.outcome(verdict),
+            tasks=tasks_for(evidence, others, containing.gaps),
         )
-    if changes:
-        story = timeline(signins, evidence)
-        changes.append(await open_ticket(case, account=account, verdict=verdict, changes=changes, timeline=story))
+        containing.changes.append(ticket)
+        if any(change.held == "limit" for change in containing.changes):
+            await open_limit_ticket(case, account=account, changes=containing.changes)
 
     facts = () if verdict.is_benign else facts_of(verdict.guilty(signins), evidence.lures, case.policy)
-    report = report_on(case, account, signins, evidence, verdict, changes)
+    report = report_on(case, account, signins, evidence, verdict, containing)
     return await close_run(case, report=report, facts=facts)
+
+
+async def _end_sessions(containing: Containing, account: Account, verdict: Verdict, gathering: Gathering) -> None:
+    """End what the attacker holds, once it is known whom the brakes protect, and whose a new device is."""
+    case = containing.case = containing.case.model_copy(update={"tenant_users": await gathering.tenant_users()})
+    await record_decision(case, verdict=verdict)
+    devices = await gathering.devices()
+    for parts in needed_for(case.policy, verdict, gathering.signins, devices):
+        await gathering.known(*parts)
+    ground = ground_of(case.policy, account, verdict, gathering.signins, gathering.evidence)
+    await containing.end_sessions(ground, devices)
 
 
 async def _certain(case: Case, gathering: Gathering) -> Verdict | None:

@@ -106,6 +106,7 @@ def case_of(case: Case, account: Account, looked: Round, number: int) -> Case:
     return case.model_copy(
         update={
             "run": run,
+            "batch": case.run,
             "who": account.id,
             "account": account,
             "window": Window(start=looked.since, end=looked.now),

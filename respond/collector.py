@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 
 
@@ -13,3 +14,5 @@ def settle() -> None:
     """
     gc.collect()
     gc.freeze()
+    # At the end everything is collected, or extensions tell of objects that they think were lost.
+    atexit.register(gc.unfreeze)

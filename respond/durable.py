@@ -15,7 +15,7 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Callable, Coroutine, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
-RECORDS_VERSION = "3"
+RECORDS_VERSION = "4"
 """Shape of what the steps record. Runs of another version are left to the processes of that version while one lives;
 then they are begun anew."""
 
@@ -48,6 +48,8 @@ _RECOVERED = "respond-recovered"
 """Runs of dead processes. Without a limit: a run waits for the runs within it, which are in here as well."""
 _QUEUE_POLL = 0.2
 _UNFINISHED = ["PENDING", "ENQUEUED"]
+_OVER = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
+_PRUNED_AT_ONCE = 200
 _DOUBT = timedelta(seconds=10)
 """A process that the others have not heard of for so long asks whether a run is still its own before it writes."""
 
@@ -330,6 +332,18 @@ class Engine:
         for row in left:
             DBOS.cancel_workflow(row.workflow_id)
         return [row.workflow_id for row in left]
+
+    def prune(self, before: datetime) -> int:
+        """Forget what runs that ended before a moment recorded of their steps; how many runs that were this time.
+
+        Of all realms and versions: what is over, nobody goes on with.
+        """
+        rows = DBOS.list_workflows(
+            status=_OVER, end_time=before.isoformat(), limit=_PRUNED_AT_ONCE, load_input=False, load_output=False
+        )
+        over = [row.workflow_id for row in rows if (row.updated_at or 0) / 1000 < before.timestamp()]
+        DBOS.delete_workflows(over)
+        return len(over)
 
     async def unfinished(self) -> list[str]:
         """Runs that a command has to see to an end: its own, and those that wait for anybody."""

@@ -14,6 +14,7 @@
         ├── Unauthenticated   no token, or the service refused it
         ├── TableMissing      the workspace has no such table: the source is not connected
         ├── BadQuery          the service does not take the query
+        ├── Frozen            all writes of the tenant are frozen, and this was one; it was not sent
         ├── TicketPageFailed  a ticket is kept, but the page that shows it cannot be written
         └── WriteRefused      a dry run tried to send something that is not on the read list
 
@@ -138,6 +139,10 @@ class BadQuery(Permanent):
 
 class TicketPageFailed(Permanent):
     """A ticket is in the store, but the page that shows it cannot be written."""
+
+
+class Frozen(Permanent):
+    """All writes of the tenant are frozen, and this was one. It was not sent."""
 
 
 class WriteRefused(Permanent):

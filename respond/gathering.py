@@ -10,7 +10,9 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
+from actions.count_users import count_users
 from actions.find_address_use import find_address_use
+from actions.find_devices import find_devices
 from actions.find_earlier_cases import find_earlier_cases
 from actions.find_footholds import find_footholds
 from actions.find_lures import find_lures
@@ -25,9 +27,10 @@ from respond.decision.cut import Collected, evidence_at
 from respond.models.case import Case
 from respond.models.evidence import Account, Evidence, Lures, Part, ThreatIntel
 from respond.models.facts import facts_of
+from respond.models.holdings import Devices
 from respond.models.signin import SignIns
 
-_HUNT = "hunt"
+_HUNT, _DEVICES, _USERS = "hunt", "devices", "users"
 
 
 class Gathering:
@@ -42,6 +45,8 @@ class Gathering:
         self.signins = SignIns()
         self.case, self._account = case, account
         self._collected = Collected()
+        self._devices = Devices()
+        self._users: int | None = None
         people = (account,)
         # The workspace answers few questions at a time, in this order: what decides most cases comes first.
         self._tasks: dict[str, asyncio.Task[Any]] = {}
@@ -53,6 +58,9 @@ class Gathering:
         self._begin(Part.STANDING, know_standing(case, account=account))
         self._begin(Part.FOOTHOLDS, find_footholds(case, people=people))
         self._begin(Part.USES, find_token_use(case, people=people))
+        # What containing needs, so that it need not wait for it then.
+        self._begin(_DEVICES, find_devices(case, account=account))
+        self._begin(_USERS, count_users(case))
 
     def _begin(self, name: str, question: Coroutine[Any, Any, Any]) -> None:
         self._tasks[name] = asyncio.create_task(question, name=name)
@@ -82,6 +90,24 @@ class Gathering:
             pass
         return self.evidence
 
+    async def devices(self) -> Devices:
+        """Wait for the user's devices."""
+        while _DEVICES in self._tasks:
+            await self._next()
+        return self._devices
+
+    async def tenant_users(self) -> int | None:
+        """Wait for how many users the tenant has; None when nobody knows."""
+        while _USERS in self._tasks:
+            await self._next()
+        return self._users
+
+    async def known(self, *parts: Part) -> Evidence:
+        """Wait for these parts: what the rest of the evidence says may still be missing."""
+        while any(part in self._tasks for part in parts):
+            await self._next()
+        return self.evidence
+
     async def stop(self) -> None:
         """Let go of what is still under way."""
         for task in self._tasks.values():
@@ -108,6 +134,10 @@ class Gathering:
         mine = value.get(self._account.id.lower()) if isinstance(value, dict) else value
         if name == _HUNT:
             self.signins = mine or SignIns()
+        elif name == _DEVICES:
+            self._devices = value
+        elif name == _USERS:
+            self._users = value
         else:
             self._collected = self._collected.model_copy(update={Part(name).name.lower(): mine})
 

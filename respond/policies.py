@@ -1,4 +1,4 @@
-"""Reading the policy: `policy.toml`, with the lists of `apps.toml`, `networks.toml` and `lures.toml`."""
+"""Reading the policy: `policy.toml`, `ladder.toml`, and the lists of `apps.toml`, `networks.toml` and `lures.toml`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from respond.settings import read_toml, shipped_config
 
 _FILES = {
     "policy.toml": ("thresholds", "weights", "reliefs", "usual", "correlation", "accounts", "trusted_networks"),
+    "ladder.toml": ("ladder",),
     "apps.toml": ("script_clients", "powerful_apps", "device_apps"),
     "networks.toml": ("hosting_networks",),
     "lures.toml": ("device_login_pages", "lure_patterns"),
@@ -30,7 +31,7 @@ def load_other_policy(file: Path, directory: Path) -> Policy:
 
 
 def load_policy(directory: Path, *, policy: Path | None = None) -> Policy:
-    """Read the four files; one that the directory lacks comes from the shipped copy.
+    """Read the five files; one that the directory lacks comes from the shipped copy.
 
     Args:
         policy: read instead of the directory's `policy.toml`.

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 
+from respond.containing import Containing
 from respond.defang import defang
 from respond.models.case import Case
 from respond.models.evidence import Account, Evidence
-from respond.models.outcomes import outcome_of
-from respond.models.report import ActionStatus, Change, Outcome, Person, Report, Span, Timings, Verdict
+from respond.models.report import ActionStatus, Outcome, Person, Report, Span, Timings, Verdict
 from respond.models.signin import SignIns
 from respond.models.timeline import timeline
 from respond.step import timing
@@ -30,10 +29,10 @@ _CONTAINED = (Outcome.CONTAINED_VERIFIED, Outcome.CONTAINED_UNVERIFIED)
 
 
 def report_on(
-    case: Case, account: Account, signins: SignIns, evidence: Evidence, verdict: Verdict, changes: Sequence[Change]
+    case: Case, account: Account, signins: SignIns, evidence: Evidence, verdict: Verdict, containing: Containing
 ) -> Report:
     """Everything a reader needs, attacker's text made safe. The ticket is added when the run closes."""
-    outcome = outcome_of(case.mode, verdict, changes)
+    outcome, changes = containing.outcome(verdict), containing.changes
     return Report(
         case=case.id,
         mode=case.mode,
@@ -44,7 +43,7 @@ def report_on(
         score=verdict.score,
         headline=defang(verdict.headline),
         findings=tuple(f.model_copy(update={"summary": defang(f.summary)}) for f in verdict.findings),
-        gaps=verdict.gaps,
+        gaps=(*verdict.gaps, *containing.gaps),
         actions=tuple(changes),
         outcome=outcome,
         timeline=timeline(signins, evidence),
@@ -61,7 +60,7 @@ def _timings(case: Case, outcome: Outcome) -> Timings:
         return _milliseconds(case, max(ends)) if ends else None
 
     evidence = after(*_EVIDENCE)
-    acted = timing("revoke_sessions")
+    acted = timing("record_decision")
     return Timings(
         hunt=after("hunt_device_code_signins"),
         # Acting is what a verdict is for: where something was done, it was certain by then, be it before all evidence.

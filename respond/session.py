@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from respond.errors import RespondError, UsageError
+from respond.errors import RespondError, RunFailed, UsageError
 from respond.models.policy import Policy
 from respond.policies import load_policy
 from respond.settings import Settings, load_settings, state_dir, state_url, tenant_of
@@ -23,8 +23,12 @@ if TYPE_CHECKING:
     from respond.liveness import Liveness
     from respond.models.case import Case
     from respond.models.intake import Delivery
+    from respond.models.orders import Order
     from respond.models.report import Attached, Report
     from respond.store.cases import Store
+
+
+_FINISHES = ("device_code_phishing", "carry_out", "take_back_case")
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,45 @@ class Session:
             other = await self._other_run(answer)
             if other is not None:
                 return other
+
+    async def order(self, order: Order, *, undo: bool = False, dry_run: bool = False) -> Report:
+        """Carry out what a person has ordered.
+
+        Raises:
+            RespondError: what stopped the run; another one is at work on the case.
+        """
+        from playbooks.carry_out import carry_out
+        from playbooks.take_back_case import take_back_case
+        from respond.models.report import Attached
+
+        case = self.case_again(order.report, run=str(uuid.uuid4()), dry_run=dry_run)
+        await self.engine.start(take_back_case if undo else carry_out, case.run, case, order)
+        answer = await self.engine.wait(case.run)
+        if isinstance(answer, Attached):
+            raise RunFailed(f"{answer.case}: another run is at work on it (respond show {answer.case}); try again")
+        return cast("Report", answer)
+
+    def case_again(self, report: Report, *, run: str, dry_run: bool = False, watch: int = 0) -> Case:
+        """The case of a report, for a further run about it.
+
+        Args:
+            watch: number of the look after a containment: that one hunts anew, up to now.
+        """
+        from respond.models.case import Mode, Window
+
+        now = datetime.now(UTC)
+        about = self._about_nobody(run, report.window.start, now if watch else report.window.end)
+        start = max(report.window.start, now - self.policy.usual.history) if watch else report.window.start
+        return about.model_copy(
+            update={
+                "id": "" if watch else report.case,
+                "mode": Mode.DRY_RUN if dry_run else Mode.LIVE,
+                "who": report.user.id,
+                "started": now,
+                "window": Window(start=start, end=about.window.end),
+                "watch": watch,
+            }
+        )
 
     async def waiting_live_runs(self) -> int:
         """Unfinished live runs of this tenant, which a dry run leaves alone."""
@@ -209,13 +252,16 @@ async def open_survey(config: Path) -> AsyncIterator[Survey]:
 
 
 @asynccontextmanager
-async def open_session(config: Path, *, dry_run: bool = False, serves: bool = False) -> AsyncIterator[Session]:
+async def open_session(
+    config: Path, *, dry_run: bool = False, serves: bool = False, watches: bool = False
+) -> AsyncIterator[Session]:
     """Everything a trigger needs, closed again at the end.
 
     Args:
         dry_run: finish no interrupted live run: that could write.
         serves: take runs from the queue and all of those of dead processes. Otherwise it is one command, which finishes
             interrupted runs about users.
+        watches: a command that also goes on with looks after a containment.
 
     Raises:
         UsageError: a setting, the policy or the lab's data is wrong.
@@ -227,7 +273,9 @@ async def open_session(config: Path, *, dry_run: bool = False, serves: bool = Fa
         # The heavy imports come after the lab's start, so that both load at the same time. The playbooks are registered
         # before the engine recovers runs of theirs.
         import playbooks.answer_delivery
-        import playbooks.device_code_phishing  # noqa: F401
+        import playbooks.carry_out
+        import playbooks.take_back_case
+        import playbooks.watch_case  # noqa: F401
         from respond import step
         from respond.clients.connect import Connections
         from respond.durable import Engine
@@ -240,11 +288,15 @@ async def open_session(config: Path, *, dry_run: bool = False, serves: bool = Fa
             url,
             _liveness(settings, store),
             realm=_realm(settings, dry_run=dry_run),
-            finishes=("device_code_phishing",),
+            finishes=(*_FINISHES, "watch_case") if watches else _FINISHES,
             from_queue=settings.serve.runs_at_once if serves else 0,
         )
         stack.push_async_callback(asyncio.to_thread, engine.close)
-        connections = Connections(settings, lab.url if lab else settings.lab.url or None)
+        connections = Connections(
+            settings,
+            lab.url if lab else settings.lab.url or None,
+            frozen=lambda: store.brakes.frozen(tenant_of(settings)),
+        )
         step.install(step.Process(settings=settings, connections=connections, store=store, engine=engine))
         # Closed first: recovered runs have theirs on the engine's own event loop.
         stack.push_async_callback(connections.close)

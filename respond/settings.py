@@ -67,6 +67,7 @@ class State(_Section):
 
     url: SecretStr = SecretStr("")
     dir: str = ""
+    keep_runs: PositiveDuration = parse_duration("30d")
 
 
 class Hunt(_Section):
@@ -80,10 +81,13 @@ class Hunt(_Section):
 EVIDENCE_ACTIONS = frozenset(
     {
         "count_sign_ins",
+        "find_access",
         "find_address_use",
+        "find_devices",
         "find_footholds",
         "find_fresh_users",
         "find_lures",
+        "find_recipients",
         "find_standing",
         "find_token_use",
         "find_usual_places",

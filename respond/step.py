@@ -154,7 +154,7 @@ def read_action(*permissions: str) -> Callable[[Action[P, T]], Action[P, T]]:
                 try:
                     return await question(case, *args, **kwargs)
                 except Forbidden as error:
-                    raise _naming(error, permissions) from error
+                    raise naming(error, permissions) from error
 
             return await _recorded(case, question.__name__, call)
 
@@ -185,7 +185,7 @@ def write_action(*permissions: str) -> Callable[[Action[P, Change]], Action[P, C
                 try:
                     return await retried(once, policy=process().settings.retry, only=Unanswered)
                 except RespondError as error:
-                    told = _naming(error, permissions) if isinstance(error, Forbidden) else error
+                    told = naming(error, permissions) if isinstance(error, Forbidden) else error
                     return Change(
                         name=change.__name__, status=ActionStatus.FAILED, target=case.who, summary=told.message
                     )
@@ -236,7 +236,8 @@ def _emit_failed(reason: str, seconds: float) -> None:
     progress.emit(progress.Kind.FAILED, reason, seconds=seconds, status=ActionStatus.FAILED)
 
 
-def _naming(error: Forbidden, permissions: tuple[str, ...]) -> Forbidden:
+def naming(error: Forbidden, permissions: tuple[str, ...]) -> Forbidden:
+    """The refusal, with what would have to be granted."""
     return Forbidden(f"{error.message}; grant the application {' and '.join(permissions)}")
 
 

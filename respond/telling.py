@@ -15,7 +15,7 @@ from respond.models.evidence import Account
 from respond.models.incident import IncidentStatus, Severity
 from respond.models.incidents import Classification
 from respond.models.intake import Delivery, Round, Unanswered
-from respond.models.report import ActionStatus, Outcome, Report, VerdictKind
+from respond.models.report import ActionStatus, Change, Outcome, Report, VerdictKind
 
 TAG = "respond"
 _MOST_NAMES = 50
@@ -80,12 +80,18 @@ def answer_text(report: Report) -> str:
     lines += [report.headline, ""]
     lines += ["Why:", *(f"{finding.weight:+d} {finding.summary}" for finding in report.findings), ""]
     if report.actions:
-        lines += ["Done:", *(f"{one.name}: {one.status}: {one.summary}" for one in report.actions), ""]
+        lines += ["Done:", *(f"{_named(report, one)}: {one.status}: {one.summary}" for one in report.actions), ""]
+    if report.outcome is Outcome.AWAITING_APPROVAL:
+        lines += [f"A person decides: respond approve {report.case}, or respond deny {report.case}", ""]
     if report.gaps:
         lines += ["Not known:", *(f"{gap.source}: {gap.reason}" for gap in report.gaps), ""]
     if report.ticket:
         lines.append(f"Ticket: {report.ticket.id}")
     return "\n".join(lines).strip()
+
+
+def _named(report: Report, change: Change) -> str:
+    return f"{change.name} {change.target}" if change.step and change.target != report.user.upn else change.name
 
 
 def _taken(found: FoundAccounts, missing: Sequence[Unanswered]) -> str:

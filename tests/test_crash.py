@@ -36,8 +36,12 @@ READS = (
     "find_token_use",
     "match_lure_intel",
     "find_earlier_cases",
+    "find_devices",
+    "count_users",
+    "find_access",
+    "find_recipients",
 )
-WRITES = ("open_case", "revoke_sessions", "open_ticket", "close_run")
+WRITES = ("open_case", "record_decision", "revoke_sessions", "open_ticket", "close_run")
 # What a question has found is kept only when it is over, so to die at its end is to die at any moment of it.
 MOMENTS = ("started:know_user", *(f"done:{name}" for name in READS), *(f"{e}:{n}" for n in WRITES for e in EVENTS))
 

@@ -19,7 +19,7 @@ def test_the_readme_names_each_permission_with_the_actions_that_need_it() -> Non
         for permission in action.permissions:
             needed.setdefault(permission, set()).add(name)
     rows = re.findall(
-        r"^\| ([A-Z][\w. ]+?)(?: on the workspace| \(Graph, application\)) \| (.+) \|$", readme(), re.MULTILINE
+        r"^\| ([A-Z][\w. -]+?)(?: on the workspace| \(Graph, application\)) \| (.+) \|$", readme(), re.MULTILINE
     )
     told = {permission: set(re.findall(r"`(\w+)`", actions)) for permission, actions in rows}
     assert told == needed

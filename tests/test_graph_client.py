@@ -65,7 +65,7 @@ class Credential:
 async def client(credential: Any = None, endpoint: str = GRAPH) -> AsyncIterator[Graph]:
     quick = {"attempts": 3, "first_wait": "1ms", "longest_wait": "2ms", "read_budget": "3s", "write_budget": "3s"}
     identity: Any = credential or Credential()
-    graph = Graph(identity, endpoint, read_only=False, retry=Retry.model_validate(quick))
+    graph = Graph(identity, endpoint, check=lambda *_: None, retry=Retry.model_validate(quick))
     yield graph
     await graph.close()
 

@@ -61,7 +61,9 @@ class Credential:
 async def client(url: str, credential: Any = None, *, read_only: bool = False) -> AsyncIterator[Sentinel]:
     quick = {"attempts": 3, "first_wait": "1ms", "longest_wait": "2ms", "read_budget": "3s", "write_budget": "3s"}
     policy = Retry.model_validate(quick)
-    sentinel = Sentinel(credential or LabCredential(url), url, read_only=read_only, retry=policy)
+    sentinel = Sentinel(
+        credential or LabCredential(url), url, check=check_leaving if read_only else lambda *_: None, retry=policy
+    )
     yield sentinel
     await sentinel.close()
 
@@ -153,7 +155,7 @@ async def test_an_update_begins_again_when_somebody_else_was_quicker(there: Lab)
 async def test_many_who_update_at_once_all_get_through(there: Lab) -> None:
     tenant = there()
     patient = Retry.model_validate({"attempts": 20, "first_wait": "20ms", "longest_wait": "300ms"})
-    sentinel = Sentinel(LabCredential(tenant.url), tenant.url, read_only=False, retry=patient)
+    sentinel = Sentinel(LabCredential(tenant.url), tenant.url, check=lambda *_: None, retry=patient)
 
     def add(label: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
         return lambda properties: {**properties, "labels": [*properties["labels"], {"labelName": label}]}

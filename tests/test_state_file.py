@@ -49,9 +49,14 @@ from respond.models.evidence import (
     Visit,
 )
 from respond.models.flows import join_flows
+from respond.models.holdings import Access, Devices, Grant, Method, Rule
+from respond.models.holdings import Device as HeldDevice
 from respond.models.incident import Incident, IncidentRecord
 from respond.models.intake import Delivery, FreshUsers, Round, Rounds, Sighting, Trigger, Unanswered
+from respond.models.intents import Intent
+from respond.models.ladder import May, Rung, Step, Word
 from respond.models.notice import Named, Notice, Shape, Workspace
+from respond.models.orders import Order
 from respond.models.report import (
     ActionStatus,
     Attached,
@@ -69,6 +74,8 @@ from respond.models.report import (
     VerdictKind,
 )
 from respond.models.signin import Risk, SignIns
+from respond.models.tasks import Recipient, Recipients
+from respond.models.watches import Watch
 from respond.policies import load_policy
 from respond.settings import shipped_config
 from tests.helpers.command import ROOT, VICTIM, respond
@@ -114,7 +121,53 @@ DELIVERY = Delivery(
     notice=Notice(shape=Shape.EMPTY),
     patience=timedelta(minutes=10),
 )
+REPORT = Report(
+    case="DC-AAAAAA",
+    mode=Mode.LIVE,
+    tenant="lab",
+    user=Person(id="x", upn="x@contoso.com", display_name="X"),
+    window=Span(start=NOW, end=NOW),
+    verdict=VerdictKind.MALICIOUS,
+    score=90,
+    headline="x",
+    findings=VERDICT.findings,
+    gaps=GAPS,
+    actions=(CHANGE,),
+    outcome=Outcome.CONTAINED_VERIFIED,
+    ticket=TicketRef(system="local", id="LAB-1", url="file:///x"),
+    timeline=(Moment(at=NOW, what="x", source="SigninLogs"),),
+    timings_ms=Timings(hunt=1, decided=2, contained=None, total=3),
+    run="r",
+)
+STEP = Step(
+    rung=Rung.REVOKE_SESSIONS,
+    object="x",
+    label="x@contoso.com",
+    why="'",
+    after=NOW,
+    ids=("a",),
+    expects='{"done":false}',
+)
+WORD = Word(may=May.ASK, why="a person decides", by="ann@host")
 MODELS: tuple[Model, ...] = (
+    STEP,
+    WORD,
+    Order(report=REPORT, word=WORD, steps=(STEP,), exactly=True),
+    Intent(
+        tenant="lab", case="DC-AAAAAA", user_id="x", name="disable_device", object="d", step="{}", before="{}", at=NOW
+    ),
+    Watch(tenant="lab", case="DC-AAAAAA", user_id="x", number=1, due=NOW),
+    Recipients(
+        people=(Recipient(at=NOW, address="a", sender="s", subject="ü", location="Inbox/folder", message="m"),),
+        gaps=GAPS,
+    ),
+    Devices(devices=(HeldDevice(id="d", device_id="D", name="PC", enabled=None, registered=NOW),), gaps=GAPS),
+    Access(
+        methods=(Method(id="m", type="phoneAuthenticationMethod", label="phone", created=None),),
+        grants=(Grant(id="g", client="c", resource="r", scope=" Mail.Read"),),
+        rules=(Rule(id="r", name="..", enabled=True),),
+        gaps=GAPS,
+    ),
     DELIVERY,
     FreshUsers(people=(ACCOUNT,), rows={"x": ("i:1",)}, gaps=(Gap(source="s", reason="r"),)),
     NAMED,
@@ -238,24 +291,7 @@ MODELS: tuple[Model, ...] = (
     ),
     Attached(case="DC-AAAAAA", run="r"),
     CHANGE,
-    Report(
-        case="DC-AAAAAA",
-        mode=Mode.LIVE,
-        tenant="lab",
-        user=Person(id="x", upn="x@contoso.com", display_name="X"),
-        window=Span(start=NOW, end=NOW),
-        verdict=VerdictKind.MALICIOUS,
-        score=90,
-        headline="x",
-        findings=VERDICT.findings,
-        gaps=GAPS,
-        actions=(CHANGE,),
-        outcome=Outcome.CONTAINED_VERIFIED,
-        ticket=TicketRef(system="local", id="LAB-1", url="file:///x"),
-        timeline=(Moment(at=NOW, what="x", source="SigninLogs"),),
-        timings_ms=Timings(hunt=1, decided=2, contained=None, total=3),
-        run="r",
-    ),
+    REPORT,
     TicketRef(system="local", id="LAB-1", url="file:///x"),
     VERDICT,
     SignIns(flows=join_flows([row(1, CorrelationId="c", DeviceDetail={"isManaged": False})]), gaps=GAPS),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import json
 import pkgutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -15,12 +17,19 @@ from urllib.parse import urlsplit
 import pytest
 
 import actions
+from respond.models.evidence import Account
 from respond.models.incident import IncidentStatus, Severity
 from respond.models.intake import Unanswered
+from respond.models.intents import Intent
+from respond.models.ladder import May, Rung, Step, Word
+from respond.models.report import ActionStatus, Change
 from respond.settings import LabFault
 from tests.helpers.command import VICTIM, respond
-from tests.helpers.incidents import INCIDENT, act, seed_with_incident
+from tests.helpers.house import CLIENT, DEVICE, GRANT, METHOD, RULE, USER_ID, device, house
+from tests.helpers.incidents import ENTRY, INCIDENT, act
 from tests.lab.running_lab import RunningLab
+
+DISABLED = "de000000-0000-4000-8000-0000000000dd"
 
 
 @dataclass(frozen=True)
@@ -60,20 +69,96 @@ class Subject:
         permission: what it needs beyond reading.
         way: how it is run.
         given: its arguments, where it is run by itself.
+        provable: whether what was written can be read back.
     """
 
     request: str = ""
     permission: str = ""
     way: Callable[..., Ran] = by_command
     given: dict[str, Any] = field(default_factory=dict)
+    provable: bool = True
 
     def run(self, name: str, *, dry_run: bool = False) -> Ran:
         return self.way(name, self.given, dry_run=dry_run)
 
 
+WORD = Word(may=May.AUTO)
+ACCOUNT = Account(id=USER_ID, upn=VICTIM, display_name="Target User")
+
+
+def climbing(rung: Rung, request: str, permission: str, **step: Any) -> Subject:
+    """A rung of the ladder, about what the attacker has dug in with."""
+    about = {"object": USER_ID, "label": VICTIM, "why": "the attacker did it"} | step
+    given = {"account": ACCOUNT, "step": Step(rung=rung, **about), "word": WORD}
+    return Subject(request, permission, by_itself, given, provable=rung is not Rung.CONFIRM_SIGN_INS)
+
+
+def undoing(_name: str, _given: dict[str, Any], *, dry_run: bool = False) -> Ran:
+    """The undo of a device that the case had disabled."""
+    step = Step(rung=Rung.DISABLE_DEVICE, object=DISABLED, label="LAPTOP", why="registered after the approval")
+    intent = Intent(
+        tenant="lab",
+        case="DC-TEST",
+        user_id=USER_ID,
+        name=step.rung.value,
+        object=DISABLED,
+        step=json.dumps({"run": "r", "step": step.model_dump(mode="json")}),
+        before='{"accountEnabled":true}',
+        at=datetime.now(UTC),
+    )
+    return by_itself("take_back", {"account": ACCOUNT, "intent": intent, "word": WORD}, dry_run=dry_run)
+
+
 SUBJECTS = {
     "revoke_sessions": Subject("POST */revokeSignInSessions", "User.RevokeSessions.All"),
+    "disable_device": climbing(
+        Rung.DISABLE_DEVICE, f"PATCH */devices/{DEVICE}", "Device.ReadWrite.All", object=DEVICE, label="DESKTOP-EVIL"
+    ),
+    "remove_method": climbing(
+        Rung.REMOVE_METHOD,
+        f"DELETE */microsoftAuthenticatorMethods/{METHOD}",
+        "UserAuthMethod-MicrosoftAuthApp.ReadWrite.All",
+        object=METHOD,
+        label="Pixel 6",
+        kind="microsoftAuthenticatorAuthenticationMethod",
+    ),
+    "remove_grant": climbing(
+        Rung.REMOVE_GRANT,
+        f"DELETE */oauth2PermissionGrants/{GRANT}",
+        "DelegatedPermissionGrant.ReadWrite.All",
+        object=GRANT,
+        label=CLIENT,
+    ),
+    "disable_rule": climbing(
+        Rung.DISABLE_RULE, "PATCH */messageRules/*", "MailboxSettings.ReadWrite", object=RULE, label=".."
+    ),
+    "confirm_user": climbing(
+        Rung.CONFIRM_USER, "POST */riskyUsers/confirmCompromised", "IdentityRiskyUser.ReadWrite.All"
+    ),
+    "confirm_sign_ins": climbing(
+        Rung.CONFIRM_SIGN_INS,
+        "POST */signIns/confirmCompromised",
+        "IdentityRiskEvent.ReadWrite.All",
+        ids=("e0000000-0000-4000-8000-000000000001",),
+    ),
+    "disable_account": climbing(Rung.DISABLE_ACCOUNT, f"PATCH */users/{USER_ID}", "User.EnableDisableAccount.All"),
+    "take_back": Subject(f"PATCH */devices/{DISABLED}", "Device.ReadWrite.All", undoing),
     "open_ticket": Subject(),
+    "open_limit_ticket": Subject(
+        way=by_itself,
+        given={
+            "account": ACCOUNT,
+            "changes": (
+                Change(
+                    name="revoke_sessions",
+                    status=ActionStatus.AWAITING_APPROVAL,
+                    target=VICTIM,
+                    summary="3 users were contained within the last hour, which is the limit",
+                    held="limit",
+                ),
+            ),
+        },
+    ),
     "open_unanswered": Subject(
         way=by_itself,
         given={
@@ -121,8 +206,14 @@ def test_every_write_action_is_under_contract() -> None:
 
 @pytest.fixture
 def tenant(lab: Callable[..., RunningLab], tmp_path: Path) -> Callable[..., RunningLab]:
-    """Start the seed's lab, in which Sentinel has made an incident of the attack."""
-    return lambda **settings: lab(seed_with_incident(tmp_path), **settings)
+    """Start the seed's lab, in which the attacker has dug in, and Sentinel has made an incident of the attack."""
+
+    def dug_in(directory: dict[str, Any]) -> None:
+        directory["devices"].append(device(DISABLED, name="LAPTOP") | {"accountEnabled": False})
+
+    place = house(tmp_path, edit=dug_in)
+    (place / "incidents.json").write_text(json.dumps([ENTRY]))
+    return lambda **settings: lab(place, **settings)
 
 
 Tenant = Callable[..., RunningLab]
@@ -179,8 +270,9 @@ def test_a_lost_answer_is_looked_into_and_not_repeated(kind: str, name: str, sub
     there = tenant(faults=(LabFault(match=subject.request, kind=kind),))  # type: ignore[arg-type]  # a literal
     ran = subject.run(name)
     assert ran.change["status"] in ("done", "unneeded")
-    assert ran.change["verified"] is True
-    assert len(written(there, subject)) == 1
+    assert ran.change["verified"] is (True if subject.provable else None)
+    # Where nothing can be read back, nothing is claimed either, and nothing is sent twice.
+    assert len(written(there, subject)) == (1 if subject.provable or kind == "drop_after" else 0)
 
 
 def written(there: RunningLab, subject: Subject) -> list[dict[str, Any]]:

@@ -122,12 +122,100 @@ def show(context: Context, case: str, html: str | None, as_json: bool, config: s
 
 
 @cli.command()
+@click.argument("case")
+@as_option
+@json_option
+@config_option
+@click.pass_context
+def apply(context: Context, case: str, name: str | None, as_json: bool, config: str | None) -> int:
+    """Carry out the plan of CASE's newest dry run: exactly that, or nothing if the world has changed since."""
+    from respond.cli.people import apply_plan
+
+    return apply_plan(case, by=name, as_json=as_json, config=config or context.obj)
+
+
+@cli.command()
+@click.argument("case")
+@click.option("--action", "names", multiple=True, metavar="NAME", help="Only this action; more than once for several.")
+@as_option
+@json_option
+@config_option
+@click.pass_context
+def approve(
+    context: Context, case: str, names: tuple[str, ...], name: str | None, as_json: bool, config: str | None
+) -> int:
+    """Say yes to what CASE asks, and have it done. The first answer wins."""
+    from respond.cli.people import answer_case
+
+    return answer_case(case, yes=True, names=names, because="", by=name, as_json=as_json, config=config or context.obj)
+
+
+@cli.command()
+@click.argument("case")
+@click.option("--action", "names", multiple=True, metavar="NAME", help="Only this action; more than once for several.")
+@click.option("--because", default="", metavar="TEXT", help="Why; kept in the case.")
+@as_option
+@json_option
+@config_option
+@click.pass_context
+def deny(
+    context: Context,
+    case: str,
+    names: tuple[str, ...],
+    because: str,
+    name: str | None,
+    as_json: bool,
+    config: str | None,
+) -> int:
+    """Say no to what CASE asks. The first answer wins."""
+    from respond.cli.people import answer_case
+
+    return answer_case(
+        case, yes=False, names=names, because=because, by=name, as_json=as_json, config=config or context.obj
+    )
+
+
+@cli.command()
+@click.argument("case")
+@click.option("--dry-run", is_flag=True, help="Show what would be brought back.")
+@as_option
+@json_option
+@config_option
+@click.pass_context
+def undo(context: Context, case: str, dry_run: bool, name: str | None, as_json: bool, config: str | None) -> int:
+    """Bring back what CASE has changed, as it was before; says what cannot be."""
+    from respond.cli.people import undo_case
+
+    return undo_case(case, dry_run=dry_run, by=name, as_json=as_json, config=config or context.obj)
+
+
+@cli.command()
+@click.option("--once", is_flag=True, help="Only the looks that are due now.")
+@config_option
+@click.pass_context
+def watch(context: Context, once: bool, config: str | None) -> int:
+    """Look at contained cases again when it is time, until none is left; `respond serve` does that by itself."""
+    from respond.cli.watch import watch_cases
+
+    return watch_cases(once=once, config=config or context.obj)
+
+
+@cli.command()
+@json_option
+def permissions(as_json: bool) -> int:
+    """Each permission with the actions that need it, and what for; read from the actions themselves."""
+    from respond.cli.permissions import list_permissions
+
+    return list_permissions(as_json=as_json)
+
+
+@cli.command()
 @click.option("--why", metavar="TEXT", default="", help="For whoever finds it frozen, and for the audit log.")
 @as_option
 @config_option
 @click.pass_context
 def freeze(context: Context, why: str, name: str | None, config: str | None) -> int:
-    """Mark the tenant as frozen, for every process on this state database, until `respond thaw`."""
+    """Stop every write to the tenant at once, on every machine on this state database, until `respond thaw`."""
     from respond.cli.freeze import freeze as freeze_tenant
 
     return freeze_tenant(why=why, name=name, config=config or context.obj)

@@ -57,7 +57,7 @@ def answer_for_user(who: str, *, since: str | None, dry_run: bool, as_json: bool
     finally:
         # Also when this run fails: somebody may have been signed out a moment ago.
         sys.stderr.writelines(f"respond: {note}\n" for note in notes)
-    return _print(report, as_json=as_json)
+    return print_report(report, as_json=as_json)
 
 
 def _shown() -> AbstractContextManager[None]:
@@ -79,7 +79,8 @@ def _finished(other: Report | RespondError) -> str:
     return f"an interrupted run ended: {other.message}"
 
 
-def _print(report: Report, *, as_json: bool) -> int:
+def print_report(report: Report, *, as_json: bool) -> int:
+    """Print a report; the exit code says what it came to."""
     from respond.models.outcomes import exit_code
 
     if as_json:

@@ -10,15 +10,21 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from respond.clients.credentials import credential
+from respond.clients.guard import check_leaving, unless_frozen
 from respond.errors import Unauthenticated
 from respond.settings import LAB_WORKSPACE_ID, Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from azure.core.credentials_async import AsyncTokenCredential
 
     from respond.clients.graph import Graph
     from respond.clients.logs import Logs
     from respond.clients.sentinel import Sentinel
+    from respond.models.brakes import Freeze
+
+    Frozen = Callable[[], Freeze | None]
 
 _GRAPH = "https://graph.microsoft.com"
 _LOGS = "https://api.loganalytics.io"
@@ -31,11 +37,12 @@ class Clients:
     Args:
         read_only: a dry run: what is not on the read list cannot leave.
         lab_url: where the lab answers, in lab mode.
+        frozen: the freeze that is in force now, if any: writes do not leave then either.
     """
 
-    def __init__(self, settings: Settings, *, read_only: bool, lab_url: str | None) -> None:
+    def __init__(self, settings: Settings, *, read_only: bool, lab_url: str | None, frozen: Frozen) -> None:
         self._settings = settings
-        self._read_only = read_only
+        self._check = check_leaving if read_only else unless_frozen(frozen)
         self._lab_url = lab_url
 
     @cached_property
@@ -43,7 +50,7 @@ class Clients:
         from respond.clients.graph import Graph
 
         endpoint = self._settings.tenant.graph_endpoint or self._lab_url or _GRAPH
-        return Graph(self._credential, endpoint, read_only=self._read_only, retry=self._settings.retry)
+        return Graph(self._credential, endpoint, check=self._check, retry=self._settings.retry)
 
     @cached_property
     def logs(self) -> Logs:
@@ -54,7 +61,7 @@ class Clients:
             self._credential,
             tenant.logs_endpoint or self._lab_url or _LOGS,
             tenant.workspace_id or LAB_WORKSPACE_ID,
-            read_only=self._read_only,
+            check=self._check,
             retry=self._settings.retry,
             absent_for=self._settings.hunt.absent_for,
         )
@@ -64,7 +71,7 @@ class Clients:
         from respond.clients.sentinel import Sentinel
 
         endpoint = self._settings.tenant.arm_endpoint or self._lab_url or _ARM
-        return Sentinel(self._credential, endpoint, read_only=self._read_only, retry=self._settings.retry)
+        return Sentinel(self._credential, endpoint, check=self._check, retry=self._settings.retry)
 
     @cached_property
     def _credential(self) -> AsyncTokenCredential:
@@ -96,8 +103,9 @@ class Clients:
 class Connections:
     """Every `Clients` of this process."""
 
-    def __init__(self, settings: Settings, lab_url: str | None) -> None:
+    def __init__(self, settings: Settings, lab_url: str | None, frozen: Frozen = lambda: None) -> None:
         self._settings = settings
+        self._frozen = frozen
         self.lab_url = lab_url
         self._sets: dict[tuple[int, bool], tuple[asyncio.AbstractEventLoop, Clients]] = {}
 
@@ -106,7 +114,10 @@ class Connections:
         loop = asyncio.get_running_loop()
         key = (id(loop), read_only)
         if key not in self._sets:
-            self._sets[key] = (loop, Clients(self._settings, read_only=read_only, lab_url=self.lab_url))
+            self._sets[key] = (
+                loop,
+                Clients(self._settings, read_only=read_only, lab_url=self.lab_url, frozen=self._frozen),
+            )
         return self._sets[key][1]
 
     async def close(self) -> None:

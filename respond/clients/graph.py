@@ -22,8 +22,9 @@ from msgraph.graph_service_client import GraphServiceClient
 from msgraph_core import GraphClientFactory
 
 from respond.clients.credentials import no_token
+from respond.clients.graph_holdings import Holdings
 from respond.clients.graph_rows import MemberPage, Page, RiskRow, Row, UserPage, UserRow
-from respond.clients.guard import check_leaving
+from respond.clients.guard import Check
 from respond.clients.retry import parse_retry_after, retried
 from respond.errors import (
     Forbidden,
@@ -39,7 +40,8 @@ from respond.models.evidence import Account, AccountKind, Standing
 from respond.models.signin import Risk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from azure.core.credentials_async import AsyncTokenCredential
     from kiota_abstractions.request_information import RequestInformation
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     from respond.settings import Retry
 
 R = TypeVar("R", bound=Row)
+T = TypeVar("T")
 
 _ACCOUNT = list(UserRow.kinds)
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
@@ -57,13 +60,12 @@ _ILL_BEFORE_WORK = (408, 429, 503)
 class _Transport(httpx.AsyncHTTPTransport):
     """The last thing before the socket."""
 
-    def __init__(self, *, read_only: bool, **kwargs: Any) -> None:
+    def __init__(self, *, check: Check, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._read_only = read_only
+        self._check = check
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        if self._read_only:
-            check_leaving(request.method, str(request.url))
+        self._check(request.method, str(request.url))
         return await super().handle_async_request(request)
 
 
@@ -72,16 +74,16 @@ class Graph:
 
     Args:
         endpoint: scheme and host, with or without `/v1.0`.
-        read_only: refuse what is not on the read list.
+        check: refuses what must not leave.
     """
 
-    def __init__(self, credential: AsyncTokenCredential, endpoint: str, *, read_only: bool, retry: Retry) -> None:
+    def __init__(self, credential: AsyncTokenCredential, endpoint: str, *, check: Check, retry: Retry) -> None:
         self._retry = retry
         self.hunts = 0
         base = endpoint.rstrip("/").removesuffix("/v1.0")
         self._root = f"{base}/v1.0"
         # HTTP/1.1: over loopback HTTP/2 costs more than it saves, and one run makes a handful of calls.
-        self._transport = _Transport(read_only=read_only)
+        self._transport = _Transport(check=check)
         bare = httpx.AsyncClient(transport=self._transport, timeout=retry.request_timeout.total_seconds())
         http = GraphClientFactory.create_with_custom_middleware([ParametersNameDecodingHandler()], client=bare)
         self.scope = f"{base}/.default"
@@ -93,7 +95,8 @@ class Graph:
         # Our own traces never reach the SDK; should an agent have made a global provider, URLs name people.
         adapter.observability_options = ObservabilityOptions(include_euii_attributes=False)
         self._adapter = adapter
-        self._sdk = GraphServiceClient(request_adapter=adapter)
+        self.sdk = GraphServiceClient(request_adapter=adapter)
+        self.holdings = Holdings(self)
 
     async def account(self, key: str) -> Account:
         """GET /users/{id or UPN}; https://learn.microsoft.com/graph/api/user-get.
@@ -114,9 +117,9 @@ class Graph:
 
         async def get() -> UserRow | None:
             with _errors(f"user {key}"):
-                builder = self._sdk.users.by_user_id(key)
+                builder = self.sdk.users.by_user_id(key)
                 request = builder.to_get_request_information(RequestConfiguration(query_parameters=query))
-                return await self._send(request, UserRow)
+                return await self.send(request, UserRow)
 
         user = await retried(get, policy=self._retry)
         if user is None or not user.text("id"):
@@ -149,31 +152,45 @@ class Graph:
 
         async def get() -> list[Row]:
             with _errors(target):
-                first = self._sdk.users.to_get_request_information(RequestConfiguration(query_parameters=query))
-                return await self._pages(first, UserPage, self._sdk.users.with_url)
+                first = self.sdk.users.to_get_request_information(RequestConfiguration(query_parameters=query))
+                return await self.pages(first, UserPage, self.sdk.users.with_url)
 
         return [_account(user) for user in await retried(get, policy=self._retry) if user.text("id")]
 
-    async def _pages(self, request: RequestInformation, kind: type[Page], further: Callable[[str], Any]) -> list[Row]:
+    async def pages(self, request: RequestInformation, kind: type[Page], further: Callable[[str], Any]) -> list[Row]:
         """The rows of a page, and of all that it leads to.
 
         Args:
             further: the builder of the page that a link leads to.
         """
         found: list[Row] = []
-        page = await self._send(request, kind)
+        page = await self.send(request, kind)
         while page is not None:
             found += page.rows
             link = page.text("@odata.nextLink")
-            page = await self._send(further(link).to_get_request_information(), kind) if link else None
+            page = await self.send(further(link).to_get_request_information(), kind) if link else None
         return found
 
-    async def _send(self, request: RequestInformation, kind: type[R]) -> R | None:
+    async def send(self, request: RequestInformation, kind: type[R]) -> R | None:
         """Send a request that the SDK has made, and read what we need of the answer."""
         from msgraph.generated.models.o_data_errors.o_data_error import ODataError
 
         answer: R | None = await self._adapter.send_async(request, kind, {"XXX": ODataError})
         return answer
+
+    async def send_write(self, request: RequestInformation) -> None:
+        """Send a write whose answer says nothing that we need."""
+        from msgraph.generated.models.o_data_errors.o_data_error import ODataError
+
+        await self._adapter.send_no_response_content_async(request, {"XXX": ODataError})
+
+    def errors(self, target: str) -> AbstractContextManager[None]:
+        """Turn what the SDK raises about a target into our tree."""
+        return _errors(target)
+
+    async def retried(self, call: Callable[[], Awaitable[T]], *, is_write: bool = False) -> T:
+        """Call with our retries."""
+        return await retried(call, policy=self._retry, is_write=is_write)
 
     async def membership(self, user_id: str) -> Standing:
         """GET /users/{id}/transitiveMemberOf; https://learn.microsoft.com/graph/api/user-list-transitivememberof.
@@ -183,15 +200,18 @@ class Graph:
 
         async def get() -> list[Row]:
             with _errors(f"user {user_id}"):
-                builder = self._sdk.users.by_user_id(user_id).transitive_member_of
-                return await self._pages(builder.to_get_request_information(), MemberPage, builder.with_url)
+                builder = self.sdk.users.by_user_id(user_id).transitive_member_of
+                return await self.pages(builder.to_get_request_information(), MemberPage, builder.with_url)
 
         found = await retried(get, policy=self._retry)
         roles = {
             item.text("displayName") or item.text("roleTemplateId") for item in found if _is(item, "directoryRole")
         }
+        templates = {item.text("roleTemplateId").lower() for item in found if _is(item, "directoryRole")}
         groups = {item.text("id").lower() for item in found if _is(item, "group")}
-        return Standing(roles=tuple(sorted(roles)), groups=tuple(sorted(groups)))
+        return Standing(
+            roles=tuple(sorted(roles)), role_templates=tuple(sorted(templates)), groups=tuple(sorted(groups))
+        )
 
     async def risk(self, user_id: str) -> Standing:
         """GET /identityProtection/riskyUsers/{id}; 404 is a user who was never at risk.
@@ -200,10 +220,10 @@ class Graph:
         """
 
         async def get() -> RiskRow | None:
-            builder = self._sdk.identity_protection.risky_users.by_risky_user_id(user_id)
+            builder = self.sdk.identity_protection.risky_users.by_risky_user_id(user_id)
             try:
                 with _errors(f"user {user_id}"):
-                    return await self._send(builder.to_get_request_information(), RiskRow)
+                    return await self.send(builder.to_get_request_information(), RiskRow)
             except NotFound:
                 return None
 
@@ -232,7 +252,7 @@ class Graph:
             self.hunts += 1
             with _errors("advanced hunting"):
                 body = RunHuntingQueryPostRequestBody(query=query)
-                return await self._sdk.security.microsoft_graph_security_run_hunting_query.post(body)
+                return await self.sdk.security.microsoft_graph_security_run_hunting_query.post(body)
 
         answer = await retried(post, policy=self._retry)
         return [row.additional_data for row in (answer.results if answer else None) or []]
@@ -249,7 +269,7 @@ class Graph:
 
         async def post() -> None:
             with _errors(f"user {user_id}"):
-                await self._sdk.users.by_user_id(user_id).revoke_sign_in_sessions.post()
+                await self.sdk.users.by_user_id(user_id).revoke_sign_in_sessions.post()
 
         await retried(post, policy=self._retry, is_write=True)
 

@@ -114,3 +114,60 @@ class UserPage(Page):
 
 class MemberPage(Page):
     of: ClassVar[type[Row]] = MemberRow
+
+
+class DeviceRow(Row):
+    """https://learn.microsoft.com/graph/api/resources/device"""  # noqa: D415 - a link
+
+    kinds: ClassVar[Mapping[str, str]] = {
+        "@odata.type": _TEXT,
+        "id": _TEXT,
+        "deviceId": _TEXT,
+        "displayName": _TEXT,
+        "accountEnabled": _FLAG,
+        "registrationDateTime": _TIME,
+        "operatingSystem": _TEXT,
+    }
+
+
+class MethodRow(Row):
+    """https://learn.microsoft.com/graph/api/resources/authenticationmethod"""  # noqa: D415 - a link
+
+    kinds: ClassVar[Mapping[str, str]] = {
+        "@odata.type": _TEXT,
+        "id": _TEXT,
+        "displayName": _TEXT,
+        "phoneNumber": _TEXT,
+        "emailAddress": _TEXT,
+        "createdDateTime": _TIME,
+    }
+
+
+class GrantRow(Row):
+    """https://learn.microsoft.com/graph/api/resources/oauth2permissiongrant"""  # noqa: D415 - a link
+
+    kinds: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("id", "clientId", "consentType", "principalId", "resourceId", "scope"), _TEXT
+    )
+
+
+class RuleRow(Row):
+    """https://learn.microsoft.com/graph/api/resources/messagerule"""  # noqa: D415 - a link
+
+    kinds: ClassVar[Mapping[str, str]] = {"id": _TEXT, "displayName": _TEXT, "isEnabled": _FLAG}
+
+
+class DevicePage(Page):
+    of: ClassVar[type[Row]] = DeviceRow
+
+
+class MethodPage(Page):
+    of: ClassVar[type[Row]] = MethodRow
+
+
+class GrantPage(Page):
+    of: ClassVar[type[Row]] = GrantRow
+
+
+class RulePage(Page):
+    of: ClassVar[type[Row]] = RuleRow

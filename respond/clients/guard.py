@@ -1,20 +1,28 @@
-"""The read list: what may leave the process in a dry run.
+"""The read list: what may leave the process in a dry run, and while all writes are frozen.
 
-Every client sends through a transport of ours (`graph.py`, `transport.py`) that asks `check_leaving` first. It is the
-last thing before the socket, so no action, SDK middleware or retry can forget it. Anything not listed is refused.
+Every client sends through a transport of ours (`graph.py`, `transport.py`) that asks a `Check` first. It is the last
+thing before the socket, so no action, SDK middleware or retry can forget it. Anything not listed is a write.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from urllib.parse import unquote, urlsplit
 
-from respond.errors import WriteRefused
+from respond.errors import Frozen, WriteRefused
+from respond.models.brakes import Freeze
 from respond.models.incident import INCIDENT
 
 _READ_LIST: tuple[tuple[str, re.Pattern[str]], ...] = (
     # Graph: reading never takes another method; $batch is not listed because it can carry writes.
-    ("GET", re.compile(r"(/v1\.0)?/(users|identityProtection|roleManagement|devices|groups|security)(/|\(|\?|$).*")),
+    (
+        "GET",
+        re.compile(
+            r"(/v1\.0)?/(users|identityProtection|roleManagement|devices|groups|security|oauth2PermissionGrants)"
+            r"(/|\(|\?|$).*"
+        ),
+    ),
     # Advanced hunting is a read that Graph spells POST.
     ("POST", re.compile(r"/v1\.0/security/(microsoft\.graph\.security\.)?runHuntingQuery")),
     # Log Analytics: a query cannot write.
@@ -24,6 +32,10 @@ _READ_LIST: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("GET", re.compile(rf"{INCIDENT.pattern}(/comments(/[0-9a-z-]+)?)?", INCIDENT.flags)),
     ("POST", re.compile(rf"{INCIDENT.pattern}/(entities|alerts)", INCIDENT.flags)),
 )
+
+
+Check = Callable[[str, str], None]
+"""Lets a request (method, URL) pass, or raises before it is sent."""
 
 
 def is_read(method: str, url: str) -> bool:
@@ -40,3 +52,22 @@ def check_leaving(method: str, url: str) -> None:
     """
     if not is_read(method, url):
         raise WriteRefused(f"dry run: {method.upper()} {urlsplit(url).path} is not on the read list and was not sent")
+
+
+def unless_frozen(frozen: Callable[[], Freeze | None]) -> Check:
+    """Let everything pass but writes while the tenant is frozen.
+
+    Args:
+        frozen: the freeze that is in force now; asked before every write, so that it holds at once and everywhere.
+    """
+
+    def check(method: str, url: str) -> None:
+        if is_read(method, url):
+            return
+        if freeze := frozen():
+            raise Frozen(
+                f"{method.upper()} {urlsplit(url).path} was not sent: all writes are frozen since "
+                f"{freeze.at:%Y-%m-%d %H:%M:%SZ} by {freeze.by}; respond thaw ends that"
+            )
+
+    return check

@@ -22,6 +22,7 @@ from azure.monitor.query import LogsQueryPartialResult, LogsQueryResult
 from azure.monitor.query.aio import LogsQueryClient
 
 from respond.clients.credentials import no_token
+from respond.clients.guard import Check
 from respond.clients.retry import parse_retry_after, retried
 from respond.clients.transport import Transport
 from respond.errors import (
@@ -80,7 +81,7 @@ class Logs:
 
     Args:
         endpoint: scheme and host, with or without `/v1`.
-        read_only: refuse what is not on the read list.
+        check: refuses what must not leave.
         absent_for: how long a table or column that was missing is not asked for again.
     """
 
@@ -90,7 +91,7 @@ class Logs:
         endpoint: str,
         workspace_id: str,
         *,
-        read_only: bool,
+        check: Check,
         retry: Retry,
         absent_for: timedelta = timedelta(0),
     ) -> None:
@@ -103,7 +104,7 @@ class Logs:
             credential,
             endpoint=f"{base}/v1",
             audience=_audience(base),
-            transport=Transport(read_only=read_only),
+            transport=Transport(check=check),
             retry_total=0,
         )
         self.absent = Absent(absent_for)

@@ -26,6 +26,7 @@ from azure.core.pipeline.policies import AsyncBearerTokenCredentialPolicy, Heade
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 
 from respond.clients.credentials import no_token
+from respond.clients.guard import Check
 from respond.clients.retry import parse_retry_after, retried
 from respond.clients.transport import Transport, was_sent
 from respond.errors import (
@@ -57,10 +58,10 @@ class Sentinel:
 
     Args:
         endpoint: scheme and host of Azure Resource Manager.
-        read_only: refuse what is not on the read list.
+        check: refuses what must not leave.
     """
 
-    def __init__(self, credential: AsyncTokenCredential, endpoint: str, *, read_only: bool, retry: Retry) -> None:
+    def __init__(self, credential: AsyncTokenCredential, endpoint: str, *, check: Check, retry: Retry) -> None:
         self._retry = retry
         self._root = endpoint.rstrip("/")
         self.scope = f"{self._root}/.default"
@@ -75,7 +76,7 @@ class Sentinel:
                 UserAgentPolicy("respond"),
                 AsyncBearerTokenCredentialPolicy(credential, self.scope),
             ],
-            transport=Transport(read_only=read_only),
+            transport=Transport(check=check),
         )
 
     async def incident(self, arm_id: str) -> Incident:

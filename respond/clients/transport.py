@@ -7,21 +7,21 @@ from typing import Any
 import aiohttp
 from azure.core.pipeline.transport import AioHttpTransport
 
-from respond.clients.guard import check_leaving
+from respond.clients.guard import Check
 
 
 class Transport(AioHttpTransport):  # type: ignore[misc]  # azure-core loads it lazily, so mypy sees Any
-    """Refuses what is not on the read list, and sends a request once.
+    """Sends what passes the check, and sends it once.
 
     Args:
-        read_only: a dry run.
+        check: refuses what must not leave.
     """
 
     session: aiohttp.ClientSession | None
 
-    def __init__(self, *, read_only: bool, **kwargs: Any) -> None:
+    def __init__(self, *, check: Check, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._read_only = read_only
+        self._check = check
 
     async def open(self) -> None:
         """As azure-core opens it, but for the repetition of requests."""
@@ -35,8 +35,7 @@ class Transport(AioHttpTransport):  # type: ignore[misc]  # azure-core loads it 
         await super().open()
 
     async def send(self, request: Any, **kwargs: Any) -> Any:
-        if self._read_only:
-            check_leaving(request.method, request.url)
+        self._check(request.method, request.url)
         return await super().send(request, **kwargs)
 
 

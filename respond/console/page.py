@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -38,9 +39,11 @@ _OUTCOME = {
     Outcome.CONTAINED_UNVERIFIED: ("yellow", "Contained, but not verified: look again in some minutes"),
     Outcome.NOT_CONTAINED: ("bold red", "NOT contained: a person has to act"),
     Outcome.PLANNED: ("cyan", "Dry run: nothing was changed"),
-    Outcome.AWAITING_APPROVAL: ("yellow", "A person decides: nothing was changed in the tenant"),
+    Outcome.AWAITING_APPROVAL: ("yellow", "A person decides"),
     Outcome.NO_ACTION: ("green", "No action needed"),
 }
+
+_NEXT = {Outcome.PLANNED: "respond apply", Outcome.AWAITING_APPROVAL: "respond approve"}
 
 
 def print_page(report: Report, *, legs: bool = False) -> None:
@@ -68,7 +71,7 @@ def page(report: Report, *, legs: bool = False) -> Group:
     beside: list[RenderableType] = []
     if legs and report.legs:
         beside = [Padding(side_by_side(report.legs), (0, 0, 0, 2)), Text()]
-    body = Padding(_body(report), (0, 0, 0, 2))
+    body = Padding(_body(report, whole=legs), (0, 0, 0, 2))
     return Group(_head(report), Text(), _verdict(report), Text(), *beside, body, Text(), _end(report))
 
 
@@ -87,12 +90,12 @@ def _verdict(report: Report) -> Text:
     return Text.assemble("  ", (label, VERDICT_STYLE[report.verdict]), "  ", (report.headline, "bold"))
 
 
-def _body(report: Report) -> Group:
+def _body(report: Report, *, whole: bool) -> Group:
     sections = (
         ("why", [(_points(finding.weight), Text(finding.summary)) for finding in report.findings]),
         ("gaps", [(Text(gap.source), Text(defang(gap.reason), style="yellow")) for gap in report.gaps]),
         ("when", [(Text(f"{moment.at:%d %b %H:%M:%SZ}"), Text(moment.what)) for moment in report.timeline]),
-        ("plan" if report.mode == "dry-run" else "done", [_change(change) for change in report.actions]),
+        ("plan" if report.mode == "dry-run" else "done", [_change(report, change, whole) for change in report.actions]),
         ("seen", _seen(report.sightings)),
         ("ticket", [(Text(report.ticket.id), Text(report.ticket.url, style="dim"))] if report.ticket else []),
     )
@@ -134,12 +137,20 @@ def _points(weight: int) -> Text:
     return Text(f"{weight:+4d}", style="red" if weight > 0 else "green")
 
 
-def _change(change: Change) -> tuple[Text, Text]:
-    text = Text.assemble((change.status.value, _STATUS[change.status]), f"  {defang(change.summary)}")
+def _change(report: Report, change: Change, whole: bool) -> tuple[Text, Text]:  # noqa: FBT001 - of this module
+    """One write: what became of it; of one that is still to come also the request, and why, when it is wanted whole."""
+    about = f"  {defang(change.target)}:" if change.step and change.target != report.user.upn else " "
+    text = Text.assemble((change.status.value, _STATUS[change.status]), f"{about} {defang(change.summary)}")
     if change.verified is not None:
         text.append("  verified" if change.verified else "  NOT VERIFIED", "green" if change.verified else "bold red")
+    if change.by:
+        text.append(f"  by {change.by}", "dim")
     if change.request and change.status in (ActionStatus.PLANNED, ActionStatus.AWAITING_APPROVAL):
-        text.append(f"\n{change.request.method} {urlsplit(change.request.url).path}", "cyan")
+        body = f" {json.dumps(change.request.body)}" if change.request.body else ""
+        text.append(f"\n{change.request.method} {urlsplit(change.request.url).path}{body}", "cyan")
+        told = (("why", change.why), ("undo", change.undo), ("needs", " and ".join(change.permissions)))
+        for word, said in told if whole else ():
+            text.append(f"\n{word}: {defang(said)}" if said else "", "dim")
     return Text(change.name), text
 
 
@@ -147,6 +158,11 @@ def _end(report: Report) -> Text:
     style, words = _OUTCOME[report.outcome]
     total = report.timings_ms.total
     line = Text.assemble("  ", (words, style))
+    if report.actions and report.actions[0].name == "take_back" and report.outcome is Outcome.NO_ACTION:
+        line = Text.assemble("  ", ("Taken back, as far as that can be", style))
+    if report.outcome is Outcome.AWAITING_APPROVAL:
+        changed = any(change.status is ActionStatus.DONE and change.step for change in report.actions)
+        line.append("; the rest is done" if changed else ": nothing was changed in the tenant", style)
     if report.repeat:
         line.append(". These sign-ins were answered before; nothing was left to do, and nothing was changed")
     elif report.timings_ms.contained is not None and report.outcome is Outcome.CONTAINED_VERIFIED:
@@ -154,7 +170,7 @@ def _end(report: Report) -> Text:
     line.append(".")
     if report.outcome in (Outcome.CONTAINED_VERIFIED, Outcome.CONTAINED_UNVERIFIED):
         line.append("  Access tokens already issued still work until they expire (60 to 90 min).", "yellow")
-    line.append(f"  respond show {report.case}", "dim")
+    line.append(f"  {_NEXT.get(report.outcome, 'respond show')} {report.case}", "dim")
     if total is not None:
         line.append(f"  ({total / 1000:.1f} s)", "dim")
     return line

@@ -51,6 +51,20 @@ def print_cases(reports: Sequence[Report]) -> None:
     console.print(table)
 
 
+def print_permissions(needed: Mapping[str, Sequence[tuple[str, str, bool]]]) -> None:
+    """Each permission with the actions that need it, what they do, and whether they write."""
+    table = Table(box=None, pad_edge=False)
+    for column in ("permission", "action", "what for"):
+        table.add_column(column, overflow="fold", no_wrap=column == "action")
+    for permission, actions in needed.items():
+        for number, (action, what, writes) in enumerate(actions):
+            name = f"{action} *" if writes else action
+            table.add_row(*map(Text, ("" if number else permission, name, what)))
+    console = terminal()
+    console.print(table)
+    console.print("* writes; a dry run does without")
+
+
 def print_scenarios(found: Sequence[tuple[str, str, Mapping[str, Mapping[str, str]]]]) -> None:
     """Name, title, and the expected verdict of each user."""
     table = Table(box=None, pad_edge=False)

@@ -26,7 +26,7 @@ _SUMMARIES = {
 
 def token_reads(view: View) -> Finding | None:
     """Reads of the directory, of mail or files, with the token."""
-    uses = [use for use in _uses(view) if use.directory or use.content]
+    uses = [use for use in uses_of(view) if use.directory or use.content]
     if not uses:
         return None
     directory, content = sum(use.directory for use in uses), sum(use.content for use in uses)
@@ -43,7 +43,7 @@ def token_reads(view: View) -> Finding | None:
 
 def token_searches(view: View) -> Finding | None:
     """Searches, and calls that look for roles, methods, grants and rules."""
-    uses = [use for use in _uses(view) if use.sensitive]
+    uses = [use for use in uses_of(view) if use.sensitive]
     if not uses:
         return None
     count = sum(use.sensitive for use in uses)
@@ -55,7 +55,7 @@ def token_searches(view: View) -> Finding | None:
     )
 
 
-def _uses(view: View) -> list[TokenUse]:
+def uses_of(view: View) -> list[TokenUse]:
     """What was done with the tokens of this very sign-in."""
     tokens = {row.token_id for row in view.flow.successes if row.token_id}
     sessions = {row.session_id for row in view.flow.successes if row.session_id}
@@ -72,7 +72,7 @@ def _uses(view: View) -> list[TokenUse]:
 def token_elsewhere(view: View) -> Finding | None:
     """The token at an address of its own: handed on, or used through a proxy."""
     held = {row.ip for row in view.flow.successes}
-    for use in _uses(view):
+    for use in uses_of(view):
         known = view.is_usual(use.ip) or view.is_common(use.ip) or any(same_address(use.ip, ip) for ip in held)
         if use.ip and not known:
             return Finding(
@@ -93,7 +93,7 @@ def foothold(view: View, kind: FootholdKind) -> Finding | None:
         FootholdKind.CONSENT: weights.consent_added,
         FootholdKind.MAIL_RULE: weights.mail_rule_added,
     }
-    found = [change for change in view.evidence.footholds.changes if change.kind is kind and _belongs(view, change)]
+    found = [one for one in view.evidence.footholds.changes if one.kind is kind and is_the_holders(view, one)]
     if not found:
         return None
     return Finding(
@@ -110,7 +110,7 @@ def _follows_registration(view: View, change: Foothold) -> bool:
     return any(moment <= change.at <= moment + near for moment in issued)
 
 
-def _belongs(view: View, change: Foothold) -> bool:
+def is_the_holders(view: View, change: Foothold) -> bool:
     """Made in the sign-in's own session, or from the holder's address where that is nobody's usual one."""
     if change.at < view.approved_at:
         return False

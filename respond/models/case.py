@@ -32,6 +32,9 @@ class Case(Model):
         sightings: who brought it: the deliveries, rounds or commands that this run answers.
         replies: what is written back to the incidents among them.
         read_again: as the claim of the case says.
+        batch: what one limit on people holds for: a delivery, or a round of the schedule; empty: this run alone.
+        watch: number of the look after a containment; 0: none.
+        tenant_users: how many users the tenant has; None while nobody knows.
     """
 
     run: str
@@ -47,6 +50,9 @@ class Case(Model):
     sightings: tuple[Sighting, ...] = ()
     replies: Replies | None = None
     read_again: bool = False
+    batch: str = ""
+    tenant_users: int | None = None
+    watch: int = 0
 
     @property
     def trigger(self) -> Trigger:

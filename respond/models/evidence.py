@@ -309,7 +309,12 @@ class FootholdKind(StrEnum):
 
 
 class Foothold(Model):
-    """One change that was made in the user's name after a sign-in."""
+    """One change that was made in the user's name after a sign-in.
+
+    Attributes:
+        objects: ids of what was added or changed, in lower case: the device, the application that was let in.
+        name: of the inbox rule.
+    """
 
     kind: FootholdKind
     table: str
@@ -318,6 +323,8 @@ class Foothold(Model):
     what: str
     ip: str
     session: str = ""
+    objects: tuple[str, ...] = ()
+    name: str = ""
 
 
 class Footholds(Model):
@@ -330,12 +337,14 @@ class Standing(Model):
 
     Attributes:
         roles: names of directory roles.
+        role_templates: template ids of the same roles.
         groups: object ids of the groups, also through groups.
         risk: `UNKNOWN` where it could not be read, `HIDDEN` without a licence.
         risk_state: as Entra writes it: none, atRisk, confirmedCompromised, dismissed, confirmedSafe, remediated.
     """
 
     roles: tuple[str, ...] = ()
+    role_templates: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     is_service: bool = False
     risk: Risk = Risk.UNKNOWN

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from respond.models.case import Mode
+from respond.models.ladder import Rung
 from respond.models.report import ActionStatus, Change, Outcome, Report, Verdict
 
 _EXIT = {
@@ -17,8 +18,15 @@ _EXIT = {
 }
 
 
-def outcome_of(mode: Mode, verdict: Verdict, changes: Sequence[Change]) -> Outcome:
-    """Nothing is contained because a step was skipped or refused."""
+def outcome_of(
+    mode: Mode, verdict: Verdict, changes: Sequence[Change], *, unread: bool = False, survived: bool = False
+) -> Outcome:
+    """Nothing is contained because a step was skipped or refused.
+
+    Args:
+        unread: whether something that an attacker may have added could not be looked for.
+        survived: whether the attacker was seen after an earlier containment.
+    """
     if verdict.is_benign:
         return Outcome.NO_ACTION
     statuses = {change.status for change in changes}
@@ -29,7 +37,10 @@ def outcome_of(mode: Mode, verdict: Verdict, changes: Sequence[Change]) -> Outco
     ending = [change for change in changes if change.contains]
     if not ending or any(change.status not in (ActionStatus.DONE, ActionStatus.UNNEEDED) for change in ending):
         return Outcome.NOT_CONTAINED
-    return Outcome.CONTAINED_VERIFIED if all(change.verified for change in ending) else Outcome.CONTAINED_UNVERIFIED
+    if survived and not any(change.name == Rung.DISABLE_ACCOUNT and change.verified for change in ending):
+        return Outcome.NOT_CONTAINED
+    proven = all(change.verified for change in ending) and not unread
+    return Outcome.CONTAINED_VERIFIED if proven else Outcome.CONTAINED_UNVERIFIED
 
 
 def exit_code(report: Report) -> int:

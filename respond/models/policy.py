@@ -15,6 +15,7 @@ from pydantic import AfterValidator, Field
 
 from respond.durations import Duration, PositiveDuration
 from respond.models.base import Model
+from respond.models.ladder import Ladder
 
 
 def _compiles(text: str) -> str:
@@ -162,6 +163,7 @@ class Policy(Model):
     usual: Usual
     correlation: Correlation
     accounts: Accounts = Accounts()
+    ladder: Ladder
     trusted_networks: tuple[Annotated[str, AfterValidator(_network)], ...] = ()
     hosting_networks: tuple[HostingNetwork, ...] = ()
     device_apps: tuple[App, ...] = ()

@@ -5,11 +5,12 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, JsonValue
 
 from respond.models.base import Gap, Model, Source, Utc
 from respond.models.case import Mode
 from respond.models.intake import Sighting
+from respond.models.ladder import Step
 from respond.models.signin import LegRow, SignIns
 
 
@@ -72,6 +73,7 @@ class Request(Model):
 
     method: str
     url: str
+    body: dict[str, JsonValue] | None = None
 
 
 class Change(Model):
@@ -84,6 +86,16 @@ class Change(Model):
     request: Request | None = None
     verified: bool | None = None
     contains: bool = Field(default=False, description="whether it ends something the attacker holds")
+    why: str = Field(default="", description="what calls for it")
+    precondition: str = Field(default="", description="how the object is now; carried out only while it is so")
+    undo: str = Field(default="", description="how it is taken back, or that it cannot be")
+    leaves: str = Field(default="", description="what an attacker may still hold when it is done")
+    permissions: tuple[str, ...] = Field(default=(), description="least ones that it needs")
+    step: Step | None = Field(default=None, description="what is needed to do it later")
+    by: str = Field(default="", description="who approved it, where somebody had to")
+    held: str = Field(
+        default="", description="what keeps it back although the policy would have it done: limit, freeze"
+    )
 
 
 class Outcome(StrEnum):

@@ -11,7 +11,22 @@ from datetime import datetime
 from typing import Any
 
 from respond import errors
-from respond.models import accounts, case, evidence, incident, intake, notice, report, signin
+from respond.models import (
+    accounts,
+    case,
+    evidence,
+    holdings,
+    incident,
+    intake,
+    intents,
+    ladder,
+    notice,
+    orders,
+    report,
+    signin,
+    tasks,
+    watches,
+)
 from respond.models.base import Model, iso_z
 
 _MODELS: dict[str, type[Model]] = {
@@ -30,21 +45,29 @@ _MODELS: dict[str, type[Model]] = {
         evidence.Standing,
         evidence.ThreatIntel,
         evidence.TokenUses,
+        holdings.Access,
+        holdings.Devices,
         intake.Delivery,
         intake.FreshUsers,
         intake.Round,
         intake.Rounds,
         intake.Unanswered,
+        intents.Intent,
+        ladder.Step,
+        ladder.Word,
         notice.Named,
         notice.Notice,
         incident.Incident,
         incident.IncidentRecord,
+        orders.Order,
         report.Attached,
         report.Change,
         report.Report,
         report.TicketRef,
         report.Verdict,
         signin.SignIns,
+        tasks.Recipients,
+        watches.Watch,
     )
 }
 _ERRORS: dict[str, type[errors.RespondError]] = {

@@ -12,6 +12,7 @@ from typing import Any
 
 from respond import collector
 from respond.errors import RespondError
+from respond.following import Following
 from respond.observe import logs, traces
 from respond.observe.listening import observing
 from respond.observe.logs import Level, log
@@ -45,7 +46,8 @@ async def serve(config: Path, *, host: str, port: int) -> int:
             limits = Limits(settings.webhook.body_within, settings.tenant.workspace_id or LAB_WORKSPACE_ID)
             server = Server(make_app(service, gate, metrics, limits), patience=settings.webhook.body_within)
             schedule = Schedule(session, service.deliver, _telling(metrics))
-            async with _beside(stop, service.watch(), schedule.run(), _pass_on(stop, server)):
+            following = Following(session).run()
+            async with _beside(stop, service.watch(), schedule.run(), following, _pass_on(stop, server)):
                 try:
                     await server.serve(sockets)
                 except OSError as error:  # another program was quicker to listen on what both had bound
@@ -66,7 +68,7 @@ async def work(config: Path) -> int:
     metrics = Metrics()
     async with _at_work(config, metrics) as (session, service, stop):
         schedule = Schedule(session, service.deliver, _telling(metrics))
-        async with _beside(stop, service.watch(), schedule.run()):
+        async with _beside(stop, service.watch(), schedule.run(), Following(session).run()):
             log("working", version=session.engine.version, name=session.engine.name)
             await stop.told.wait()
         await _wind_down(session, stop)

@@ -14,7 +14,7 @@ from respond.errors import NotFound
 from respond.models.base import iso_z
 from respond.models.case import Claim, case_id
 from respond.models.evidence import EarlierCase, Fact, FactKind
-from respond.models.report import Report
+from respond.models.report import ActionStatus, Change, Report
 from respond.store.approvals import Approvals
 from respond.store.audit import Audit
 from respond.store.brakes import Brakes
@@ -121,6 +121,14 @@ class Store:
             busy = db.execute(sa.select(cases.c.busy_run).where(cases.c.id == case)).scalar_one()
             return Claim(case=case, busy_run=busy)
 
+    def hold(self, *, case: str, run: str) -> str:
+        """Take a case for a run; the run that has it, or an empty text when it is this one from now on."""
+        free = sa.update(cases).where(cases.c.id == case, cases.c.busy_run.in_(["", run]))
+        with self._db.begin() as db:
+            if db.execute(free.values(busy_run=run)).rowcount:
+                return ""
+            return str(db.execute(sa.select(cases.c.busy_run).where(cases.c.id == case)).scalar_one())
+
     def release(self, *, case: str, run: str) -> None:
         """Let go of a case, if this run holds it."""
         held = sa.select(cases.c.tenant, cases.c.user_id).where(cases.c.id == case, cases.c.busy_run == run)
@@ -197,6 +205,28 @@ class Store:
             return None
         # Others may have brought the case since the report was kept.
         return Report.model_validate_json(body).model_copy(update={"sightings": self.intake.sightings(case)})
+
+    def plan(self, case: str) -> Report | None:
+        """The newest plan of a case: the report of a dry run."""
+        return self._newest(case, reports.c.mode == "dry-run")
+
+    def live(self, case: str) -> Report | None:
+        """The newest report of a live run."""
+        return self._newest(case, reports.c.mode == "live")
+
+    def done_so_far(self, case: str) -> list[Change]:
+        """Every change that live runs of a case have made, oldest first."""
+        query = sa.select(reports.c.body).where(reports.c.case_id == case, reports.c.mode == "live")
+        with self._db.connect() as db:
+            bodies = db.execute(query.order_by(reports.c.at)).scalars().all()
+        found = [Report.model_validate_json(body) for body in bodies]
+        return [one for report in found for one in report.actions if one.status is ActionStatus.DONE]
+
+    def _newest(self, case: str, which: sa.ColumnElement[bool]) -> Report | None:
+        query = sa.select(reports.c.body).where(reports.c.case_id == case, which).order_by(reports.c.at.desc()).limit(1)
+        with self._db.connect() as db:
+            body = db.execute(query).scalar_one_or_none()
+        return Report.model_validate_json(body) if body else None
 
     def all_reports(self) -> list[Report]:
         """The newest report of every case, newest case first."""

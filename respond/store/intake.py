@@ -69,6 +69,17 @@ class Intake:
             db.execute(sa.update(deliveries).where(mine).values(state=_ACCEPTED))
         return found
 
+    def prune(self, before: datetime) -> int:
+        """Forget deliveries that were answered, and came before a moment; how many."""
+        old = sa.select(deliveries.c.key).where(
+            deliveries.c.state.in_((_ANSWERED, _REPEATED, _GIVEN_UP)), deliveries.c.at < iso_z(before)
+        )
+        with self._db.begin() as db:
+            gone = list(db.execute(old.limit(_AT_ONCE)).scalars())
+            db.execute(sa.delete(asks).where(asks.c.delivery.in_(gone), asks.c.open.is_(False)))
+            db.execute(sa.delete(deliveries).where(deliveries.c.key.in_(gone)))
+        return len(gone)
+
     def open(self, tenant: str, *, before: datetime) -> list[Begun]:
         """Deliveries that were accepted before a moment and are not answered, oldest first."""
         query = (

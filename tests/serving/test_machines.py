@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from respond.durable import RECORDS_VERSION
-from tests.helpers import deliveries, victims
+from tests.helpers import deliveries, house, victims
 from tests.helpers.command import finish, spawn
 from tests.helpers.outcome import left
 from tests.helpers.serving import Serving, serving, until
@@ -37,9 +37,10 @@ def working(**env: str) -> Serving:
 
 @pytest.mark.usefixtures("_on_postgres")
 def test_what_a_killed_worker_had_another_finishes_and_no_action_is_done_twice(
-    lab: Start, tmp_path: Path, pg_url: str
+    lab: Start, tmp_path: Path, pg_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     count = 100
+    monkeypatch.setenv("RESPOND_CONFIG", str(house.policy(tmp_path, limits=house.UNLIMITED)))
     tenant = lab(victims.write(tmp_path / "story", count), queries_per_30s=1_000_000)
     bodies = [json.dumps(deliveries.body(number)).encode() for number in range(count)]
     # The service only takes deliveries: all but one of them are the workers' to answer.
@@ -107,7 +108,7 @@ def test_runs_of_an_older_version_are_left_to_it_while_it_lives_and_begun_anew_w
         assert not [line for line in new.lines if line["event"] in ("run-abandoned", "runs-taken-over")]
         old.kill()
         until(lambda: any(line["event"] == "run-abandoned" for line in tuple(new.lines)), 60)
-        new.answers(1, 90)
+        new.answers(1, 180)
         assert any(line["event"] == "run-done" and line["outcome"] == "contained-verified" for line in new.lines)
     found = left(url, tenant)
     assert [report.outcome for report in found.reports] == ["contained-verified"]

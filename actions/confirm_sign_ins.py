@@ -1,0 +1,61 @@
+"""Tell Identity Protection that these sign-ins were not the user's; it learns from that.
+
+    POST /auditLogs/signIns/confirmCompromised {"requestIds": [...]}
+    https://learn.microsoft.com/graph/api/signin-confirmcompromised
+
+Safe to repeat: confirming a sign-in twice says the same, and a case confirms its own once. Cannot be undone. What
+became of it cannot be read back; it ends nothing by itself.
+"""
+
+from __future__ import annotations
+
+import json
+
+from respond.clients.graph_holdings import shown
+from respond.models.case import Case
+from respond.models.evidence import Account
+from respond.models.ladder import Step
+from respond.models.report import Request
+from respond.rungs import Kit, Seen, Terms, rung
+from respond.step import clients, process
+
+
+async def _look(case: Case, account: Account, step: Step, before: Seen | None) -> Seen:  # noqa: ARG001 - of a rung
+    told = process().store.intents.find(case.id, step.rung.value, step.object)
+    # What was sent is not sent again, also when its answer was lost: nothing shows whether it arrived.
+    done = told is not None and set(step.ids) <= set(_ids(told.step))
+    return Seen(done=done, says="told before" if done else "not told yet", before={"told": done})
+
+
+def _ids(record: str) -> tuple[str, ...]:
+    return tuple(json.loads(record)["step"]["ids"])
+
+
+def _ask(case: Case, account: Account, step: Step) -> Request:  # noqa: ARG001 - of a rung
+    return shown(clients(case).graph.holdings.confirm_sign_ins(step.ids))
+
+
+KIT = Kit(
+    look=_look,
+    ask=_ask,
+    provable=False,
+    terms=Terms(
+        costs="nothing that the user would notice",
+        leaves="everything: it only teaches the detection",
+        undo="cannot be undone",
+        done="confirmed compromised",
+        contains=False,
+    ),
+)
+
+
+@rung(KIT, "IdentityRiskEvent.ReadWrite.All")
+async def confirm_sign_ins(case: Case, *, account: Account, step: Step) -> None:  # noqa: ARG001 - of a rung
+    """Confirm some sign-ins as compromised.
+
+    Raises:
+        Forbidden: the permission was not granted, or the tenant has no P2 licence.
+        Transient: throttled or unreachable, after retries.
+    """
+    graph = clients(case).graph.holdings
+    await graph.send(graph.confirm_sign_ins(step.ids), about=f"sign-ins of {step.label}")

@@ -1,0 +1,71 @@
+"""Disable a device that was registered since the approval: the primary refresh token on it ends with it.
+
+    PATCH /devices/{object id} {"accountEnabled": false}
+    https://learn.microsoft.com/graph/api/device-update
+
+Comes before the revocation: a token that is bound to a device outlives that, and a new password as well.
+Safe to repeat: a device that is disabled is left alone. Can be undone: it is enabled again, and nothing is lost.
+
+Leaves open: access tokens already issued; a device that is registered in the meantime, so devices are listed again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from respond.clients.graph_holdings import shown
+from respond.models.case import Case
+from respond.models.evidence import Account
+from respond.models.ladder import Step
+from respond.models.report import Request
+from respond.rungs import Kit, Seen, Terms, rung
+from respond.step import clients
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
+
+
+async def _look(case: Case, account: Account, step: Step, before: Seen | None) -> Seen:  # noqa: ARG001 - of a rung
+    device = await clients(case).graph.holdings.device(step.object)
+    done = device.enabled is False
+    return Seen(done=done, says="disabled" if done else "enabled", before={"accountEnabled": device.enabled})
+
+
+def _ask(case: Case, account: Account, step: Step) -> Request:  # noqa: ARG001 - of a rung
+    return shown(clients(case).graph.holdings.set_device(step.object, enabled=False))
+
+
+async def _restore(case: Case, account: Account, step: Step, before: dict[str, JsonValue]) -> Request | None:  # noqa: ARG001 - of a rung
+    """Enable it again, if it was."""
+    if (await clients(case).graph.holdings.device(step.object)).enabled == before["accountEnabled"]:
+        return None
+    request = clients(case).graph.holdings.set_device(step.object, enabled=bool(before["accountEnabled"]))
+    if not case.is_dry_run:
+        await clients(case).graph.holdings.send(request, about=f"device {step.label}")
+    return shown(request)
+
+
+KIT = Kit(
+    look=_look,
+    ask=_ask,
+    restore=_restore,
+    terms=Terms(
+        costs="the device signs in no more",
+        leaves="access tokens already issued to it",
+        undo="PATCH accountEnabled back to true",
+        done="disabled",
+    ),
+)
+
+
+@rung(KIT, "Device.ReadWrite.All")
+async def disable_device(case: Case, *, account: Account, step: Step) -> None:  # noqa: ARG001 - of a rung
+    """Refuse sign-ins from one device.
+
+    Raises:
+        NotFound: the device does not exist (any more).
+        Forbidden: the permission was not granted.
+        Transient: throttled or unreachable, after retries.
+    """
+    graph = clients(case).graph.holdings
+    await graph.send(graph.set_device(step.object, enabled=False), about=f"device {step.label}")

@@ -1,0 +1,46 @@
+"""Who else got the lure? Graph has no stable call that purges it, so that is a task in the ticket.
+
+EmailEvents and EmailUrlInfo, by the links of the messages that lured this user. Read only.
+"""
+
+from __future__ import annotations
+
+from respond.clients.rows import moment, text
+from respond.models.case import Case
+from respond.models.evidence import Lures
+from respond.models.tasks import Recipient, Recipients
+from respond.step import inquiry, read_action
+
+_MOST_LINKS = 50
+
+
+@read_action("Log Analytics Reader")
+async def find_recipients(case: Case, *, lures: Lures) -> Recipients:
+    """Everybody who was delivered a message with one of the lure's links, this user included; oldest first."""
+    links = dict.fromkeys(
+        url
+        for message in lures.messages
+        if message.pattern or message.threats or (message.device_login and message.first_contact)
+        for url in message.urls
+    )
+    if not links:
+        return Recipients()
+    asking = inquiry(case, "find_recipients")
+    rows = await asking.ask(
+        "find_lure_recipients",
+        source="EmailEvents",
+        urls=tuple(links)[:_MOST_LINKS],
+        **{"from": case.mail_start, "to": case.window.end},
+    )
+    found = (
+        Recipient(
+            at=moment(row),
+            address=text(row, "Recipient"),
+            sender=text(row, "SenderFromAddress"),
+            subject=text(row, "Subject"),
+            location=text(row, "LatestDeliveryLocation"),
+            message=text(row, "NetworkMessageId"),
+        )
+        for row in rows
+    )
+    return Recipients(people=tuple(found), gaps=asking.gaps)

@@ -1,0 +1,45 @@
+"""A person has said yes: to a question of a case, or to the plan of a dry run.
+
+1. hold    Nobody else acts on the case meanwhile.
+2. check   A plan is carried out exactly. Has the world moved? Then nothing is done, and it is said what moved.
+3. climb   Each step, with its own look before and after.
+4. record  The ticket, and the report.
+"""
+
+from __future__ import annotations
+
+from actions.check_plan import check_plan
+from actions.close_run import close_run
+from actions.hold_case import hold_case
+from actions.know_user import know_user
+from actions.open_ticket import open_ticket
+from respond.climbing import climb
+from respond.models.case import Case
+from respond.models.orders import Order
+from respond.models.report import Attached, Report
+from respond.ordering import carried_out, refused, verdict_of
+from respond.step import playbook
+
+
+@playbook("carry_out")
+async def carry_out(case: Case, order: Order) -> Report | Attached:
+    """Carry out the steps of an order."""
+    if busy := await hold_case(case):
+        return Attached(case=case.id, run=busy)
+    account = await know_user(case)
+    moved = await check_plan(case, account=account, steps=order.steps) if order.exactly else ()
+    if moved:
+        changes = list(refused(order.steps, moved))
+    else:
+        changes = [await climb(case, account, step, order.word) for step in order.steps]
+    report = carried_out(case, order, changes)
+    ticket = await open_ticket(
+        case,
+        account=account,
+        verdict=verdict_of(order.report),
+        changes=report.actions,
+        timeline=report.timeline,
+        outcome=report.outcome,
+    )
+    report = report.model_copy(update={"actions": (*report.actions, ticket)})
+    return await close_run(case, report=report)

@@ -1,0 +1,23 @@
+"""Some time after a containment: is it still so?
+
+1. look   The whole triage once more: the same session and tokens, the same addresses, new footholds, late evidence.
+          What has joined goes into the case and the ticket; what survived is answered with the next rung, or asked.
+2. end    Keep what the look has shown.
+"""
+
+from __future__ import annotations
+
+from actions.end_watch import end_watch
+from playbooks.device_code_phishing import device_code_phishing
+from respond import durable
+from respond.models.case import Case
+from respond.models.watches import Watch
+from respond.step import playbook, room
+
+
+@playbook("watch_case")
+async def watch_case(case: Case, watch: Watch) -> None:
+    """Look at a contained case again."""
+    async with room():
+        answer = await durable.part(device_code_phishing, f"{case.run}/look", case)
+    await end_watch(case, watch=watch, answer=answer)

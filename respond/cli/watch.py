@@ -1,0 +1,39 @@
+"""`respond watch`: the looks after a containment, where no service is there for them."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from datetime import UTC, datetime
+
+from respond.settings import config_dir
+
+
+def watch_cases(*, once: bool, config: str | None) -> int:
+    """Take the looks that come due, until none is left; 3 when one of them leaves a person something to do."""
+    from respond.cli.interrupt import leaving_at_once
+
+    with leaving_at_once():
+        return asyncio.run(_watch(once=once, config=config))
+
+
+async def _watch(*, once: bool, config: str | None) -> int:
+    from respond.following import Following
+    from respond.models.report import Outcome
+    from respond.session import open_session
+
+    worst = 0
+    async with open_session(config_dir(config), watches=True) as session:
+        await session.finish_interrupted()
+        following, store = Following(session), session.store
+        while True:
+            for started in await following.start_due():
+                await session.engine.wait(started.run)
+                if report := store.live(started.case):
+                    sys.stdout.write(f"{started.case} {report.user.upn}: {report.outcome.value}: {report.headline}\n")
+                    worst = max(worst, 0 if report.outcome is Outcome.CONTAINED_VERIFIED else 3)
+            pending = store.watches.pending(session.tenant)
+            if once or not pending:
+                return worst
+            next_due = min(one.due for one in pending)
+            await asyncio.sleep(max(0.2, min((next_due - datetime.now(UTC)).total_seconds(), 5)))

@@ -1,0 +1,83 @@
+"""What comes of a person's order, as a report on the case. Pure but for the recorded times."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from respond.models.case import Case, Mode
+from respond.models.ladder import Step
+from respond.models.orders import Order
+from respond.models.outcomes import outcome_of
+from respond.models.report import ActionStatus, Change, Outcome, Report, Timings, Verdict
+from respond.step import timing
+
+_SETTLED = (ActionStatus.DONE, ActionStatus.UNNEEDED)
+
+
+def verdict_of(report: Report) -> Verdict:
+    """The verdict that a report tells of."""
+    return Verdict(
+        kind=report.verdict,
+        score=report.score,
+        headline=report.headline,
+        findings=report.findings,
+        gaps=report.gaps,
+        legs=report.legs,
+    )
+
+
+def refused(steps: Sequence[Step], moved: Sequence[str]) -> Iterator[Change]:
+    """None of the steps: a plan is carried out as a whole or not at all."""
+    told = "not carried out, the world has changed since the plan: " + "; ".join(moved)
+    for step in steps:
+        yield Change(
+            name=step.rung.value,
+            status=ActionStatus.REFUSED,
+            target=step.label,
+            summary=told,
+            contains=True,
+            why=step.why,
+            step=step,
+        )
+
+
+def carried_out(case: Case, order: Order, changes: Sequence[Change]) -> Report:
+    """The case as it is when the steps are carried out: what else it has done, or still asks for, stays in it."""
+    ordered = {(step.rung.value, step.object) for step in order.steps}
+    others = [
+        one
+        for one in order.report.actions
+        if one.step and (one.name, one.step.object) not in ordered and one.status is not ActionStatus.PLANNED
+    ]
+    actions = (*others, *changes)
+    return _report(case, order, actions, outcome_of(Mode.LIVE, verdict_of(order.report), actions))
+
+
+def taken_back(case: Case, order: Order, changes: Sequence[Change]) -> Report:
+    """The case when its writes are undone. What cannot be undone is no failure of undoing the rest."""
+    statuses = {one.status for one in changes}
+    if ActionStatus.PLANNED in statuses:
+        outcome = Outcome.PLANNED
+    elif ActionStatus.FAILED in statuses or any(one.verified is False for one in changes):
+        outcome = Outcome.NOT_CONTAINED
+    else:
+        outcome = Outcome.NO_ACTION
+    report = _report(case, order, tuple(changes), outcome)
+    by = f" by {order.word.by}" if order.word.by else ""
+    return report.model_copy(update={"headline": f"taken back{by}: {report.headline}"})
+
+
+def _report(case: Case, order: Order, actions: Sequence[Change], outcome: Outcome) -> Report:
+    ended = [entry.ended for name in {one.name for one in actions} if (entry := timing(name))]
+    contained = round((max(ended) - case.started).total_seconds() * 1000) if ended else None
+    proven = outcome in (Outcome.CONTAINED_VERIFIED, Outcome.CONTAINED_UNVERIFIED)
+    return order.report.model_copy(
+        update={
+            "mode": case.mode,
+            "actions": tuple(actions),
+            "outcome": outcome,
+            "run": case.run,
+            "repeat": bool(actions) and all(one.status is ActionStatus.UNNEEDED for one in actions),
+            "timings_ms": Timings(contained=contained if proven else None),
+        }
+    )
