@@ -36,23 +36,25 @@ async def open_limit_ticket(case: Case, *, account: Account, changes: Sequence[C
         return _change(limit, ActionStatus.PLANNED, "open a ticket about the limit")
     waiting = {one.case for one in store.approvals.waiting(tenant=case.tenant)} | {case.id}
     title = f"LIMIT: respond has stopped containing by itself: {reason}"
-    body = "\n".join(
-        [
-            f"Case {limit.id}, {case.tenant} tenant",
-            "",
-            f"{reason}. Either many people are being phished at this moment, or something is wrong with the decision.",
-            "",
-            "## These cases wait for a person",
-            *(f"- respond show {one}; respond approve {one}; respond deny {one}" for one in sorted(waiting)),
-            "",
-            f"The last one is about {account.upn}. `respond freeze` stops everything that writes.",
-            "",
-        ]
+    body = defang(
+        "\n".join(
+            [
+                f"Case {limit.id}, {case.tenant} tenant",
+                "",
+                f"{reason}. Either many people are being phished at the moment, or the decision is wrong.",
+                "",
+                "## These cases wait for a person",
+                *(f"- respond show {one}; respond approve {one}; respond deny {one}" for one in sorted(waiting)),
+                "",
+                f"The last one is about {account.upn}. `respond freeze` stops everything that writes.",
+                "",
+            ]
+        )
     )
     found = store.ticket(limit.id)
     if found and found.body == body:
         return _change(limit, ActionStatus.UNNEEDED, f"{ticket_id(limit, found)} is open")
-    ticket, opened = keep_ticket(limit, outcome=Outcome.AWAITING_APPROVAL, title=defang(title), body=defang(body))
+    ticket, opened = keep_ticket(limit, outcome=Outcome.AWAITING_APPROVAL, title=defang(title), body=body)
     told = _change(limit, ActionStatus.DONE, f"{ticket_id(limit, ticket)} {'opened' if opened else 'rewritten'}")
     store.save(_report(limit, defang(title), told), at=datetime.now(UTC))
     return told

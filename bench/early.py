@@ -56,6 +56,7 @@ async def _sequential(n: int) -> None:
     from actions.match_threat_intel import match_threat_intel
     from actions.revoke_sessions import revoke_sessions
     from respond.decision.cut import Collected, evidence_at
+    from respond.decision.ladder import ground_of, session_steps
     from respond.decision.verdict import decide
     from respond.models.evidence import EarlierCases
 
@@ -79,7 +80,9 @@ async def _sequential(n: int) -> None:
     verdict = decide(case.policy, signins, evidence)
     if verdict.last_token is None or not verdict.is_malicious:
         raise RuntimeError(f"not the seed's verdict: {verdict.kind}")
-    await revoke_sessions(case, account=account, after=verdict.last_token, certain=True)
+    ground = ground_of(case.policy, account, verdict, signins, evidence)
+    for called in session_steps(ground, after=verdict.last_token):
+        await revoke_sessions(case, account=account, step=called.step, word=called.word)
 
 
 def _revocation(n: int) -> datetime:

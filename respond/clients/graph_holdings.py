@@ -5,6 +5,7 @@ The paths are the SDK's builders'; bodies are a property or two, so none of the 
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -97,10 +98,11 @@ class Holdings:
         https://learn.microsoft.com/graph/api/user-list-registereddevices
         """
         user = self._wire.sdk.users.by_user_id(user_id)
-        rows = [
-            *await self._list(user.registered_devices, DevicePage, f"user {user_id}"),
-            *await self._list(user.owned_devices, DevicePage, f"user {user_id}"),
-        ]
+        lists = await asyncio.gather(
+            self._list(user.registered_devices, DevicePage, f"user {user_id}"),
+            self._list(user.owned_devices, DevicePage, f"user {user_id}"),
+        )
+        rows = (row for rows in lists for row in rows)
         found = {row.text("id"): _device(row) for row in rows if row.text("@odata.type") in ("", _DEVICE)}
         return list(found.values())
 
