@@ -9,12 +9,10 @@ became of it cannot be read back; it ends nothing by itself.
 
 from __future__ import annotations
 
-import json
-
 from respond.clients.graph_holdings import shown
 from respond.models.case import Case
 from respond.models.evidence import Account
-from respond.models.ladder import Step
+from respond.models.ladder import Begun, Step
 from respond.models.report import Request
 from respond.rungs import Kit, Seen, Terms, rung
 from respond.step import clients, process
@@ -23,12 +21,8 @@ from respond.step import clients, process
 async def _look(case: Case, account: Account, step: Step, before: Seen | None) -> Seen:  # noqa: ARG001 - of a rung
     told = process().store.intents.find(case.id, step.rung.value, step.object)
     # What was sent is not sent again, also when its answer was lost: nothing shows whether it arrived.
-    done = told is not None and set(step.ids) <= set(_ids(told.step))
+    done = told is not None and set(step.ids) <= set(Begun.model_validate_json(told.step).step.ids)
     return Seen(done=done, says="told before" if done else "not told yet", before={"told": done})
-
-
-def _ids(record: str) -> tuple[str, ...]:
-    return tuple(json.loads(record)["step"]["ids"])
 
 
 def _ask(case: Case, account: Account, step: Step) -> Request:  # noqa: ARG001 - of a rung

@@ -18,7 +18,7 @@ from respond.errors import Forbidden, NotFound, RespondError
 from respond.models.base import Gap
 from respond.models.case import Case
 from respond.models.evidence import Account
-from respond.models.holdings import Access
+from respond.models.holdings import CONSENTS, METHODS, RULES, Access
 from respond.models.ladder import May, Rung
 from respond.step import clients, limit_of, naming, read_action
 
@@ -48,8 +48,8 @@ async def find_access(case: Case, *, account: Account) -> Access:
             return ()
 
     methods, grants, rules = await asyncio.gather(
-        look(Rung.REMOVE_METHOD, "authentication methods", "UserAuthenticationMethod.Read.All", graph.methods),
-        look(Rung.REMOVE_GRANT, "consents", "Directory.Read.All", graph.grants),
-        look(Rung.DISABLE_RULE, "inbox rules", "MailboxSettings.Read", graph.rules),
+        look(Rung.REMOVE_METHOD, METHODS, "UserAuthenticationMethod.Read.All", graph.methods),
+        look(Rung.REMOVE_GRANT, CONSENTS, "Directory.Read.All", graph.grants),
+        look(Rung.DISABLE_RULE, RULES, "MailboxSettings.Read", graph.rules),
     )
     return Access(methods=methods, grants=grants, rules=rules, gaps=tuple(gaps))

@@ -15,7 +15,7 @@ from respond.errors import RespondError
 from respond.models.base import Gap
 from respond.models.case import Case
 from respond.models.evidence import Account
-from respond.models.holdings import Devices
+from respond.models.holdings import DEVICES, Devices
 from respond.step import clients, limit_of, read_action
 
 
@@ -27,4 +27,4 @@ async def find_devices(case: Case, *, account: Account) -> Devices:
         async with asyncio.timeout(limit):
             return Devices(devices=tuple(await clients(case).graph.holdings.devices(account.id)))
     except (RespondError, TimeoutError) as error:
-        return Devices(gaps=(Gap(source="devices", reason=str(error) or f"no answer within {limit:.0f} s"),))
+        return Devices(gaps=(Gap(source=DEVICES, reason=str(error) or f"no answer within {limit:.0f} s"),))

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from respond.decision.survival import SURVIVED
 from respond.defang import defang
 from respond.errors import TicketPageFailed
 from respond.models.case import Case
@@ -102,7 +101,7 @@ def _write_page(case: Case, ticket: Ticket) -> None:
 
 
 def _title(account: Account, verdict: Verdict, outcome: Outcome) -> str:
-    loud = "STILL THERE: " if any(finding.id == SURVIVED for finding in verdict.findings) else ""
+    loud = "STILL THERE: " if verdict.survived else ""
     return f"{loud}Device code phishing: {account.upn}: {verdict.kind} {verdict.score}: {outcome}"
 
 

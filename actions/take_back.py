@@ -14,7 +14,7 @@ from respond.models.audit import AuditKind
 from respond.models.case import Case, Mode
 from respond.models.evidence import Account
 from respond.models.intents import Intent
-from respond.models.ladder import Step, Word
+from respond.models.ladder import Begun, Step, Word
 from respond.models.report import ActionStatus, Change, Request
 from respond.rungs import kit_of, permissions_of
 from respond.step import naming, process, write_action
@@ -30,7 +30,7 @@ async def take_back(case: Case, *, account: Account, intent: Intent, word: Word)
         NotFound: the object does not exist (any more).
         Transient: throttled or unreachable, after retries.
     """
-    step = Step.model_validate(json.loads(intent.step)["step"])
+    step = Begun.model_validate_json(intent.step).step
     action = RUNGS[step.rung]
     kit, before = kit_of(action), json.loads(intent.before)
     if kit.restore is None:

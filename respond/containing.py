@@ -12,7 +12,6 @@ from actions.find_access import find_access
 from actions.find_devices import find_devices
 from respond.climbing import climb
 from respond.decision.ladder import Called, Ground, access_steps, device_steps, identity_steps, session_steps
-from respond.decision.survival import SURVIVED
 from respond.models.base import Gap, Utc
 from respond.models.case import Case
 from respond.models.evidence import Account
@@ -38,8 +37,7 @@ class Containing:
 
     def outcome(self, verdict: Verdict) -> Outcome:
         """What it has come to so far."""
-        survived = any(finding.id == SURVIVED for finding in verdict.findings)
-        return outcome_of(self.case.mode, verdict, self.changes, unread=bool(self.gaps), survived=survived)
+        return outcome_of(self.case.mode, verdict, self.changes, self.gaps)
 
     async def end_sessions(self, ground: Ground, devices: Devices) -> None:
         """Devices that were registered since the approval, then every session."""

@@ -110,11 +110,7 @@ class Following:
                 by=NOBODY if yes else "",
             )
             run = str(uuid.uuid4())
-            order = Order(report=report, word=word, steps=tuple(_step(one) for one in mine))
+            order = Order(report=report, word=word, steps=tuple(Step.model_validate_json(one.step) for one in mine))
             await self._session.engine.start(carry_out, run, self._session.case_again(report, run=run), order)
             runs.append(Started(case, run))
         return runs
-
-
-def _step(asked: Asked) -> Step:
-    return Step.model_validate_json(asked.step)

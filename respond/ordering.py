@@ -11,8 +11,6 @@ from respond.models.outcomes import outcome_of
 from respond.models.report import ActionStatus, Change, Outcome, Report, Timings, Verdict
 from respond.step import timing
 
-_SETTLED = (ActionStatus.DONE, ActionStatus.UNNEEDED)
-
 
 def verdict_of(report: Report) -> Verdict:
     """The verdict that a report tells of."""
@@ -50,7 +48,7 @@ def carried_out(case: Case, order: Order, changes: Sequence[Change]) -> Report:
         if one.step and (one.name, one.step.object) not in ordered and one.status is not ActionStatus.PLANNED
     ]
     actions = (*others, *changes)
-    return _report(case, order, actions, outcome_of(Mode.LIVE, verdict_of(order.report), actions))
+    return _report(case, order, actions, outcome_of(Mode.LIVE, verdict_of(order.report), actions, order.report.gaps))
 
 
 def taken_back(case: Case, order: Order, changes: Sequence[Change]) -> Report:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import json
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,7 +22,7 @@ from respond.models.audit import AuditKind, canonical
 from respond.models.case import Case
 from respond.models.evidence import Account
 from respond.models.intents import Intent
-from respond.models.ladder import NOBODY, May, Step, Word
+from respond.models.ladder import NOBODY, Begun, May, Step, Word
 from respond.models.report import ActionStatus, Change, Request
 from respond.step import naming, process, write_action
 
@@ -187,7 +186,7 @@ class _Climb:
             user_id=self.account.id,
             name=self.name,
             object=self.step.object,
-            step=canonical({"run": durable.this_run(), "step": self.step.model_dump(mode="json")}),
+            step=Begun(run=durable.this_run(), step=self.step).model_dump_json(),
             before=canonical(seen.before),
             at=datetime.now(UTC),
         )
@@ -218,9 +217,9 @@ class _Climb:
     def found_done(self, seen: Seen) -> Change:
         """As it should be: by an earlier try of this very run whose answer was lost, or because nothing was needed."""
         mine = process().store.intents.find(self.case.id, self.name, self.step.object)
-        ours = mine is not None and mine.undone_at is None and f'"run":"{durable.this_run()}"' in mine.step
+        begun = Begun.model_validate_json(mine.step).run if mine and mine.undone_at is None else ""
         proof = True if self.kit.provable else None
-        if ours and durable.this_run():
+        if begun and begun == durable.this_run():
             how = "found so" if proof else "sent once; whether it arrived cannot be read"
             return self.audited(self.change(ActionStatus.DONE, f"{self.done_words(seen)}, {how}", verified=proof))
         return self.change(ActionStatus.UNNEEDED, seen.says, verified=proof)
@@ -232,25 +231,27 @@ class _Climb:
         """
         asked = process().store.approvals.of_case(self.case.id)
         mine = [one for one in asked if (one.name, one.object) == (self.name, self.step.object)]
-        if mine and self.step.certain and '"certain":true' not in mine[-1].step:
+        if not mine or (last := mine[-1]).answer not in (Answer.DENIED, Answer.EXPIRED):
             return ""
-        if not mine or mine[-1].answer not in (Answer.DENIED, Answer.EXPIRED):
+        if self.step.certain and not Step.model_validate_json(last.step).certain:
             return ""
-        last = mine[-1]
         at = f"{last.answered_at:%Y-%m-%d %H:%M:%SZ}" if last.answered_at else "some time"
         if last.answer is Answer.EXPIRED:
             return f"nobody answered in time, which is a denial ({at}); respond approve {self.case.id} still can"
-        return f"denied by {last.by} at {at}; respond approve {self.case.id} still can"
+        return f"denied by {last.by} at {at}"
 
     def taken_back(self) -> str:
         """Whether a person has undone this very write of the case; it is not done again over their head."""
         earlier = [one for one in process().store.intents.of_case(self.case.id) if one.name == self.name]
         # What was given again may have another id, and is the same.
-        label = f'"label":{json.dumps(self.step.label, ensure_ascii=False)}'
-        mine = [one for one in earlier if one.object == self.step.object or label in one.step]
+        mine = [one for one in earlier if one.object == self.step.object or self.label_of(one) == self.step.label]
         if not mine or (undone := mine[-1].undone_at) is None:
             return ""
         return f"was taken back at {undone:%Y-%m-%d %H:%M:%SZ}: a person decides whether it is done again"
+
+    @staticmethod
+    def label_of(intent: Intent) -> str:
+        return Begun.model_validate_json(intent.step).step.label
 
     def held(self) -> Stopped | None:
         """What keeps this write from being sent although it may be: a freeze, or a limit."""

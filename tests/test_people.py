@@ -183,6 +183,27 @@ def test_a_denial_holds_until_somebody_approves(lab: Lab, tmp_path: Path) -> Non
     assert tenant.get("/_lab/writes") == []
 
 
+def test_what_was_denied_is_not_done_when_the_rest_is_approved(lab: Lab, tmp_path: Path) -> None:
+    tenant = lab(house(tmp_path))
+    config = ("--config", str(policy(tmp_path, malicious=ASKING)))
+    case = respond("--user", VICTIM, "--json", *config).json["case"]
+    respond("deny", case, "--action", "disable_device", "--as", "ann", *config)
+    rest = respond("approve", case, "--as", "bob", "--json", *config)
+    assert (rest.code, rest.json["outcome"]) == (1, "not-contained")
+    assert statuses(rest.json)["disable_device"] == "refused"
+    assert statuses(rest.json)["revoke_sessions"] == "done"
+    assert not any(write["path"].endswith(DEVICE) for write in tenant.get("/_lab/writes"))
+
+
+def test_a_yes_proves_nothing_about_what_could_not_be_looked_for(lab: Lab, tmp_path: Path) -> None:
+    lab(house(tmp_path), faults=(LabFault(match="GET */registeredDevices", status=403, times=0),))
+    config = ("--config", str(policy(tmp_path, malicious={"disable_rule": "ask"})))
+    case = respond("--user", VICTIM, "--json", *config).json["case"]
+    approved = respond("approve", case, "--json", *config)
+    assert approved.action("disable_rule")["status"] == "done"
+    assert (approved.code, approved.json["outcome"]) == (4, "contained-unverified")
+
+
 def test_a_denial_of_a_suspicion_does_not_hold_when_it_turns_out_to_be_an_attack(lab: Lab, tmp_path: Path) -> None:
     tenant = lab(house(tmp_path))
     doubtful = policy(tmp_path)

@@ -6,13 +6,9 @@ import json
 import re
 import sys
 from contextlib import closing
-from typing import TYPE_CHECKING
 
+from respond.cli.opening import open_store
 from respond.errors import Permanent, UsageError
-from respond.settings import config_dir, load_settings, state_url
-
-if TYPE_CHECKING:
-    from respond.store.cases import Store
 
 
 def verify(*, head: str | None, as_json: bool, config: str | None) -> int:
@@ -25,7 +21,7 @@ def verify(*, head: str | None, as_json: bool, config: str | None) -> int:
     # An empty one is most likely a variable that was not set: it must not pass for a comparison.
     if head is not None and not re.fullmatch("[0-9a-fA-F]{64}", head):
         raise UsageError("--head: give the 64 hexadecimal digits that `respond audit verify` printed as the head")
-    with closing(_store(config)) as store:
+    with closing(open_store(config)) as store:
         found = store.audit.verify(head=head or "")
     wrong = found.problem
     if as_json:
@@ -45,16 +41,10 @@ def export(*, case: str | None, config: str | None) -> int:
     from respond.models.audit import canonical
 
     count = 0
-    with closing(_store(config)) as store:
+    with closing(open_store(config)) as store:
         for entry in store.audit.entries(case=case.upper() if case else None):
             sys.stdout.write(canonical(entry.model_dump(mode="json")) + "\n")
             count += 1
     if case and not count:
         sys.stderr.write(f"respond: the audit log has no entry about {case[:40]}\n")
     return 0
-
-
-def _store(config: str | None) -> Store:
-    from respond.store.cases import Store
-
-    return Store(state_url(load_settings(config_dir(config))))

@@ -6,18 +6,14 @@ import json
 import sys
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from respond.cli.opening import open_store
 from respond.errors import UsageError
-from respond.settings import config_dir, load_settings, state_url
-
-if TYPE_CHECKING:
-    from respond.store.cases import Store
 
 
 def list_cases(*, as_json: bool, config: str | None) -> int:
     """One line a case."""
-    with closing(_store(config)) as store:
+    with closing(open_store(config)) as store:
         reports = store.all_reports()
     if as_json:
         sys.stdout.write(json.dumps([json.loads(r.model_dump_json(by_alias=True)) for r in reports], indent=2) + "\n")
@@ -30,7 +26,7 @@ def list_cases(*, as_json: bool, config: str | None) -> int:
 
 def show_case(case: str, *, html: str | None, as_json: bool, config: str | None) -> int:
     """The newest report of one case, on the terminal, as JSON or as an HTML page."""
-    with closing(_store(config)) as store:
+    with closing(open_store(config)) as store:
         report = store.report(case.upper())
     if report is None:
         raise UsageError(f"show: there is no case {case[:40]}; `respond cases` lists them")
@@ -48,9 +44,3 @@ def show_case(case: str, *, html: str | None, as_json: bool, config: str | None)
 
         print_page(report, legs=True)
     return 0
-
-
-def _store(config: str | None) -> Store:
-    from respond.store.cases import Store
-
-    return Store(state_url(load_settings(config_dir(config))))

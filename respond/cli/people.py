@@ -8,16 +8,16 @@ from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from respond.cli.opening import open_store
 from respond.cli.user import print_report
 from respond.errors import RunFailed, UsageError
-from respond.settings import config_dir, load_settings, state_url
+from respond.settings import config_dir
 from respond.who_am_i import operator
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from respond.models.approvals import Asked
-    from respond.models.ladder import Step
     from respond.models.orders import Order
     from respond.models.report import Report
     from respond.store.cases import Store
@@ -30,11 +30,10 @@ def apply_plan(case: str, *, by: str | None, as_json: bool, config: str | None) 
     from respond.models.report import ActionStatus
 
     name, directory, who = case.upper(), config_dir(config), operator(by)
-    with closing(_store(directory)) as store:
-        plan = store.plan(name)
-        _known(store, name, "apply")
+    with closing(open_store(config)) as store:
+        plan, known = store.plan(name), _known(store, name, "apply")
     if plan is None:
-        raise UsageError(f"apply: {name} has no plan; `respond --user {'UPN'} --dry-run` makes one")
+        raise UsageError(f"apply: {name} has no plan; `respond --user {known.user.upn} --dry-run` makes one")
     steps = tuple(one.step for one in plan.actions if one.step and one.status is ActionStatus.PLANNED)
     if not steps:
         raise UsageError(
@@ -54,24 +53,25 @@ def answer_case(
 ) -> int:
     """Say yes or no to what a case asks. The first answer wins."""
     from respond.models.approvals import Answer
-    from respond.models.ladder import May, Word
+    from respond.models.ladder import May, Step, Word
     from respond.models.orders import Order
 
     name, directory, who, now = case.upper(), config_dir(config), operator(by), datetime.now(UTC)
     verb = "approve" if yes else "deny"
-    with closing(_store(directory)) as store:
+    with closing(open_store(config)) as store:
         report = _known(store, name, verb)
-        chosen = _asked(store, name, names, verb)
+        newest = _asked(store, name, names, verb)
         answer = Answer.APPROVED if yes else Answer.DENIED
-        _, before = store.approvals.answer(
+        mine, before = store.approvals.answer(
             name, names=set(names) or None, answer=answer, by=who, at=now, because=because
         )
-        lost = [one for one in before if one.answer is not answer and not (yes and one.answer is not Answer.DENIED)]
-        if lost and len(before) == len(chosen):
-            raise RunFailed(f"{name}: {_told(lost[0])}; the first answer wins")
+    chosen = [*mine, *(one for one in newest if yes and _is_open(report, one))]
+    if not chosen:
+        raise RunFailed(f"{name}: {_told((before or newest)[0])}; the first answer wins")
     said = f"approved by {who}" if yes else f"denied by {who}{': ' if because else ''}{because}"
     word = Word(may=May.AUTO if yes else May.NEVER, why=said, by=who)
-    report = _ordered(directory, Order(report=report, word=word, steps=tuple(map(_step, chosen))))
+    steps = tuple(Step.model_validate_json(one.step) for one in chosen)
+    report = _ordered(directory, Order(report=report, word=word, steps=steps))
     code = print_report(report, as_json=as_json)
     return code if yes else 0
 
@@ -82,7 +82,7 @@ def undo_case(case: str, *, dry_run: bool, by: str | None, as_json: bool, config
     from respond.models.orders import Order
 
     name, directory, who = case.upper(), config_dir(config), operator(by)
-    with closing(_store(directory)) as store:
+    with closing(open_store(config)) as store:
         report = _known(store, name, "undo")
         if not any(one.undone_at is None for one in store.intents.of_case(name)):
             raise UsageError(f"undo: {name} has changed nothing that was not taken back")
@@ -107,7 +107,7 @@ def _asked(store: Store, case: str, names: tuple[str, ...], verb: str) -> list[A
     """The newest question about each step, of those names."""
     from respond.models.approvals import Answer
 
-    newest = {(one.name, one.object): one for one in store.approvals.of_case(case)}
+    newest = {_about(one): one for one in store.approvals.of_case(case)}
     chosen = [one for one in newest.values() if (not names or one.name in names) and one.answer != Answer.OVERTAKEN]
     if chosen:
         return chosen
@@ -117,10 +117,20 @@ def _asked(store: Store, case: str, names: tuple[str, ...], verb: str) -> list[A
     raise UsageError(f"{verb}: nothing of {case} waits for an answer")
 
 
-def _step(asked: Asked) -> Step:
-    from respond.models.ladder import Step
+def _is_open(report: Report, asked: Asked) -> bool:
+    """Whether an answered question can still be approved: nobody said no, and it has not been carried out."""
+    from respond.models.approvals import Answer
+    from respond.models.report import ActionStatus
 
-    return Step.model_validate_json(asked.step)
+    waits = any(
+        one.status is ActionStatus.AWAITING_APPROVAL and one.step and (one.name, one.step.object) == _about(asked)
+        for one in report.actions
+    )
+    return asked.answer is Answer.EXPIRED or (asked.answer is Answer.APPROVED and waits)
+
+
+def _about(asked: Asked) -> tuple[str, str]:
+    return asked.name, asked.object
 
 
 def _told(asked: Asked) -> str:
@@ -133,9 +143,3 @@ def _known(store: Store, case: str, verb: str) -> Report:
     if report is None:
         raise UsageError(f"{verb}: there is no case {case[:40]}; `respond cases` lists them")
     return report
-
-
-def _store(directory: Path) -> Store:
-    from respond.store.cases import Store
-
-    return Store(state_url(load_settings(directory)))

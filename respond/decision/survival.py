@@ -12,9 +12,7 @@ from datetime import datetime
 
 from respond.decision.aftermath import uses_of
 from respond.decision.view import View
-from respond.models.report import Finding, Verdict
-
-SURVIVED = "attacker-survived"
+from respond.models.report import SURVIVED, Finding, Verdict
 
 
 def survivors(views: Sequence[View], cut_off: datetime | None) -> tuple[str, ...]:

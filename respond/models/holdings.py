@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from respond.models.base import Gap, Model, Utc
 
+DEVICES, METHODS, CONSENTS, RULES = "devices", "authentication methods", "consents", "inbox rules"
+"""What a gap is named after where one of these could not be read."""
+SOURCES = frozenset({DEVICES, METHODS, CONSENTS, RULES})
+
 
 class Device(Model):
     """A device that the user registered or owns.

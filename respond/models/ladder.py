@@ -80,6 +80,13 @@ class Step(Model):
     expects: str = ""
 
 
+class Begun(Model):
+    """What is kept of a write before it is sent: the step, and the run that began it."""
+
+    run: str
+    step: Step
+
+
 class Rungs(Model):
     """An answer for every rung."""
 

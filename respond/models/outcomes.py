@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from respond.models.base import Gap
 from respond.models.case import Mode
+from respond.models.holdings import SOURCES
 from respond.models.ladder import Rung
 from respond.models.report import ActionStatus, Change, Outcome, Report, Verdict
 
@@ -18,14 +20,11 @@ _EXIT = {
 }
 
 
-def outcome_of(
-    mode: Mode, verdict: Verdict, changes: Sequence[Change], *, unread: bool = False, survived: bool = False
-) -> Outcome:
-    """Nothing is contained because a step was skipped or refused.
+def outcome_of(mode: Mode, verdict: Verdict, changes: Sequence[Change], gaps: Sequence[Gap] = ()) -> Outcome:
+    """Nothing is contained because a step was skipped or refused, nor proven where something could not be looked for.
 
     Args:
-        unread: whether something that an attacker may have added could not be looked for.
-        survived: whether the attacker was seen after an earlier containment.
+        gaps: what could not be known; those of what an attacker may have added count.
     """
     if verdict.is_benign:
         return Outcome.NO_ACTION
@@ -37,9 +36,9 @@ def outcome_of(
     ending = [change for change in changes if change.contains]
     if not ending or any(change.status not in (ActionStatus.DONE, ActionStatus.UNNEEDED) for change in ending):
         return Outcome.NOT_CONTAINED
-    if survived and not any(change.name == Rung.DISABLE_ACCOUNT and change.verified for change in ending):
+    if verdict.survived and not any(change.name == Rung.DISABLE_ACCOUNT and change.verified for change in ending):
         return Outcome.NOT_CONTAINED
-    proven = all(change.verified for change in ending) and not unread
+    proven = all(change.verified for change in ending) and not any(gap.source in SOURCES for gap in gaps)
     return Outcome.CONTAINED_VERIFIED if proven else Outcome.CONTAINED_UNVERIFIED
 
 

@@ -13,6 +13,9 @@ from respond.models.intake import Sighting
 from respond.models.ladder import Step
 from respond.models.signin import LegRow, SignIns
 
+SURVIVED = "attacker-survived"
+"""Id of the finding that says so."""
+
 
 class VerdictKind(StrEnum):
     MALICIOUS = "malicious"
@@ -49,6 +52,11 @@ class Verdict(Model):
         """The sign-ins that the verdict is about."""
         ids = set(self.guilty_rows)
         return SignIns(flows=tuple(flow for flow in signins.flows if ids & {row.id for row in flow.rows}))
+
+    @property
+    def survived(self) -> bool:
+        """Whether the attacker was seen after an earlier containment."""
+        return any(finding.id == SURVIVED for finding in self.findings)
 
     @property
     def is_malicious(self) -> bool:

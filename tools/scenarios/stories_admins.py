@@ -154,7 +154,7 @@ def developer_phished() -> Story:
     refresh(s, arjun, flow, s.clock("09:15:06"), OFFICE, GRAPH, tool)
     graph_calls(
         s, arjun, s.clock("07:36:00"), OFFICE, rented, tool.device, flow,
-        "/me/drive/root/search(q='kubeconfig')", "/me/drive/root/search(q='.env')", '/me/messages?$search="token"',
+        "/me/drive/search(q='kubeconfig')", "/me/drive/search(q='.env')", '/me/messages?$search="token"',
         scopes="Mail.ReadWrite Files.ReadWrite.All",
     )  # fmt: skip
     s.expect(

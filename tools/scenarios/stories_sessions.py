@@ -149,7 +149,7 @@ def teams_person() -> Story:
     graph_calls(
         s, duarte, s.clock("13:12:30"), TEAMS, rented, tool.device, flow,
         "/me/joinedTeams", "/me/chats?$expand=members&$top=50", "/chats/19:2f7c/messages?$top=50",
-        "/chats/19:88d1/messages?$top=50", "/me/drive/root/children", "POST /search/query",
+        "/chats/19:88d1/messages?$top=50", "/me/drive/recent", "POST /search/query",
         scopes="Chat.ReadWrite Files.ReadWrite.All Sites.ReadWrite.All Mail.ReadWrite",
     )  # fmt: skip
     downloads(s, duarte, s.clock("13:21:00"), rented, tool.device.user_agent, flow.session, app=TEAMS, count=14)
