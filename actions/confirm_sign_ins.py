@@ -9,13 +9,16 @@ became of it cannot be read back; it ends nothing by itself.
 
 from __future__ import annotations
 
-from respond.clients.graph_holdings import shown
+from typing import TYPE_CHECKING
+
 from respond.models.case import Case
 from respond.models.evidence import Account
 from respond.models.ladder import Begun, Step
-from respond.models.report import Request
 from respond.rungs import Kit, Seen, Terms, rung
 from respond.step import clients, process
+
+if TYPE_CHECKING:
+    from kiota_abstractions.request_information import RequestInformation
 
 
 async def _look(case: Case, account: Account, step: Step, before: Seen | None) -> Seen:  # noqa: ARG001 - of a rung
@@ -25,13 +28,8 @@ async def _look(case: Case, account: Account, step: Step, before: Seen | None) -
     return Seen(done=done, says="told before" if done else "not told yet", before={"told": done})
 
 
-def _ask(case: Case, account: Account, step: Step) -> Request:  # noqa: ARG001 - of a rung
-    return shown(clients(case).graph.holdings.confirm_sign_ins(step.ids))
-
-
 KIT = Kit(
     look=_look,
-    ask=_ask,
     provable=False,
     terms=Terms(
         costs="nothing that the user would notice",
@@ -44,12 +42,11 @@ KIT = Kit(
 
 
 @rung(KIT, "IdentityRiskEvent.ReadWrite.All")
-async def confirm_sign_ins(case: Case, *, account: Account, step: Step) -> None:  # noqa: ARG001 - of a rung
+def confirm_sign_ins(case: Case, *, account: Account, step: Step) -> RequestInformation:  # noqa: ARG001 - of a rung
     """Confirm some sign-ins as compromised.
 
     Raises:
         Forbidden: the permission was not granted, or the tenant has no P2 licence.
         Transient: throttled or unreachable, after retries.
     """
-    graph = clients(case).graph.holdings
-    await graph.send(graph.confirm_sign_ins(step.ids), about=f"sign-ins of {step.label}")
+    return clients(case).graph.holdings.confirm_sign_ins(step.ids)

@@ -12,15 +12,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from respond.clients.graph_holdings import shown
 from respond.models.case import Case
 from respond.models.evidence import Account
 from respond.models.ladder import Step
-from respond.models.report import Request
 from respond.rungs import Kit, Seen, Terms, rung
 from respond.step import clients
 
 if TYPE_CHECKING:
+    from kiota_abstractions.request_information import RequestInformation
     from pydantic import JsonValue
 
 _CONFIRMED = "confirmedcompromised"
@@ -33,24 +32,16 @@ async def _look(case: Case, account: Account, step: Step, before: Seen | None) -
     return Seen(done=done, says=says, before={"riskState": risk.risk_state})
 
 
-def _ask(case: Case, account: Account, step: Step) -> Request:  # noqa: ARG001 - of a rung
-    return shown(clients(case).graph.holdings.confirm_user(account.id))
-
-
-async def _restore(case: Case, account: Account, step: Step, before: dict[str, JsonValue]) -> Request | None:  # noqa: ARG001 - of a rung
+async def _back(case: Case, account: Account, step: Step, before: dict[str, JsonValue]) -> RequestInformation | None:  # noqa: ARG001 - of a rung
     """Dismiss the risk; what it was before is Identity Protection's to find again."""
     if (await clients(case).graph.risk(account.id)).risk_state.lower() != _CONFIRMED:
         return None
-    request = clients(case).graph.holdings.dismiss_user(account.id)
-    if not case.is_dry_run:
-        await clients(case).graph.holdings.send(request, about=f"risk of {step.label}")
-    return shown(request)
+    return clients(case).graph.holdings.dismiss_user(account.id)
 
 
 KIT = Kit(
     look=_look,
-    ask=_ask,
-    restore=_restore,
+    back=_back,
     terms=Terms(
         costs="risk policies may block the user or ask for a new password",
         leaves="SharePoint, which does not look at a user's risk",
@@ -62,12 +53,11 @@ KIT = Kit(
 
 
 @rung(KIT, "IdentityRiskyUser.ReadWrite.All")
-async def confirm_user(case: Case, *, account: Account, step: Step) -> None:
+def confirm_user(case: Case, *, account: Account, step: Step) -> RequestInformation:  # noqa: ARG001 - of a rung
     """Confirm one user as compromised.
 
     Raises:
         Forbidden: the permission was not granted, or the tenant has no P2 licence.
         Transient: throttled or unreachable, after retries.
     """
-    graph = clients(case).graph.holdings
-    await graph.send(graph.confirm_user(account.id), about=f"risk of {step.label}")
+    return clients(case).graph.holdings.confirm_user(account.id)

@@ -13,15 +13,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from respond.clients.graph_holdings import shown
 from respond.models.case import Case
 from respond.models.evidence import Account
 from respond.models.ladder import Step
-from respond.models.report import Request
 from respond.rungs import Kit, Seen, Terms, rung
 from respond.step import clients
 
 if TYPE_CHECKING:
+    from kiota_abstractions.request_information import RequestInformation
     from pydantic import JsonValue
 
 
@@ -39,24 +38,16 @@ async def _look(case: Case, account: Account, step: Step, before: Seen | None) -
     )
 
 
-def _ask(case: Case, account: Account, step: Step) -> Request:  # noqa: ARG001 - of a rung
-    return shown(clients(case).graph.holdings.set_account(account.id, enabled=False))
-
-
-async def _restore(case: Case, account: Account, step: Step, before: dict[str, JsonValue]) -> Request | None:
+async def _back(case: Case, account: Account, step: Step, before: dict[str, JsonValue]) -> RequestInformation | None:  # noqa: ARG001 - of a rung
     """Enable it again, if it was."""
     if (await clients(case).graph.account(account.id)).enabled == before["accountEnabled"]:
         return None
-    request = clients(case).graph.holdings.set_account(account.id, enabled=bool(before["accountEnabled"]))
-    if not case.is_dry_run:
-        await clients(case).graph.holdings.send(request, about=f"user {step.label}")
-    return shown(request)
+    return clients(case).graph.holdings.set_account(account.id, enabled=bool(before["accountEnabled"]))
 
 
 KIT = Kit(
     look=_look,
-    ask=_ask,
-    restore=_restore,
+    back=_back,
     terms=Terms(
         costs="locks the user out of everything until somebody enables the account",
         leaves="access tokens already issued, outside continuous access evaluation",
@@ -69,7 +60,7 @@ KIT = Kit(
 
 
 @rung(KIT, "User.Read.All", "User.EnableDisableAccount.All")
-async def disable_account(case: Case, *, account: Account, step: Step) -> None:
+def disable_account(case: Case, *, account: Account, step: Step) -> RequestInformation:  # noqa: ARG001 - of a rung
     """Refuse every sign-in of the user.
 
     Raises:
@@ -77,5 +68,4 @@ async def disable_account(case: Case, *, account: Account, step: Step) -> None:
         Forbidden: a permission was not granted, or the user is an administrator.
         Transient: throttled or unreachable, after retries.
     """
-    graph = clients(case).graph.holdings
-    await graph.send(graph.set_account(account.id, enabled=False), about=f"user {step.label}")
+    return clients(case).graph.holdings.set_account(account.id, enabled=False)

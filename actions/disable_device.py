@@ -13,15 +13,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from respond.clients.graph_holdings import shown
 from respond.models.case import Case
 from respond.models.evidence import Account
 from respond.models.ladder import Step
-from respond.models.report import Request
 from respond.rungs import Kit, Seen, Terms, rung
 from respond.step import clients
 
 if TYPE_CHECKING:
+    from kiota_abstractions.request_information import RequestInformation
     from pydantic import JsonValue
 
 
@@ -31,24 +30,16 @@ async def _look(case: Case, account: Account, step: Step, before: Seen | None) -
     return Seen(done=done, says="disabled" if done else "enabled", before={"accountEnabled": device.enabled})
 
 
-def _ask(case: Case, account: Account, step: Step) -> Request:  # noqa: ARG001 - of a rung
-    return shown(clients(case).graph.holdings.set_device(step.object, enabled=False))
-
-
-async def _restore(case: Case, account: Account, step: Step, before: dict[str, JsonValue]) -> Request | None:  # noqa: ARG001 - of a rung
+async def _back(case: Case, account: Account, step: Step, before: dict[str, JsonValue]) -> RequestInformation | None:  # noqa: ARG001 - of a rung
     """Enable it again, if it was."""
     if (await clients(case).graph.holdings.device(step.object)).enabled == before["accountEnabled"]:
         return None
-    request = clients(case).graph.holdings.set_device(step.object, enabled=bool(before["accountEnabled"]))
-    if not case.is_dry_run:
-        await clients(case).graph.holdings.send(request, about=f"device {step.label}")
-    return shown(request)
+    return clients(case).graph.holdings.set_device(step.object, enabled=bool(before["accountEnabled"]))
 
 
 KIT = Kit(
     look=_look,
-    ask=_ask,
-    restore=_restore,
+    back=_back,
     terms=Terms(
         costs="the device signs in no more",
         leaves="access tokens already issued to it",
@@ -59,7 +50,7 @@ KIT = Kit(
 
 
 @rung(KIT, "Device.ReadWrite.All")
-async def disable_device(case: Case, *, account: Account, step: Step) -> None:  # noqa: ARG001 - of a rung
+def disable_device(case: Case, *, account: Account, step: Step) -> RequestInformation:  # noqa: ARG001 - of a rung
     """Refuse sign-ins from one device.
 
     Raises:
@@ -67,5 +58,4 @@ async def disable_device(case: Case, *, account: Account, step: Step) -> None:  
         Forbidden: the permission was not granted.
         Transient: throttled or unreachable, after retries.
     """
-    graph = clients(case).graph.holdings
-    await graph.send(graph.set_device(step.object, enabled=False), about=f"device {step.label}")
+    return clients(case).graph.holdings.set_device(step.object, enabled=False)

@@ -13,15 +13,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from respond.clients.graph_holdings import shown
 from respond.models.case import Case
 from respond.models.evidence import Account
 from respond.models.ladder import Step
-from respond.models.report import Request
 from respond.rungs import Kit, Seen, Terms, rung
 from respond.step import clients
 
 if TYPE_CHECKING:
+    from kiota_abstractions.request_information import RequestInformation
     from pydantic import JsonValue
 
 
@@ -32,24 +31,16 @@ async def _look(case: Case, account: Account, step: Step, before: Seen | None) -
     )
 
 
-def _ask(case: Case, account: Account, step: Step) -> Request:
-    return shown(clients(case).graph.holdings.set_rule(account.id, step.object, enabled=False))
-
-
-async def _restore(case: Case, account: Account, step: Step, before: dict[str, JsonValue]) -> Request | None:
+async def _back(case: Case, account: Account, step: Step, before: dict[str, JsonValue]) -> RequestInformation | None:
     """Switch it on again, if it was."""
     if (await clients(case).graph.holdings.rule(account.id, step.object)).enabled == before["isEnabled"]:
         return None
-    request = clients(case).graph.holdings.set_rule(account.id, step.object, enabled=bool(before["isEnabled"]))
-    if not case.is_dry_run:
-        await clients(case).graph.holdings.send(request, about=f"inbox rule {step.label}")
-    return shown(request)
+    return clients(case).graph.holdings.set_rule(account.id, step.object, enabled=bool(before["isEnabled"]))
 
 
 KIT = Kit(
     look=_look,
-    ask=_ask,
-    restore=_restore,
+    back=_back,
     terms=Terms(
         costs="the rule does nothing more",
         leaves="mail that it moved or forwarded before",
@@ -60,7 +51,7 @@ KIT = Kit(
 
 
 @rung(KIT, "MailboxSettings.ReadWrite")
-async def disable_rule(case: Case, *, account: Account, step: Step) -> None:
+def disable_rule(case: Case, *, account: Account, step: Step) -> RequestInformation:
     """Stop one inbox rule.
 
     Raises:
@@ -68,5 +59,4 @@ async def disable_rule(case: Case, *, account: Account, step: Step) -> None:
         Forbidden: the permission was not granted, or an access policy keeps the mailbox from us.
         Transient: throttled or unreachable, after retries.
     """
-    graph = clients(case).graph.holdings
-    await graph.send(graph.set_rule(account.id, step.object, enabled=False), about=f"inbox rule {step.label}")
+    return clients(case).graph.holdings.set_rule(account.id, step.object, enabled=False)

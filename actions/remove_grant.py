@@ -12,15 +12,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from respond.clients.graph_holdings import shown
 from respond.models.case import Case
 from respond.models.evidence import Account
 from respond.models.ladder import Step
-from respond.models.report import Request
 from respond.rungs import Kit, Seen, Terms, rung
 from respond.step import clients
 
 if TYPE_CHECKING:
+    from kiota_abstractions.request_information import RequestInformation
     from pydantic import JsonValue
 
 
@@ -32,26 +31,18 @@ async def _look(case: Case, account: Account, step: Step, before: Seen | None) -
     return Seen(done=False, says=f"given: {str(kept['scope']).strip()}", before=kept)
 
 
-def _ask(case: Case, account: Account, step: Step) -> Request:  # noqa: ARG001 - of a rung
-    return shown(clients(case).graph.holdings.delete_grant(step.object))
-
-
-async def _restore(case: Case, account: Account, step: Step, before: dict[str, JsonValue]) -> Request | None:
+async def _back(case: Case, account: Account, step: Step, before: dict[str, JsonValue]) -> RequestInformation | None:  # noqa: ARG001 - of a rung
     """Give the same consent again, unless it is given."""
     graph = clients(case).graph.holdings
     same = (before["clientId"], before["resourceId"])
     if any((one.client, one.resource) == same for one in await graph.grants(account.id)):
         return None
-    request = graph.make_grant({name: value for name, value in before.items() if value is not None})
-    if not case.is_dry_run:
-        await graph.send(request, about=f"consent to {step.label}")
-    return shown(request)
+    return graph.make_grant({name: value for name, value in before.items() if value is not None})
 
 
 KIT = Kit(
     look=_look,
-    ask=_ask,
-    restore=_restore,
+    back=_back,
     terms=Terms(
         costs="the application loses its access to the user's data",
         leaves="access tokens that it holds",
@@ -62,7 +53,7 @@ KIT = Kit(
 
 
 @rung(KIT, "Directory.Read.All", "DelegatedPermissionGrant.ReadWrite.All")
-async def remove_grant(case: Case, *, account: Account, step: Step) -> None:  # noqa: ARG001 - of a rung
+def remove_grant(case: Case, *, account: Account, step: Step) -> RequestInformation:  # noqa: ARG001 - of a rung
     """Take one consent back.
 
     Raises:
@@ -70,5 +61,4 @@ async def remove_grant(case: Case, *, account: Account, step: Step) -> None:  # 
         Forbidden: the permission was not granted.
         Transient: throttled or unreachable, after retries.
     """
-    graph = clients(case).graph.holdings
-    await graph.send(graph.delete_grant(step.object), about=f"consent to {step.label}")
+    return clients(case).graph.holdings.delete_grant(step.object)

@@ -10,13 +10,16 @@ Leaves open: sessions that were opened with it; the revocation ends those.
 
 from __future__ import annotations
 
-from respond.clients.graph_holdings import shown
+from typing import TYPE_CHECKING
+
 from respond.models.case import Case
 from respond.models.evidence import Account
 from respond.models.ladder import Step
-from respond.models.report import Request
 from respond.rungs import Kit, Seen, Terms, rung
 from respond.step import clients
+
+if TYPE_CHECKING:
+    from kiota_abstractions.request_information import RequestInformation
 
 _ANY = "UserAuthenticationMethod.ReadWrite.All"
 _PERMISSIONS = {
@@ -37,13 +40,8 @@ async def _look(case: Case, account: Account, step: Step, before: Seen | None) -
     return Seen(done=not there, says="registered" if there else "not registered", before={"registered": there})
 
 
-def _ask(case: Case, account: Account, step: Step) -> Request:
-    return shown(clients(case).graph.holdings.delete_method(account.id, step.kind, step.object))
-
-
 KIT = Kit(
     look=_look,
-    ask=_ask,
     needs=lambda step: ("UserAuthenticationMethod.Read.All", _PERMISSIONS.get(step.kind, _ANY)),
     terms=Terms(
         costs="the method works no more: if it was the user's own, they register it anew",
@@ -55,7 +53,7 @@ KIT = Kit(
 
 
 @rung(KIT, "UserAuthenticationMethod.Read.All", *sorted(_PERMISSIONS.values()))
-async def remove_method(case: Case, *, account: Account, step: Step) -> None:
+def remove_method(case: Case, *, account: Account, step: Step) -> RequestInformation:
     """Take one method away.
 
     Raises:
@@ -64,5 +62,4 @@ async def remove_method(case: Case, *, account: Account, step: Step) -> None:
         Forbidden: the permission for its type was not granted, or the user is an administrator.
         Transient: throttled or unreachable, after retries.
     """
-    graph = clients(case).graph.holdings
-    await graph.send(graph.delete_method(account.id, step.kind, step.object), about=f"method {step.label}")
+    return clients(case).graph.holdings.delete_method(account.id, step.kind, step.object)

@@ -14,14 +14,17 @@ primary refresh token of a device that the attacker registered may survive: such
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from respond.models.base import iso_z
 from respond.models.case import Case
 from respond.models.evidence import Account, AccountKind
 from respond.models.ladder import Step
-from respond.models.report import Request
 from respond.rungs import Kit, Seen, Terms, rung
 from respond.step import clients, nothing_was_sent
+
+if TYPE_CHECKING:
+    from kiota_abstractions.request_information import RequestInformation
 
 # Graph keeps the cut-off in whole seconds.
 _WHOLE_SECOND = timedelta(seconds=1)
@@ -57,17 +60,12 @@ async def _cut_off(case: Case, account: Account, *, again: bool) -> datetime | N
     return (await clients(case).graph.account(account.id)).sessions_valid_from
 
 
-def _ask(case: Case, account: Account, step: Step) -> Request:  # noqa: ARG001 - what a rung gives
-    return Request(method="POST", url=clients(case).graph.revoke_url(account.id))
-
-
 def _clock(moment: datetime | None) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%SZ}" if moment else "not set"
 
 
 KIT = Kit(
     look=_look,
-    ask=_ask,
     terms=Terms(
         costs="signs the user out everywhere: they sign in again",
         leaves="access tokens already issued: 60 to 90 minutes, or 15 where continuous access evaluation applies",
@@ -78,7 +76,7 @@ KIT = Kit(
 
 
 @rung(KIT, "User.Read.All", "User.RevokeSessions.All")
-async def revoke_sessions(case: Case, *, account: Account, step: Step) -> None:  # noqa: ARG001 - what a rung gives
+def revoke_sessions(case: Case, *, account: Account, step: Step) -> RequestInformation:  # noqa: ARG001 - of a rung
     """Refuse every refresh token of the user that was issued before now.
 
     Raises:
@@ -86,4 +84,4 @@ async def revoke_sessions(case: Case, *, account: Account, step: Step) -> None: 
         Forbidden: one of the permissions above was not granted.
         Transient: throttled or unreachable, after retries.
     """
-    await clients(case).graph.revoke_sessions(account.id)
+    return clients(case).graph.holdings.revoke(account.id)

@@ -8,16 +8,17 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 
+from respond.clients.graph_holdings import shown
 from respond.climbing import RUNGS
 from respond.errors import Forbidden
 from respond.models.audit import AuditKind
-from respond.models.case import Case, Mode
+from respond.models.case import Case
 from respond.models.evidence import Account
 from respond.models.intents import Intent
 from respond.models.ladder import Begun, Step, Word
 from respond.models.report import ActionStatus, Change, Request
 from respond.rungs import kit_of, permissions_of
-from respond.step import naming, process, write_action
+from respond.step import clients, naming, process, write_action
 
 NAME = "take_back"
 
@@ -33,28 +34,24 @@ async def take_back(case: Case, *, account: Account, intent: Intent, word: Word)
     step = Begun.model_validate_json(intent.step).step
     action = RUNGS[step.rung]
     kit, before = kit_of(action), json.loads(intent.before)
-    if kit.restore is None:
+    if kit.back is None:
         return _change(step, ActionStatus.REFUSED, f"{step.rung.value}: {kit.terms.undo}")
-    looking = case.model_copy(update={"mode": Mode.DRY_RUN})
-    request = await kit.restore(looking, account, step, before)
+    request = await kit.back(case, account, step, before)
     if request is None:
         if not case.is_dry_run:
             _settle(case, intent)
         return _change(step, ActionStatus.UNNEEDED, f"{step.rung.value}: as it was before", verified=True)
+    told = shown(request)
     if case.is_dry_run:
-        return _change(step, ActionStatus.PLANNED, f"{step.rung.value}: {kit.terms.undo}", request=request)
-    store = process().store
-    if freeze := store.brakes.frozen(case.tenant):
-        return _change(
-            step, ActionStatus.REFUSED, f"all writes are frozen since {freeze.at:%Y-%m-%d %H:%M:%SZ} by {freeze.by}"
-        )
-    _audit(case, step, word, AuditKind.REQUEST, f"{request.method} {request.url}")
+        return _change(step, ActionStatus.PLANNED, f"{step.rung.value}: {kit.terms.undo}", request=told)
+    if freeze := process().store.brakes.frozen(case.tenant):
+        return _change(step, ActionStatus.REFUSED, freeze.said)
+    _audit(case, step, word, AuditKind.REQUEST, f"{told.method} {told.url}")
     try:
-        await kit.restore(case, account, step, before)
+        await clients(case).graph.holdings.send(request, about=f"{NAME} {step.label}")
     except Forbidden as error:
-        told = naming(error, permissions_of(action)).message
-        return _change(step, ActionStatus.FAILED, told, request=request)
-    verified = await kit.restore(looking, account, step, before) is None
+        return _change(step, ActionStatus.FAILED, naming(error, permissions_of(action)).message, request=told)
+    verified = await kit.back(case, account, step, before) is None
     if verified:
         _settle(case, intent)
     how = "restored and read back" if verified else "asked for, but it does not read so yet: look again in some minutes"

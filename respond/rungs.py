@@ -1,7 +1,8 @@
 """What makes an action a rung of the ladder: look, ask whether it may, write once, read back.
 
-A rung says how to look at its object and how to write; everything else is the same for all of them and stands here, so
-that no rung can forget a brake, the record of what was there before, or the proof.
+A rung says how to look at its object and which request changes it; everything else is the same for all of them and
+stands here, so that no rung can forget a brake, the record of what was there before, or the proof. The request that a
+plan shows is the one that is sent.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ import functools
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import JsonValue
 
 from respond import durable
+from respond.clients.graph_holdings import shown
 from respond.errors import Forbidden
 from respond.models.approvals import Answer
 from respond.models.audit import AuditKind, canonical
@@ -24,7 +26,10 @@ from respond.models.evidence import Account
 from respond.models.intents import Intent
 from respond.models.ladder import NOBODY, Begun, May, Step, Word
 from respond.models.report import ActionStatus, Change, Request
-from respond.step import naming, process, write_action
+from respond.step import clients, naming, process, write_action
+
+if TYPE_CHECKING:
+    from kiota_abstractions.request_information import RequestInformation
 
 _READ_BACK_PAUSES = (0.0, 0.5, 1.0, 2.0, 4.0)
 """Seconds before each look: a write takes a moment to show in a read."""
@@ -53,9 +58,10 @@ class Seen:
 
 Look = Callable[[Case, Account, Step, Seen | None], Coroutine[Any, Any, Seen]]
 """Reads the object; with what was seen before the write when it is read back."""
-Ask = Callable[[Case, Account, Step], Request]
-Write = Callable[..., Coroutine[Any, Any, None]]
-Restore = Callable[[Case, Account, Step, dict[str, JsonValue]], Coroutine[Any, Any, Request | None]]
+Write = Callable[..., "RequestInformation"]
+"""`(case, *, account, step)`: the request that changes the object."""
+Back = Callable[[Case, Account, Step, dict[str, JsonValue]], Coroutine[Any, Any, "RequestInformation | None"]]
+"""The request that brings back what was before; None when it is so already."""
 
 
 @dataclass(frozen=True)
@@ -85,17 +91,14 @@ class Kit:
 
     Attributes:
         look: reads the object.
-        ask: the request that the write is, without sending it.
-        restore: brings back what was before and returns the request, or None when it is so already; with a dry case it
-            only says. None where nothing can bring it back.
+        back: finds out what would bring back what was before. None where nothing can.
         provable: whether what was written can be read back.
         needs: the permissions for one step, where they depend on what it is about.
     """
 
     look: Look
-    ask: Ask
     terms: Terms
-    restore: Restore | None = None
+    back: Back | None = None
     provable: bool = True
     needs: Callable[[Step], tuple[str, ...]] | None = None
 
@@ -158,9 +161,9 @@ class _Climb:
             return self.change(ActionStatus.REFUSED, seen.refuse)
         if seen.done:
             return self.found_done(seen)
-        request = self.kit.ask(self.case, self.account, self.step)
+        request = self.write(self.case, account=self.account, step=self.step)
         if stopped := self.stopped(seen):
-            return self.change(stopped.status, stopped.words, seen=seen, request=request, held=stopped.by)
+            return self.change(stopped.status, stopped.words, seen=seen, request=shown(request), held=stopped.by)
         return await self.act(seen, request)
 
     def stopped(self, seen: Seen) -> Stopped | None:
@@ -177,7 +180,7 @@ class _Climb:
             return Stopped(f"{self.terms.costs} (now: {seen.says})", ActionStatus.PLANNED)
         return self.held()
 
-    async def act(self, seen: Seen, request: Request) -> Change:
+    async def act(self, seen: Seen, request: RequestInformation) -> Change:
         """Keep what was there, write, and read back."""
         store, case = process().store, self.case
         record = Intent(
@@ -191,13 +194,14 @@ class _Climb:
             at=datetime.now(UTC),
         )
         store.intents.begin(record)
-        self.audit(AuditKind.REQUEST, f"{request.method} {request.url}", seen)
+        told = shown(request)
+        self.audit(AuditKind.REQUEST, f"{told.method} {told.url}", seen)
         try:
-            await self.write(case, account=self.account, step=self.step)
+            await clients(case).graph.holdings.send(request, about=f"{self.name} {self.step.label}")
         except Forbidden as error:
-            told = naming(error, self.needed).message
-            words = f"{told}; {self.terms.forbidden}" if self.terms.forbidden else told
-            return self.audited(self.change(ActionStatus.FAILED, words, seen=seen, request=request))
+            words = naming(error, self.needed).message
+            words += f"; {self.terms.forbidden}" if self.terms.forbidden else ""
+            return self.audited(self.change(ActionStatus.FAILED, words, seen=seen, request=told))
         if not self.kit.provable:
             return self.audited(self.change(ActionStatus.DONE, self.done_words(seen)))
         return self.audited(await self.read_back(seen))
@@ -257,8 +261,7 @@ class _Climb:
         """What keeps this write from being sent although it may be: a freeze, or a limit."""
         store, case, limits = process().store, self.case, self.case.policy.ladder.limits
         if freeze := store.brakes.frozen(case.tenant):
-            since = f"all writes are frozen since {freeze.at:%Y-%m-%d %H:%M:%SZ} by {freeze.by}"
-            return Stopped(f"{since}: respond thaw, then respond approve {case.id}", by="freeze")
+            return Stopped(f"{freeze.said}: respond thaw, then respond approve {case.id}", by="freeze")
         slot = store.brakes.take_slot(
             tenant=case.tenant,
             user_id=self.account.id,

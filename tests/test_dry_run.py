@@ -50,7 +50,7 @@ async def test_the_transport_of_graph_lets_no_write_out(lab: Callable[..., Runni
     clients = Connections(load_settings(shipped_config()), tenant.url).clients(read_only=True)
     account = await clients.graph.account(VICTIM)
     with pytest.raises(WriteRefused, match="revokeSignInSessions"):
-        await clients.graph.revoke_sessions(account.id)
+        await clients.graph.holdings.send(clients.graph.holdings.revoke(account.id), about="user")
     await clients.close()
     assert not [request for request in tenant.get("/_lab/requests") if "revoke" in request["path"]]
 

@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from respond.clients.graph import Graph
+from respond.clients.graph_holdings import shown
 from respond.errors import Forbidden, NotFound, Permanent, RespondError, Transient, Unanswered, Unauthenticated
 from respond.models.evidence import AccountKind
 from respond.settings import Retry
@@ -68,6 +69,11 @@ async def client(credential: Any = None, endpoint: str = GRAPH) -> AsyncIterator
     graph = Graph(identity, endpoint, check=lambda *_: None, retry=Retry.model_validate(quick))
     yield graph
     await graph.close()
+
+
+async def revoke(graph: Graph, user: str) -> None:
+    """A write: it is looked into when its answer is lost, never repeated."""
+    await graph.holdings.send(graph.holdings.revoke(user), about=f"user {user}")
 
 
 @pytest.fixture
@@ -170,7 +176,7 @@ async def test_the_endpoint_may_carry_its_version(endpoint: str, service: respx.
     credential = Credential()
     async with client(credential, endpoint) as graph:
         await graph.account(USER_ID)
-        assert graph.revoke_url(USER_ID) == f"{GRAPH}/v1.0/users/{USER_ID}/revokeSignInSessions"
+        assert shown(graph.holdings.revoke(USER_ID)).url == f"{GRAPH}/v1.0/users/{USER_ID}/revokeSignInSessions"
     assert sent(service).url.path == f"/v1.0/users/{USER_ID}"
     assert credential.scopes == [f"{GRAPH}/.default"]
 
@@ -186,13 +192,13 @@ async def test_nothing_in_a_name_changes_the_path(key: str, service: respx.Route
     service.respond(json=USER)
     async with client() as graph:
         await graph.account(key)
-        await graph.revoke_sessions(key)
-    read, revoke = (call.request for call in service.calls)
+        await revoke(graph, key)
+    read, write = (call.request for call in service.calls)
     path, _, query = read.url.raw_path.decode().partition("?")
     assert path.split("/")[:3] == ["", "v1.0", "users"]
     assert [unquote(part) for part in path.split("/")[3:]] == [key]
     assert query.startswith("$select=id,")
-    parts = revoke.url.raw_path.decode().split("/")
+    parts = write.url.raw_path.decode().split("/")
     assert [unquote(part) for part in parts[3:]] == [key, "revokeSignInSessions"]
 
 
@@ -210,7 +216,7 @@ async def test_nothing_in_a_name_changes_the_path(key: str, service: respx.Route
 async def test_any_2xx_answers_a_revocation(answer: httpx.Response, service: respx.Route) -> None:
     service.return_value = answer
     async with client() as graph:
-        await graph.revoke_sessions(USER_ID)
+        await revoke(graph, USER_ID)
     request = sent(service)
     assert (request.method, request.url.path) == ("POST", f"/v1.0/users/{USER_ID}/revokeSignInSessions")
     assert request.url.query == b""
@@ -235,7 +241,7 @@ async def test_a_refusal_is_named_and_not_repeated(
     service.return_value = failure(status)
     async with client() as graph:
         with pytest.raises(kind) as caught:
-            await (graph.revoke_sessions(USER_ID) if is_write else graph.account(USER_ID))
+            await (revoke(graph, USER_ID) if is_write else graph.account(USER_ID))
     assert service.call_count == 1
     assert type(caught.value) is kind
     assert USER_ID in caught.value.message
@@ -257,7 +263,7 @@ async def test_a_throttled_request_waits_as_told_and_is_sent_again(
     service.side_effect = [failure(status, Retry_After="0.2"), httpx.Response(200, json=USER)]
     started = time.monotonic()
     async with client() as graph:
-        await (graph.revoke_sessions(USER_ID) if is_write else graph.account(USER_ID))
+        await (revoke(graph, USER_ID) if is_write else graph.account(USER_ID))
     assert time.monotonic() - started >= 0.2
     assert service.call_count == 2
 
@@ -266,7 +272,7 @@ async def test_a_wait_beyond_the_budget_is_not_waited_for(service: respx.Route) 
     service.return_value = failure(429, Retry_After="300")
     async with client() as graph:
         with pytest.raises(Transient) as caught:
-            await graph.revoke_sessions(USER_ID)
+            await revoke(graph, USER_ID)
     assert caught.value.retry_after == 300
     assert service.call_count == 1
 
@@ -276,7 +282,7 @@ async def test_a_revocation_that_may_have_happened_is_not_sent_again(status: int
     service.return_value = failure(status)
     async with client() as graph:
         with pytest.raises(Unanswered):
-            await graph.revoke_sessions(USER_ID)
+            await revoke(graph, USER_ID)
     assert service.call_count == 1
 
 
@@ -292,7 +298,7 @@ async def test_a_lost_answer_is_told_from_a_refusal(lost: type[httpx.TransportEr
     service.side_effect = lost("x")
     async with client() as graph:
         with pytest.raises(Unanswered, match=lost.__name__):
-            await graph.revoke_sessions(USER_ID)
+            await revoke(graph, USER_ID)
         assert service.call_count == 1
         with pytest.raises(Unanswered):
             await graph.account(USER_ID)
@@ -305,7 +311,7 @@ async def test_what_never_left_is_sent_again_also_when_it_writes(
 ) -> None:
     service.side_effect = [kind("x"), httpx.Response(204)]
     async with client() as graph:
-        await graph.revoke_sessions(USER_ID)
+        await revoke(graph, USER_ID)
     assert service.call_count == 2
 
 
@@ -326,7 +332,7 @@ async def test_an_error_is_known_by_its_status_whatever_its_body(
         for status, kind in ((403, Forbidden), (404, NotFound), (502, Unanswered), (503, Transient)):
             service.return_value = httpx.Response(status, **body)
             with pytest.raises(kind):
-                await (graph.revoke_sessions(USER_ID) if is_write else graph.account(USER_ID))
+                await (revoke(graph, USER_ID) if is_write else graph.account(USER_ID))
 
 
 @pytest.mark.parametrize(

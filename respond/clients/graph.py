@@ -257,22 +257,6 @@ class Graph:
         answer = await retried(post, policy=self._retry)
         return [row.additional_data for row in (answer.results if answer else None) or []]
 
-    def revoke_url(self, user_id: str) -> str:
-        """Where `revoke_sessions` posts to; a dry run shows it."""
-        return f"{self._root}/users/{user_id}/revokeSignInSessions"
-
-    async def revoke_sessions(self, user_id: str) -> None:
-        """POST /users/{id}/revokeSignInSessions; any 2xx is an answer, its body says nothing more.
-
-        https://learn.microsoft.com/graph/api/user-revokesigninsessions
-        """
-
-        async def post() -> None:
-            with _errors(f"user {user_id}"):
-                await self.sdk.users.by_user_id(user_id).revoke_sign_in_sessions.post()
-
-        await retried(post, policy=self._retry, is_write=True)
-
     async def close(self) -> None:
         """Close the connections: kiota's client does not reach them, its transport wraps the one that holds them."""
         await self._transport.aclose()

@@ -170,6 +170,13 @@ class Holdings:
 
     # What a rung sends. Each is a request first, so that a dry run can show it.
 
+    def revoke(self, user_id: str) -> RequestInformation:
+        """POST /users/{id}/revokeSignInSessions; any 2xx is an answer, its body says nothing more.
+
+        https://learn.microsoft.com/graph/api/user-revokesigninsessions
+        """
+        return _made("POST", self._wire.sdk.users.by_user_id(user_id).revoke_sign_in_sessions)
+
     def set_account(self, user_id: str, *, enabled: bool) -> RequestInformation:
         """PATCH /users/{id}; https://learn.microsoft.com/graph/api/user-update."""
         return _made("PATCH", self._wire.sdk.users.by_user_id(user_id), {"accountEnabled": enabled})

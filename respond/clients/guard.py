@@ -65,9 +65,7 @@ def unless_frozen(frozen: Callable[[], Freeze | None]) -> Check:
         if is_read(method, url):
             return
         if freeze := frozen():
-            raise Frozen(
-                f"{method.upper()} {urlsplit(url).path} was not sent: all writes are frozen since "
-                f"{freeze.at:%Y-%m-%d %H:%M:%SZ} by {freeze.by}; respond thaw ends that"
-            )
+            path = urlsplit(url).path
+            raise Frozen(f"{method.upper()} {path} was not sent: {freeze.said}; respond thaw ends that")
 
     return check

@@ -14,6 +14,10 @@ class Freeze(Model):
     by: Line
     why: Line
 
+    @property
+    def said(self) -> str:
+        return f"all writes are frozen since {self.at:%Y-%m-%d %H:%M:%SZ} by {self.by}"
+
 
 class Limits(Model):
     """How many people may be contained without a person's approval.

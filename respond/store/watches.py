@@ -49,10 +49,6 @@ class Watches:
         """Looks that are not done, the next one first."""
         return self._read(watches.c.tenant == tenant, _NOT_DONE)
 
-    def next_of(self, case: str) -> Watch | None:
-        """The next look of a case that is not done."""
-        return next(iter(self._read(watches.c.case_id == case, _NOT_DONE)), None)
-
     def take(self, case: str, number: int, by: str) -> bool:
         """Take a look for a run; False when another has it, or it is done or gone. The same run may take it again."""
         free = _this(case, number) & _NOT_DONE & watches.c.taken_by.in_(("", by))

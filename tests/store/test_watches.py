@@ -77,15 +77,6 @@ def test_what_a_watch_saw_first_stays(sqlite: Store) -> None:
         assert db.exec_driver_sql("SELECT said FROM respond_watches").scalars().all() == ["a device appeared"]
 
 
-def test_the_next_watch_of_a_case(sqlite: Store) -> None:
-    assert sqlite.watches.next_of("DC-1") is None
-    plan(sqlite)
-    sqlite.watches.done("DC-1", 1, NOW + HOUR, "quiet")
-    found = sqlite.watches.next_of("DC-1")
-    assert found
-    assert (found.number, found.due) == (2, DUES[1])
-
-
 def test_of_many_who_take_a_watch_at_once_one_gets_it(open_store: Callable[[], Store]) -> None:
     stores = [open_store() for _ in range(2)]
     plan(stores[0])
