@@ -1,4 +1,4 @@
-"""The last resort before a line is written: no secret, no live link, no line break leaves in a value. Pure.
+"""The last resort before a line is written: no secret, no name, no live link, no line break leaves in a value. Pure.
 
 Nothing of the kind should come this far; what is replaced here was a mistake elsewhere.
 """
@@ -16,6 +16,8 @@ from respond.defang import defang
 from respond.models.base import iso_z
 
 REDACTED = "[redacted]"
+NAMELESS = "[user]"
+"""Instead of a UPN or a mail address. Lines tell people apart by object id, case and run."""
 LONGEST = 2_000
 """Characters that are kept of one value."""
 
@@ -52,11 +54,12 @@ _RULES = (
     (re.compile(r"eyJ[\w-]{4,}(?:\.[\w=-]*)*"), REDACTED),
     (re.compile(r"(://)[^\s/?#\"'<>@]*(?:@[^\s/?#\"'<>@]*)*@"), rf"\1{REDACTED}@"),
     *((re.compile(pattern, re.IGNORECASE), rf"\1{REDACTED}") for pattern in _BEFORE),
+    (re.compile(r"""[^\s@"<>,;:()\[\]/?=&]{1,113}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}"""), NAMELESS),
 )
 
 
 def clean(text: str) -> str:
-    """One value, fit for a line: no secrets, links defanged, no control characters, at most 2,000 characters."""
+    """One value, fit for a line: no secrets or names, links defanged, no control characters, at most 2,000 long."""
     shown = text[:_READ]
     for pattern, instead in _RULES:
         shown = pattern.sub(instead, shown)

@@ -140,6 +140,15 @@ def test_a_field_that_is_named_like_a_secret_is_never_shown(lines: Lines) -> Non
     assert "plain" not in lines.text
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["target.user@contoso.com", "o'brien@contoso.com", "t.user_adatum.com#EXT#@contoso.onmicrosoft.com", "a+b@x.co.uk"],
+)
+def test_nobodys_name_gets_out(lines: Lines, name: str) -> None:
+    log("x", reason=f"waiting 0.1 s: revoke_sessions {name}: Graph answered 429")
+    assert lines.last["reason"] == "waiting 0.1 s: revoke_sessions [user]: Graph answered 429"
+
+
 def test_words_that_only_sound_like_secrets_stay(lines: Lines) -> None:
     text = "no token for Microsoft Graph: sign in; 503: design=new, the password was reset"
     log("x", reason=text)

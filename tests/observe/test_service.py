@@ -114,7 +114,7 @@ async def test_a_run_that_failed_says_why_in_one_line(lab: Callable[..., Running
         await responses(metrics, "nobody@contoso.com")
     (end,) = lines.of("run-failed")
     assert end["level"] == "error"
-    assert end["error"].startswith("UsageError: nobody@contoso.com: no such user")
+    assert end["error"].startswith("UsageError: [user]: no such user")
     assert figures(metrics)["respond_runs_in_progress"] == 0
     assert figures(metrics)['respond_actions_total{action="know_user",status="failed"}'] == 1
 
