@@ -24,7 +24,7 @@ class Draft(Model):
     Attributes:
         key: the case; the same ticket is found by it however often it is asked for.
         title: plain text, one line. Whoever writes it into markup escapes it.
-        body: Markdown (CommonMark): headings, paragraphs, lists, code spans and code blocks, emphasis. What came out of a
+        body: Markdown (CommonMark): headings, paragraphs, lists, code spans and blocks, emphasis. What came out of a
             log is escaped and its links are defanged already; there is no link or HTML in it.
         short: the same in at most three lines of Markdown, for a notice.
     """
