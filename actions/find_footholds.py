@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
+from typing import Any
 
 from respond.clients.rows import Row, moment, text
 from respond.models.case import Case
@@ -69,19 +70,29 @@ def _change(row: Row) -> Foothold:
         what=operation,
         ip=text(row, "ActorIp").lower(),
         objects=_objects(text(row, "Targets")),
+        name=_application(text(row, "Targets")) if operation == "Consent to application" else "",
     )
+
+
+def _application(targets: str) -> str:
+    """What the application calls itself that a consent is for."""
+    return next((text(target, "displayName") for target in _parsed(targets)), "")
+
+
+def _parsed(targets: str) -> list[Any]:
+    try:
+        rows = json.loads(targets or "[]")
+    except ValueError:
+        return []
+    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
 
 
 def _objects(targets: str) -> tuple[str, ...]:
     """Ids in `TargetResources`. A grant is filed under the resource; the application it is for is a property of it."""
     found: list[str] = []
-    try:
-        rows = json.loads(targets or "[]")
-    except ValueError:
-        return ()
-    for target in rows if isinstance(rows, list) else []:
+    for target in _parsed(targets):
         found.append(text(target, "id"))
-        changed = target.get("modifiedProperties") if isinstance(target, dict) else None
+        changed = target.get("modifiedProperties")
         found += [
             text(one, "newValue").strip('" ') for one in changed or [] if text(one, "displayName") in _ID_PROPERTIES
         ]

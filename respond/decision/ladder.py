@@ -24,6 +24,7 @@ from respond.models.signin import SignIns
 
 _WHOLE_SECOND = timedelta(seconds=1)
 _UNREAD_STANDING = "directory roles"
+_LONGEST_NAME = 80
 _NOTHING = Rungs.model_validate(dict.fromkeys((rung.value for rung in Rung), May.NEVER))
 
 
@@ -214,7 +215,10 @@ def _grants(ground: Ground, access: Access) -> Iterator[Called]:
         if not about:
             continue
         why = f"{about[0].what} at {about[0].at:%Y-%m-%d %H:%M:%SZ}, after the approval: {grant.scope.strip()}"
-        step = Step(rung=Rung.REMOVE_GRANT, object=grant.id, label=grant.client, why=why)
+        # The id decides; the name is what a person looks for, and the attacker's own choice.
+        name = next((" ".join(one.name.split())[:_LONGEST_NAME] for one in about if one.name), "")
+        label = f"{name} ({grant.client})" if name else grant.client
+        step = Step(rung=Rung.REMOVE_GRANT, object=grant.id, label=label, why=why)
         yield from _call(ground, step, _attributed(ground, about, "the consent"))
 
 

@@ -313,7 +313,7 @@ class Foothold(Model):
 
     Attributes:
         objects: ids of what was added or changed, in lower case: the device, the application that was let in.
-        name: of the inbox rule.
+        name: of the inbox rule, or of the application that was consented to; whoever made it chose it.
     """
 
     kind: FootholdKind

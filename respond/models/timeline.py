@@ -21,7 +21,7 @@ def timeline(signins: SignIns, evidence: Evidence) -> tuple[Moment, ...]:
         if mail.pattern or mail.threats or mail.device_login or mail.id in clicked or followed & set(mail.urls):
             moments += _message(mail)
     moments += [_click(click) for click in clicks]
-    moments += [_use(use) for use in evidence.uses.uses]
+    moments += [_use(use) for use in evidence.uses.uses if _is_of(use, signins)]
     moments += [
         Moment(at=change.at, what=f"{change.what} from {change.ip or 'an unknown address'}", source=change.table)
         for change in evidence.footholds.changes
@@ -53,10 +53,17 @@ def _click(click: Click) -> Moment:
     return Moment(at=click.at, what=f"clicked {defang(click.url)}{reached}", source="UrlClickEvents")
 
 
+def _is_of(use: TokenUse, signins: SignIns) -> bool:
+    """What the user does in other sessions all month is no part of the story."""
+    rows = [row for flow in signins.flows for row in flow.successes]
+    return use.token in {row.token_id for row in rows} - {""} or use.session in {row.session_id for row in rows} - {""}
+
+
 def _use(use: TokenUse) -> Moment:
-    kind = "Graph calls" if "Graph" in use.table else "uses of mail and files"
+    thing, of = ("Graph call", "") if "Graph" in use.table else ("use", " of mail and files")
+    many = "" if use.calls == 1 else "s"
     writes = f", {use.writes} of them writes" if use.writes else ""
-    text = f"{use.calls} {kind} with the token from {use.ip or 'an unknown address'}{writes}"
+    text = f"{use.calls} {thing}{many}{of} with the token from {use.ip or 'an unknown address'}{writes}"
     return Moment(at=use.first, what=text, source=use.table)
 
 

@@ -15,6 +15,7 @@ from tools.scenarios import (
     stories_admins,
     stories_disguised,
     stories_doubt,
+    stories_dug_in,
     stories_familiar,
     stories_kits,
     stories_lures,
@@ -47,6 +48,7 @@ STORIES: tuple[Callable[[], Story], ...] = (
     *stories_rollouts.STORIES,
     *stories_routines.STORIES,
     *stories_familiar.STORIES,
+    *stories_dug_in.STORIES,
 )
 
 

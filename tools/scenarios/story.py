@@ -43,6 +43,7 @@ class Story:
         }
         self.rules: dict[str, list[Row]] = {}
         self.methods: dict[str, list[Row]] = {}
+        self.happens: list[Json] = []
 
     def clock(self, text: str, days_ago: int = 0) -> datetime:
         """`HH:MM` or `HH:MM:SS` UTC on the day of `now`, or some days before it."""
@@ -67,8 +68,10 @@ class Story:
         self.tables.setdefault(table, []).append(row)
         return row
 
-    def expect(self, who: Person, verdict: str, why: str) -> None:
-        self.expected[who.upn] = {"verdict": verdict, "why": why}
+    def expect(self, who: Person, verdict: str, why: str, rungs: tuple[str, ...] = ()) -> None:
+        """Label somebody; `rungs` are the actions without which the attacker would still be inside."""
+        label: dict[str, Json] = {"verdict": verdict, "why": why}
+        self.expected[who.upn] = label | ({"rungs": list(rungs)} if rungs else {})
 
     def user(self, who: Person, *, created: str = "2023-05-15T08:00:00Z", risk: str = "") -> None:
         """Put a person into the directory."""
@@ -148,6 +151,8 @@ class Story:
         }
         directory: Json = {**self.directory, "messageRules": self.rules, "authenticationMethods": self.methods}
         out = {"scenario.json": _pretty(head), "directory.json": _pretty(directory)}
+        if self.happens:
+            out["happens.json"] = _pretty(self.happens)
         for table, rows in self.tables.items():
             ordered = rows if table in self.unsorted else sorted(rows, key=_arrived)
             if table not in self.absent:
