@@ -1,4 +1,4 @@
-"""Keep the report, ask whoever has to say yes, plan when to look again, and let go of the case.
+"""Keep the report, ask whoever has to say yes, plan when to look or to try again, and let go of the case.
 
 Safe to repeat: the report is kept under the run's id, a question and a plan once a case, and only the run that holds a
 case lets go of it.
@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from actions.open_ticket import ticket_ref
 from respond.models.approvals import Answer, Asked
 from respond.models.case import Case
 from respond.models.evidence import Fact
+from respond.models.later import Later
 from respond.models.report import ActionStatus, Report
 from respond.step import process, read_action
+from respond.tickets import ticket_ref
 
 
 @read_action()
@@ -40,6 +41,7 @@ async def close_run(case: Case, *, report: Report, facts: Sequence[Fact] = ()) -
         store.remember(report, facts, at=now)
         _ask(case, report, now)
         _plan_watch(case, report, now)
+        _plan_again(case, report)
     store.release(case=report.case, run=case.run)
     return report
 
@@ -75,3 +77,11 @@ def _plan_watch(case: Case, report: Report, now: datetime) -> None:
     if ended and case.policy.ladder.watch:
         dues = [now + after for after in case.policy.ladder.watch]
         process().store.watches.plan(case.tenant, report.case, report.user.id, dues)
+
+
+def _plan_again(case: Case, report: Report) -> None:
+    """Try again what a service asked to wait with: all of it at the last moment that one of them named."""
+    waits = [(one, one.step, one.again) for one in report.actions if one.step and one.again]
+    due = max((again for _, _, again in waits), default=report.window.end)
+    told = [Later(tenant=case.tenant, case=report.case, step=step, by=one.by, due=due) for one, step, _ in waits]
+    process().store.later.plan(report.case, told, run=case.run)

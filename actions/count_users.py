@@ -13,7 +13,7 @@ from respond.models.case import Case
 from respond.step import clients, read_action
 
 
-@read_action("User.Read.All")
+@read_action("User.Read.All", first=True)
 async def count_users(case: Case) -> int | None:
     """The number of users, guests included; None when it cannot be read, and the share then limits nobody."""
     try:

@@ -14,6 +14,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from respond.clients.lanes import within
 from respond.errors import Forbidden, NotFound, RespondError
 from respond.models.base import Gap
 from respond.models.case import Case
@@ -38,7 +39,7 @@ async def find_access(case: Case, *, account: Account) -> Access:
         if {ladder.malicious.of(rung), ladder.suspicious.of(rung)} == {May.NEVER}:
             return ()
         try:
-            async with asyncio.timeout(limit):
+            async with within(limit):
                 return tuple(await question(account.id))
         except NotFound:
             return ()  # no mailbox, or no account any more: the revocation says which

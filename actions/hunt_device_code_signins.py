@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from respond.clients.kql import Value
+from respond.clients.lanes import within
 from respond.clients.rows import read_confirmation, read_sign_in, text
 from respond.clients.sources import ask_what_is_there, query_text
 from respond.errors import RespondError, TableMissing, Transient
@@ -29,7 +30,7 @@ REDEMPTIONS = "AADNonInteractiveUserSignInLogs"
 CONFIRMATIONS = "EntraIdSignInEvents"
 
 
-@read_action("Log Analytics Reader", "ThreatHunting.Read.All")
+@read_action("Log Analytics Reader", "ThreatHunting.Read.All", first=True)
 async def hunt_device_code_signins(case: Case, *, people: Sequence[Account]) -> dict[str, SignIns]:
     """Every row that hints at a device code, with the rows that belong to it, by user id in lower case.
 
@@ -75,7 +76,7 @@ async def _confirmations(case: Case, values: Mapping[str, Value]) -> tuple[list[
         return [], []
     limit = limit_of("hunt_confirmations").total_seconds()
     try:
-        async with asyncio.timeout(limit):
+        async with within(limit):
             rows = await clients(case).graph.hunt(query_text("hunt_confirmations", **values))
     except TimeoutError:
         return [], [Gap(source=CONFIRMATIONS, reason=f"no answer within {limit:.0f} s")]

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 
 from actions.find_standing import ask_workspace
+from respond.clients.lanes import Lane, ahead, within
 from respond.errors import RespondError
 from respond.models.base import Gap
 from respond.models.case import Case
@@ -30,15 +31,17 @@ async def know_standing(case: Case, *, account: Account) -> Standing:
 
     async def roles() -> Standing:
         try:
-            async with asyncio.timeout(limit):
-                return await graph.membership(account.id)
+            # Whom the brakes protect by a role is known before anybody is contained.
+            with ahead(Lane.FIRST):
+                async with within(limit):
+                    return await graph.membership(account.id)
         except (RespondError, TimeoutError) as error:
             gaps.append(Gap(source="directory roles", reason=str(error) or f"no answer within {limit:.0f} s"))
             return Standing()
 
     async def risk() -> Standing:
         try:
-            async with asyncio.timeout(limit):
+            async with within(limit):
                 return await graph.risk(account.id)
         except (RespondError, TimeoutError) as error:
             gaps.append(Gap(source="riskyUsers", reason=str(error) or f"no answer within {limit:.0f} s"))

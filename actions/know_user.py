@@ -16,7 +16,7 @@ from respond.models.evidence import Account, AccountKind
 from respond.step import clients, process, read_action
 
 
-@read_action("User.Read.All")
+@read_action("User.Read.All", first=True)
 async def know_user(case: Case) -> Account:
     """Look the user up by object id or UPN.
 

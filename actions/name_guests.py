@@ -8,9 +8,9 @@ Asked in chunks of fifteen, the most that Graph takes, and for guests only. Wher
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 
+from respond.clients.lanes import within
 from respond.errors import RespondError
 from respond.models.case import Case
 from respond.models.evidence import Account, AccountKind
@@ -26,7 +26,7 @@ async def name_guests(case: Case, *, people: Sequence[Account]) -> tuple[Account
     guests = [who.id for who in people if who.kind is AccountKind.GUEST]
     named: dict[str, Account] = {}
     try:
-        async with asyncio.timeout(limit_of("name_guests").total_seconds()):
+        async with within(limit_of("name_guests").total_seconds()):
             for start in range(0, len(guests), _AT_ONCE):
                 found = await graph.accounts(guests[start : start + _AT_ONCE])
                 named |= {account.id.lower(): account for account in found}

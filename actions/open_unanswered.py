@@ -1,7 +1,8 @@
 """A ticket for whom nobody could be answered: an account that could be two, one that nobody knows, a look that failed.
 
-Nobody is contained on a guess, and nothing that was delivered ends without a trace. The embedded ticket system keeps
-it under a case of its own. Safe to repeat: the case follows from what it is about, and it has one ticket.
+Nobody is contained on a guess, and nothing that was delivered ends without a trace. It is kept under a case of its own.
+Safe to repeat: the case follows from what it is about, and it has one ticket. What it says:
+`templates/unanswered.md.j2`.
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from actions.open_ticket import keep_ticket, ticket_id, ticket_ref
 from respond.defang import defang
 from respond.models.case import Case
 from respond.models.intake import Sighting, Unanswered
 from respond.models.report import ActionStatus, Change, Outcome, Person, Report, Span, VerdictKind
+from respond.models.tickets import Severity
 from respond.step import process, write_action
+from respond.tickets import keep_ticket, ticket_ref
 
 NAME = "open_unanswered"
 
@@ -42,16 +44,19 @@ async def open_unanswered(
     )
     case = case.model_copy(update={"id": claim.case})
     store.intake.seen(case.id, sightings)
-    title = f"Device code phishing: nobody was contained: {', '.join(one.label for one in people)}"[:250]
-    body = "\n".join(map(defang, _body(case, about, people)))
+    written = process().templates.write("unanswered", about=about, case=case, people=people)
     found = store.ticket(case.id)
-    if found and (found.title, found.body) == (defang(title), body):
-        return _change(case, ActionStatus.UNNEEDED, f"{ticket_id(case, found)} is open")
-    if case.is_dry_run:
-        return _change(case, ActionStatus.PLANNED, "open a ticket")
-    ticket, opened = keep_ticket(case, outcome=Outcome.NOT_CONTAINED, title=defang(title), body=body)
-    told = _change(case, ActionStatus.DONE, f"{ticket_id(case, ticket)} {'opened' if opened else 'rewritten'}")
-    store.save(_report(case, people, told), at=datetime.now(UTC))
+    told = await keep_ticket(
+        case,
+        NAME,
+        written,
+        outcome=Outcome.NOT_CONTAINED,
+        severity=Severity.HIGH,
+        stays=bool(found and (found.title, found.body) == (written.title, written.body)),
+        tags=("device-code-phishing", "not-answered"),
+    )
+    if told.status in (ActionStatus.DONE, ActionStatus.FAILED):
+        store.save(_report(case, people, told), at=datetime.now(UTC))
     return told
 
 
@@ -71,14 +76,3 @@ def _report(case: Case, people: Sequence[Unanswered], told: Change) -> Report:
         ticket=ticket_ref(case),
         run=f"{case.run}|{case.id}",
     )
-
-
-def _body(case: Case, about: str, people: Sequence[Unanswered]) -> list[str]:
-    lines = [f"Case {case.id}, {case.tenant} tenant, about {about}", "", "Nobody was contained for these:", ""]
-    for one in people:
-        lines += [f"- {one.label}: {one.reason}", *(f"    - could be {candidate}" for candidate in one.candidates)]
-    return [*lines, "", "## To do", "- find out who is meant, and answer with `respond --user OBJECT-ID`", ""]
-
-
-def _change(case: Case, status: ActionStatus, summary: str) -> Change:
-    return Change(name=NAME, status=status, target=case.id, summary=summary)

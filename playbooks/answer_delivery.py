@@ -25,14 +25,14 @@ from playbooks.device_code_phishing import device_code_phishing
 from playbooks.tenant_hunt import tenant_hunt
 from respond import durable
 from respond.answering import case_of, in_its_time, left_out, named_by, nobody_named, tickets_for, unanswered_of
-from respond.errors import Permanent, RespondError
+from respond.errors import Permanent, RespondError, until_of
 from respond.models.accounts import FoundAccounts
 from respond.models.case import Case
 from respond.models.evidence import Account
 from respond.models.intake import Delivery, Round, Unanswered
 from respond.models.notice import Named
 from respond.models.report import Attached, Report
-from respond.step import playbook, room
+from respond.step import playbook, resting, room
 from respond.telling import tell_answer, tell_end, tell_taken
 
 _AGAIN_AFTER = (timedelta(seconds=30), timedelta(minutes=2), timedelta(minutes=10))
@@ -105,6 +105,7 @@ async def answer_user(case: Case, account: Account) -> Report | None:
 async def _look(case: Case, account: Account, looked: Round) -> tuple[Report | None, str]:
     """What a look at the user says, or why there was none, after trying again for a while."""
     failure = ""
+    until = case.started
     for number, pause in enumerate((*_AGAIN_AFTER, None)):
         try:
             async with room():
@@ -118,8 +119,10 @@ async def _look(case: Case, account: Account, looked: Round) -> tuple[Report | N
             failure = error.message
             if isinstance(error, Permanent):
                 break
+            until = until_of(error) or until
         if pause:
-            await durable.sleep(pause)
+            with resting():
+                await durable.sleep_until(until, least=pause)
     return None, failure
 
 

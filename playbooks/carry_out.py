@@ -3,7 +3,7 @@
 1. hold    Nobody else acts on the case meanwhile.
 2. check   A plan is carried out exactly. Has the world moved? Then nothing is done, and it is said what moved.
 3. climb   Each step, with its own look before and after.
-4. record  The ticket, and the report.
+4. record  The ticket, a notice, and the report.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from actions.close_run import close_run
 from actions.hold_case import hold_case
 from actions.know_user import know_user
 from actions.open_ticket import open_ticket
+from actions.send_notice import send_notice
 from respond.climbing import climb
 from respond.models.case import Case
 from respond.models.orders import Order
@@ -42,4 +43,13 @@ async def carry_out(case: Case, order: Order) -> Report | Attached:
         outcome=report.outcome,
     )
     report = report.model_copy(update={"actions": (*report.actions, ticket)})
+    if case.notifies:
+        told = await send_notice(
+            case,
+            account=account,
+            verdict=verdict_of(order.report),
+            changes=report.actions,
+            outcome=report.outcome,
+        )
+        report = report.model_copy(update={"actions": (*report.actions, told)})
     return await close_run(case, report=report)

@@ -7,7 +7,7 @@
     4. contain    End what the attacker holds, device first, and read back that it ended. The rest of the evidence comes
                   in meanwhile.
     5. clear      Take away what was added to stay.
-    6. record     One ticket, also when containment failed.
+    6. record     One ticket, also when containment failed, and a notice to whoever has to know at once.
     7. close      Keep the report, ask whoever has to say yes, and plan when to look again.
 
 ATT&CK: T1566.002 Spearphishing Link, T1528 Steal Application Access Token, T1078.004 Cloud Accounts.
@@ -22,6 +22,7 @@ from actions.open_case import open_case
 from actions.open_limit_ticket import open_limit_ticket
 from actions.open_ticket import open_ticket
 from actions.record_decision import record_decision
+from actions.send_notice import send_notice
 from respond.containing import Containing
 from respond.decision.ladder import ground_of, needed_for
 from respond.decision.survival import told_of_survivors
@@ -79,10 +80,15 @@ async def _triage(case: Case, account: Account, gathering: Gathering) -> Report 
             timeline=timeline(signins, evidence),
             outcome=containing.outcome(verdict),
             tasks=tasks_for(evidence, others, containing.gaps),
+            evidence=evidence,
         )
         containing.changes.append(ticket)
         if any(change.held == "limit" for change in containing.changes):
             await open_limit_ticket(case, account=account, changes=containing.changes)
+        if case.notifies:
+            changes, outcome = tuple(containing.changes), containing.outcome(verdict)
+            told = await send_notice(case, account=account, verdict=verdict, changes=changes, outcome=outcome)
+            containing.changes.append(told)
 
     facts = () if verdict.is_benign else facts_of(verdict.guilty(signins), evidence.lures, case.policy)
     report = report_on(case, account, signins, evidence, verdict, containing)

@@ -44,3 +44,31 @@ _PIECES = re.compile(r"&#?\w+;|<br>\n|.", re.DOTALL)
 def _literal(text: str) -> str:
     quoted = _MARKUP.sub(lambda sign: f"&#{ord(sign[0])};", text)
     return _AUTOLINK.sub(lambda link: link[0][:-1] + f"&#{ord(link[0][-1])};", quoted)
+
+
+LONGEST_VALUE = 4_000
+_SPECIAL = re.compile(r"[\\`*\[\]<>&|~]|(?<![^\W_])_|_(?![^\W_])|:(?=//)|(?<=www)\.", re.IGNORECASE)
+_BLOCK = re.compile(r"(?:[-+=#]|\d{1,9}[.)])+(?=\s|$)|[-=](?=[-=\s]*$)")
+
+
+def as_markdown(text: str) -> str:
+    """Text as a line of CommonMark that shows it as it is, wherever on a line it stands; links are defanged.
+
+    It begins no list, heading, quote or code, ends none, and makes no link of GitHub's either.
+    """
+    shown = _cut(defang(text)).strip(" \t")
+    escaped = _SPECIAL.sub(lambda sign: f"\\{sign[0]}", shown)
+    start = _BLOCK.match(escaped)
+    return escaped if start is None else f"{start[0][:-1]}\\{start[0][-1]}{escaped[start.end() :]}"
+
+
+def as_code(text: str) -> str:
+    """Text as a code span of CommonMark, however many backticks it holds; empty for nothing."""
+    shown = _cut(defang(text)).strip(" \t")
+    fence = "`" * (max((len(run) for run in re.findall("`+", shown)), default=0) + 1)
+    room = " " if shown.startswith("`") or shown.endswith("`") else ""
+    return f"{fence}{room}{shown}{room}{fence}" if shown else ""
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"

@@ -15,7 +15,7 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Callable, Coroutine, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -112,6 +112,11 @@ async def step(name: str, call: Callable[[], Coroutine[Any, Any, T]]) -> T:
 async def sleep(length: timedelta) -> None:
     """Wait inside a run; after a crash only for what was left of it."""
     await DBOS.sleep_async(length.total_seconds())
+
+
+async def sleep_until(moment: datetime, *, least: timedelta) -> None:
+    """Wait inside a run until then, and so long in any case; which moment it was is recorded."""
+    await sleep(max(moment - datetime.now(UTC), least))
 
 
 async def part(playbook: Callable[..., Coroutine[Any, Any, T]], run: str, *arguments: object) -> T:

@@ -4,7 +4,8 @@
     ├── UsageError            the command, a setting or a file is wrong; exit 2
     ├── InvalidNotice         a delivery to the webhook is not what it should be
     ├── Transient             try again: throttled, unreachable, the service is ill
-    │   └── Unanswered        sent, and no answer came: it may have happened
+    │   ├── Unanswered        sent, and no answer came: it may have happened
+    │   └── NotAsked          not sent: its turn would come too late, or the service has stopped answering
     ├── Overloaded            more deliveries wait than the settings allow
     ├── RunFailed             a run ended with an error that is none of these
     └── Permanent             trying again cannot help
@@ -24,6 +25,7 @@ the class and its fields, never on the text.
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -77,6 +79,9 @@ class Transient(RespondError):
         retry_after: seconds the service asked for, or None when it named none.
         service: who is to be asked again.
         throttled: it answered 429.
+
+    Attributes:
+        until: when it may be asked again, UTC; set where waiting for that was given up.
     """
 
     def __init__(
@@ -91,10 +96,20 @@ class Transient(RespondError):
         self.retry_after = retry_after
         self.service = service
         self.throttled = throttled
+        self.until: datetime | None = None
+
+
+class NotAsked(Transient):
+    """Not sent, and not tried again at once: that would be in vain."""
 
 
 class Unanswered(Transient):
     """The request may have left and taken effect: look before repeating it."""
+
+
+def until_of(error: RespondError) -> datetime | None:
+    """When a service that asked for a long wait may be asked again."""
+    return error.until if isinstance(error, Transient) else None
 
 
 class RunFailed(RespondError):

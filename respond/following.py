@@ -1,6 +1,6 @@
-"""What comes due after a run: looks at contained cases, and questions that nobody has answered.
+"""What comes due after a run: looks at contained cases, unanswered questions, writes that a service asked to wait with.
 
-Both lie in the state database, so they survive whoever planned them; any process that follows takes what is due, and
+All lie in the state database, so they survive whoever planned them; any process that follows takes what is due, and
 each is taken once.
 """
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from respond.models.approvals import Asked
+    from respond.models.later import Later
     from respond.models.watches import Watch
     from respond.session import Session
 
@@ -64,13 +65,13 @@ class Following:
             pass
 
     async def start_due(self) -> list[Started]:
-        """Start every look and every timeout that is due now; they go on by themselves."""
+        """Start everything that is due now; it goes on by itself."""
         now = datetime.now(UTC)
         watches = await asyncio.to_thread(self._store.watches.due, self._session.tenant, now)
         expired = await asyncio.to_thread(self._store.approvals.expired, now)
         mine = [one for one in expired if one.tenant == self._session.tenant]
         looks = [await self._look(watch) for watch in watches]
-        return [*(one for one in looks if one), *await self._time_out(mine, now)]
+        return [*(one for one in looks if one), *await self._time_out(mine, now), *await self._try_again(now)]
 
     async def _look(self, watch: Watch) -> Started | None:
         from playbooks.watch_case import watch_case
@@ -86,6 +87,30 @@ class Following:
         case = self._session.case_again(report, run=run, watch=watch.number)
         await self._session.engine.start(watch_case, run, case, watch)
         return Started(watch.case, run)
+
+    async def _try_again(self, now: datetime) -> list[Started]:
+        waits = await asyncio.to_thread(self._store.later.due, self._session.tenant, now)
+        orders: dict[tuple[str, datetime, str], list[Later]] = {}
+        for one in waits:
+            orders.setdefault((one.case, one.due, one.by), []).append(one)
+        runs = [await self._order(case, due, by, some) for (case, due, by), some in orders.items()]
+        return [run for run in runs if run]
+
+    async def _order(self, case: str, due: datetime, by: str, waits: Sequence[Later]) -> Started | None:
+        from playbooks.try_again import try_again
+
+        report = self._store.live(case)
+        if report is None:
+            self._store.later.forget(case)
+            return None
+        # The same id whoever takes it, and however often: the engine starts it once.
+        run = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{case}|again|{due.isoformat()}|{by}"))
+        if not self._store.later.take(case, due, by, run):
+            return None
+        word = Word(may=May.AUTO, why="a service had asked to wait", by=by)
+        order = Order(report=report, word=word, steps=tuple(one.step for one in waits))
+        await self._session.engine.start(try_again, run, self._session.case_again(report, run=run), order)
+        return Started(case, run)
 
     async def _time_out(self, expired: Sequence[Asked], now: datetime) -> list[Started]:
         from playbooks.carry_out import carry_out

@@ -17,6 +17,7 @@ from respond.errors import Service
 class Kind(StrEnum):
     STARTED = "started"
     WAITING = "waiting"
+    QUEUED = "queued"
     DONE = "done"
     FAILED = "failed"
 
@@ -26,7 +27,7 @@ class Event:
     """One moment of one action; `text` is one line.
 
     Attributes:
-        seconds: how long the action took that ended, or how long it is going to wait.
+        seconds: how long the action took that ended, how long it is going to wait, or has waited for its turn.
         status: what became of the action that ended: that of its change, or `done`, or `failed`.
         service: who is waited for.
         throttled: it asked for the wait, with a 429.

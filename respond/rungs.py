@@ -119,7 +119,10 @@ def rung(kit: Kit, *permissions: str) -> Callable[[Write], Callable[..., Corouti
             if change.step is not None:
                 return change
             # An error ended it before it could say what it was about.
-            told = {"target": step.label, "contains": kit.terms.contains, "why": step.why, "step": step}
+            told = {"target": step.label, "contains": kit.terms.contains, "why": step.why, "step": step, "by": word.by}
+            if change.again:
+                again = "" if case.is_dry_run else "; respond serve or respond watch tries it again then"
+                told |= {"summary": change.summary + again, "again": None if case.is_dry_run else change.again}
             return change.model_copy(update=told)
 
         vars(whole).update(kit=kit)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 from respond.errors import RespondError, RunFailed, UsageError
 from respond.models.policy import Policy
 from respond.policies import load_policy
-from respond.settings import Settings, load_settings, state_dir, state_url, tenant_of
+from respond.settings import Settings, TicketsIn, load_settings, state_dir, state_url, tenant_of
 
 if TYPE_CHECKING:
     from respond.clients.connect import Clients, Connections
@@ -161,6 +161,7 @@ class Session:
             started=now,
             policy=self.policy,
             act_early=self.settings.hunt.act_early,
+            notifies=self.settings.notices.is_on,
         )
 
     def case(self, who: str, *, since: timedelta | None, dry_run: bool) -> Case:
@@ -177,6 +178,7 @@ class Session:
             started=now,
             policy=self.policy,
             act_early=self.settings.hunt.act_early,
+            notifies=self.settings.notices.is_on,
             sightings=(Sighting(path=Trigger.COMMAND, ref=run, at=now),),
         )
 
@@ -242,12 +244,14 @@ async def open_survey(config: Path) -> AsyncIterator[Survey]:
         from respond import step
         from respond.clients.connect import Connections
         from respond.store.cases import Store
+        from respond.templates import load_templates
 
+        templates = load_templates(config)
         store = Store(state_url(settings))
         stack.callback(store.close)
         connections = Connections(settings, lab.url if lab else settings.lab.url or None)
         stack.push_async_callback(connections.close)
-        step.install(step.Process(settings=settings, connections=connections, store=store))
+        step.install(step.Process(settings, connections, store, templates=templates))
         yield Survey(settings=settings, policy=policy, clients=connections.clients(read_only=True))
 
 
@@ -275,12 +279,15 @@ async def open_session(
         import playbooks.answer_delivery
         import playbooks.carry_out
         import playbooks.take_back_case
+        import playbooks.try_again
         import playbooks.watch_case  # noqa: F401
         from respond import step
         from respond.clients.connect import Connections
         from respond.durable import Engine
         from respond.store.cases import Store
+        from respond.templates import load_templates
 
+        templates = load_templates(config)
         url = state_url(settings)
         store = Store(url)
         stack.callback(store.close)
@@ -288,7 +295,7 @@ async def open_session(
             url,
             _liveness(settings, store),
             realm=_realm(settings, dry_run=dry_run),
-            finishes=(*_FINISHES, "watch_case") if watches else _FINISHES,
+            finishes=(*_FINISHES, "watch_case", "try_again") if watches else _FINISHES,
             from_queue=settings.serve.runs_at_once if serves else 0,
         )
         stack.push_async_callback(asyncio.to_thread, engine.close)
@@ -297,7 +304,7 @@ async def open_session(
             lab.url if lab else settings.lab.url or None,
             frozen=lambda: store.brakes.frozen(tenant_of(settings)),
         )
-        step.install(step.Process(settings=settings, connections=connections, store=store, engine=engine))
+        step.install(step.Process(settings, connections, store, engine, templates))
         # Closed first: recovered runs have theirs on the engine's own event loop.
         stack.push_async_callback(connections.close)
         await asyncio.to_thread(engine.launch)
@@ -334,3 +341,6 @@ def _check_tenant(settings: Settings) -> None:
     missing = [key for key in ("tenant_id", "workspace_id") if not getattr(tenant, key)]
     if not settings.is_lab and missing:
         raise UsageError(f"tenant.{missing[0]} is empty: azure mode needs tenant.tenant_id and tenant.workspace_id")
+    tickets = settings.tickets
+    if not settings.is_lab and tickets.system is TicketsIn.SENTINEL and not tickets.sentinel.workspace:
+        raise UsageError('tickets.sentinel.workspace is empty; tickets.system = "sentinel" needs it')

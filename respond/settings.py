@@ -13,9 +13,18 @@ import tomllib
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from respond.durations import Duration, PositiveDuration, parse_duration
@@ -127,6 +136,36 @@ class Retry(_Section):
     request_timeout: PositiveDuration = parse_duration("30s")
 
 
+class Pace(_Section):
+    """What Microsoft's services take, as documented; see `respond/clients/pace.py`.
+
+    Attributes:
+        logs_at_once: queries of one identity that Log Analytics works on at the same time.
+        logs_per_30s: queries of one identity in 30 seconds.
+        graph_units_per_10s: resource units of one application: 3,500 in a tenant of under 50 users, 5,000 up to 500,
+            8,000 above.
+        hunting_per_min: advanced hunting queries of one tenant in a minute.
+        identity_protection_per_s: requests of all applications of a tenant to Identity Protection in a second.
+        risk_patience: evidence from there that would wait longer for its turn is a gap; containment may wait for it.
+        reports_per_10s: requests of one application to the sign-in reports in 10 seconds.
+        arm_per_10s: requests of one identity to Azure Resource Manager in 10 seconds.
+        contain_share: share of Graph's and Azure's limits that only containment may use.
+        breaker_after: an endpoint that failed so often in a row is not asked for evidence until `breaker_rest` is over.
+    """
+
+    logs_at_once: int = Field(default=5, ge=1)
+    logs_per_30s: int = Field(default=200, ge=1)
+    graph_units_per_10s: int = Field(default=3500, ge=10)
+    hunting_per_min: int = Field(default=45, ge=1)
+    identity_protection_per_s: int = Field(default=1, ge=1)
+    risk_patience: Duration = parse_duration("2s")
+    reports_per_10s: int = Field(default=5, ge=1)
+    arm_per_10s: int = Field(default=250, ge=10)
+    contain_share: float = Field(default=0.2, ge=0, le=0.9)
+    breaker_after: int = Field(default=8, ge=1)
+    breaker_rest: PositiveDuration = parse_duration("30s")
+
+
 class Serve(_Section):
     """`respond serve` and `respond worker`.
 
@@ -201,6 +240,162 @@ class Sentinel(_Section):
     close_benign: bool = False
 
 
+class TicketsIn(StrEnum):
+    """Where the ticket of a case is kept beside the embedded one, which is always kept."""
+
+    LOCAL = "local"
+    SERVICENOW = "servicenow"
+    JIRA = "jira"
+    GITHUB = "github"
+    SENTINEL = "sentinel"
+    MAIL = "mail"
+
+
+class ServiceNow(_Section):
+    """The Table API of one instance.
+
+    Attributes:
+        url: of the instance, such as https://example.service-now.com.
+        table: that tickets are records of; it has `correlation_id`.
+        import_set: import set table whose transform map coalesces on `correlation_id`; empty writes the table itself.
+        description_length: characters that the description of a record takes; the instance drops the rest unasked.
+    """
+
+    url: Address = ""
+    user: str = ""
+    password: SecretStr = SecretStr("")
+    table: str = Field(default="incident", pattern=r"^[a-z][a-z0-9_]*$")
+    import_set: str = Field(default="", pattern=r"^([a-z][a-z0-9_]*)?$")
+    description_length: int = Field(default=4_000, ge=500, le=65_000)
+
+
+class Jira(_Section):
+    """Jira Cloud, REST v3.
+
+    Attributes:
+        user: e-mail address that the API token belongs to.
+        project: its key, such as SEC.
+    """
+
+    url: Address = ""
+    user: str = ""
+    token: SecretStr = SecretStr("")
+    project: str = Field(default="", pattern=r"^([A-Za-z][A-Za-z0-9_]*)?$")
+    issue_type: str = "Task"
+
+
+class GitHub(_Section):
+    """Issues of one repository.
+
+    Attributes:
+        url: of the API; that of an Enterprise Server is https://HOST/api/v3.
+        repository: OWNER/NAME.
+    """
+
+    url: Address = "https://api.github.com"
+    repository: str = Field(default="", pattern=r"^([\w.-]+/[\w.-]+)?$")
+    token: SecretStr = SecretStr("")
+
+
+_WORKSPACE = (
+    r"(?i)^(/subscriptions/[^/?#]+/resourceGroups/[^/?#]+"
+    r"/providers/Microsoft\.OperationalInsights/workspaces/[^/?#]+)?$"
+)
+
+
+class SentinelTickets(_Section):
+    """Where an incident is created for a case that no incident brought.
+
+    Attributes:
+        workspace: Azure resource id of the Log Analytics workspace.
+    """
+
+    workspace: str = Field(default="", pattern=_WORKSPACE)
+
+
+MailAddress = Annotated[str, Field(pattern=r"^([^@\s<>]+@[^@\s<>]+)?$")]
+
+
+class Mail(_Section):
+    """Tickets by mail, through `sendMail` of Microsoft Graph.
+
+    Attributes:
+        sender: the mailbox that sends; the key is `from`.
+        to: who gets them.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, serialize_by_alias=True)
+
+    sender: MailAddress = Field(default="", alias="from")
+    to: tuple[MailAddress, ...] = ()
+
+
+_NEEDED = {
+    TicketsIn.SERVICENOW: ("url", "user", "password"),
+    TicketsIn.JIRA: ("url", "user", "token", "project"),
+    TicketsIn.GITHUB: ("url", "repository", "token"),
+    TicketsIn.MAIL: ("from", "to"),
+}
+
+
+class Tickets(_Section):
+    """Which system tickets are kept in beside the embedded one, and where it is."""
+
+    system: TicketsIn = TicketsIn.LOCAL
+    servicenow: ServiceNow = ServiceNow()
+    jira: Jira = Jira()
+    github: GitHub = GitHub()
+    sentinel: SentinelTickets = SentinelTickets()
+    mail: Mail = Mail()
+
+    @model_validator(mode="after")
+    def _has_what_its_system_needs(self) -> Self:
+        section = getattr(self, self.system.value, None)
+        for key in _NEEDED.get(self.system, ()):
+            value = getattr(section, "sender" if key == "from" else key)
+            if not (value.get_secret_value() if isinstance(value, SecretStr) else value):
+                raise ValueError(f'tickets.{self.system}.{key} is empty; tickets.system = "{self.system}" needs it')
+        return self
+
+
+class NoticeOn(StrEnum):
+    """What a notice is sent about."""
+
+    MALICIOUS = "malicious"
+    APPROVAL = "approval"
+    FAILED = "failed"
+
+
+def _is_secret_address(value: SecretStr) -> SecretStr:
+    _is_address(value.get_secret_value())
+    return value
+
+
+SecretAddress = Annotated[SecretStr, AfterValidator(_is_secret_address)]
+"""A URL that whoever knows it may post to, or empty for none."""
+
+
+class Notices(_Section):
+    """Where a person is told at once, beside the ticket.
+
+    Attributes:
+        teams_url: of a Teams workflow ("when a webhook request is received").
+        slack_url: of a Slack incoming webhook.
+        on: what is worth a notice.
+        link: of a console or runbook; a notice links to `LINK/cases/CASE`.
+    """
+
+    teams_url: SecretAddress = SecretStr("")
+    slack_url: SecretAddress = SecretStr("")
+    on: tuple[NoticeOn, ...] = (NoticeOn.MALICIOUS, NoticeOn.APPROVAL, NoticeOn.FAILED)
+    link: Address = ""
+
+    @property
+    def is_on(self) -> bool:
+        """Whether there is anybody to tell."""
+        return any(url.get_secret_value() for url in (self.teams_url, self.slack_url))
+
+
 class LabFault(_Section):
     """One injected fault. It applies to requests whose `METHOD /path` matches, in the order of the list.
 
@@ -258,10 +453,13 @@ class Settings(BaseSettings):
     hunt: Hunt = Hunt()
     evidence: Evidence = Evidence()
     retry: Retry = Retry()
+    pace: Pace = Pace()
     serve: Serve = Serve()
     webhook: Webhook = Webhook()
     schedule: Schedule = Schedule()
     sentinel: Sentinel = Sentinel()
+    tickets: Tickets = Tickets()
+    notices: Notices = Notices()
     lab: Lab = Lab()
 
     @field_validator("*", mode="before")
@@ -289,6 +487,12 @@ class Settings(BaseSettings):
 
 LAB_TENANT_ID = "f0a1c2d3-1111-4222-8333-944445555666"
 LAB_WORKSPACE_ID = "1ab00000-0000-4000-8000-000000000001"
+LAB_SUBSCRIPTION_ID = "1ab00000-0000-4000-8000-000000000003"
+LAB_WORKSPACE = (
+    f"/subscriptions/{LAB_SUBSCRIPTION_ID}/resourceGroups/respond-lab"
+    "/providers/Microsoft.OperationalInsights/workspaces/respond-lab-sentinel"
+)
+"""Resource id of the lab's workspace."""
 
 
 _OTHER_VARIABLES = frozenset({"RESPOND_CONFIG", "RESPOND_DEBUG"})

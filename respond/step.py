@@ -10,7 +10,8 @@ import asyncio
 import functools
 import time
 import uuid
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -19,9 +20,10 @@ from weakref import WeakKeyDictionary
 
 from respond import durable, progress
 from respond.clients.connect import Clients, Connections
+from respond.clients.lanes import Lane, ahead
 from respond.clients.retry import retried
 from respond.clients.sources import Inquiry
-from respond.errors import Forbidden, RespondError, RunFailed, Unanswered
+from respond.errors import Forbidden, RespondError, RunFailed, Unanswered, until_of
 from respond.models.case import Case
 from respond.models.report import ActionStatus, Change
 from respond.observe.bound import bound
@@ -29,6 +31,7 @@ from respond.observe.runs import running
 from respond.observe.traces import span
 from respond.settings import Settings
 from respond.store.cases import Store
+from respond.templates import Templates, shipped_templates
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -53,6 +56,7 @@ class Process:
     connections: Connections
     store: Store
     engine: durable.Engine | None = None
+    templates: Templates = field(default_factory=shipped_templates)
     name: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     async def owns(self, run: str) -> bool:
@@ -76,6 +80,24 @@ _room: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKey
 def room() -> asyncio.Semaphore:
     """Room for one more response: an incident may name hundreds of users, and services answer only so many at once."""
     return _room.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(process().settings.serve.runs_at_once))
+
+
+_resting: set[object] = set()
+
+
+@contextmanager
+def resting() -> Iterator[None]:
+    """A run that only waits for its time takes no place that another could work in."""
+    _resting.add(this := object())
+    try:
+        yield
+    finally:
+        _resting.discard(this)
+
+
+def runs_that_rest() -> int:
+    """How many runs of this process wait for their time."""
+    return len(_resting)
 
 
 def install(process: Process | None) -> None:
@@ -144,15 +166,21 @@ def playbook(name: str) -> Callable[[Chain[P, T]], Chain[P, T]]:
     return wrap
 
 
-def read_action(*permissions: str) -> Callable[[Action[P, T]], Action[P, T]]:
-    """A question. Least permissions: Graph application permissions or Azure roles."""
+def read_action(*permissions: str, first: bool = False) -> Callable[[Action[P, T]], Action[P, T]]:
+    """A question. Least permissions: Graph application permissions or Azure roles.
+
+    Args:
+        first: containing waits for the answer, so it is asked before other evidence.
+    """
+    lane = Lane.FIRST if first else Lane.REST
 
     def wrap(question: Action[P, T]) -> Action[P, T]:
         @functools.wraps(question)
         async def ask(case: Case, *args: P.args, **kwargs: P.kwargs) -> T:
             async def call() -> T:
                 try:
-                    return await question(case, *args, **kwargs)
+                    with ahead(lane):
+                        return await question(case, *args, **kwargs)
                 except Forbidden as error:
                     raise naming(error, permissions) from error
 
@@ -183,18 +211,23 @@ def write_action(*permissions: str) -> Callable[[Action[P, Change]], Action[P, C
             async def call() -> Change:
                 _tries.set(0)
                 try:
-                    return await retried(once, policy=process().settings.retry, only=Unanswered)
+                    with ahead(Lane.CONTAIN):
+                        return await retried(once, policy=process().settings.retry, only=Unanswered)
                 except RespondError as error:
                     told = naming(error, permissions) if isinstance(error, Forbidden) else error
-                    return Change(
-                        name=change.__name__, status=ActionStatus.FAILED, target=case.who, summary=told.message
-                    )
+                    return _failed(change.__name__, case, told)
 
             return await _recorded(case, change.__name__, call)
 
         return _declared(cast("Action[P, Change]", apply), permissions, writes=True)
 
     return wrap
+
+
+def _failed(name: str, case: Case, error: RespondError) -> Change:
+    """What a write that ended with an error is reported as."""
+    again = until_of(error)
+    return Change(name=name, status=ActionStatus.FAILED, target=case.who, summary=error.message, again=again)
 
 
 async def _recorded(case: Case, name: str, call: Callable[[], Coroutine[Any, Any, T]]) -> T:

@@ -36,6 +36,11 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..
             place = scenario.find(str(data))
             running_lab = stack.enter_context(running(place, tmp_path / "lab", **settings))
             monkeypatch.setenv("RESPOND_LAB__URL", running_lab.url)
+            # Who asks keeps to the limits of this lab; by its own it has none on Identity Protection.
+            monkeypatch.setenv("RESPOND_PACE__LOGS_PER_30S", str(settings.get("queries_per_30s", 200)))
+            monkeypatch.setenv("RESPOND_PACE__LOGS_AT_ONCE", str(settings.get("concurrent_queries", 5)))
+            risk = settings.get("identity_protection_per_s") or 1_000
+            monkeypatch.setenv("RESPOND_PACE__IDENTITY_PROTECTION_PER_S", str(risk))
             return running_lab
 
         yield start

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import BaseModel
@@ -286,3 +288,42 @@ def test_a_list_of_ones_own_replaces_the_shipped_one_and_leaves_the_rest(config:
 def test_a_token_never_travels_without_tls_but_to_this_machine(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RESPOND_TENANT__GRAPH_ENDPOINT", url)
     assert "tenant.graph_endpoint: is not an https:// URL" in refused("cases")
+
+
+NEEDS: dict[str, dict[str, Any]] = {
+    "servicenow": {"url": "https://example.service-now.com", "user": "respond", "password": PASSWORD},
+    "jira": {"url": "https://example.atlassian.net", "user": "a@example.com", "token": PASSWORD, "project": "SEC"},
+    "github": {"repository": "contoso/cases", "token": PASSWORD},
+    "mail": {"from": "soc@contoso.com", "to": ["oncall@contoso.com"]},
+}
+
+
+@pytest.mark.parametrize(("system", "key"), [(system, key) for system, keys in NEEDS.items() for key in keys])
+def test_a_ticket_system_without_what_it_needs_names_the_key(system: str, key: str, config: Config) -> None:
+    given = {name: value for name, value in NEEDS[system].items() if name != key}
+    lines = "\n".join(f"{name} = {value!r}" for name, value in given.items())
+    line = refused("cases", "--config", str(config(f"[tickets]\nsystem = '{system}'\n[tickets.{system}]\n{lines}\n")))
+    assert line.endswith(f'tickets.{system}.{key} is empty; tickets.system = "{system}" needs it')
+    assert PASSWORD not in line
+
+
+@pytest.mark.parametrize("system", NEEDS)
+def test_a_ticket_system_with_what_it_needs_is_taken_from_file_and_environment(
+    system: str, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    *given, last = NEEDS[system].items()
+    lines = "\n".join(f"{name} = {value!r}" for name, value in given)
+    value = last[1] if isinstance(last[1], str) else json.dumps(last[1])
+    monkeypatch.setenv(f"RESPOND_TICKETS__{system.upper()}__{last[0].upper()}", value)
+    settings = load_settings(config(f"[tickets]\nsystem = '{system}'\n[tickets.{system}]\n{lines}\n"))
+    assert settings.tickets.system == system
+    assert PASSWORD not in repr(settings)
+
+
+@pytest.mark.parametrize("key", ["teams_url", "slack_url"])
+def test_the_url_of_a_notice_is_a_secret_and_https(key: str, config: Config) -> None:
+    line = refused("cases", "--config", str(config(f"[notices]\n{key} = 'http://hooks.example.com/{PASSWORD}'\n")))
+    assert f"notices.{key}: is not an https:// URL" in line
+    assert PASSWORD not in line
+    settings = load_settings(config(f"[notices]\n{key} = 'https://hooks.example.com/{PASSWORD}'\n"))
+    assert PASSWORD not in repr(settings) + settings.model_dump_json()

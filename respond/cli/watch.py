@@ -1,4 +1,4 @@
-"""`respond watch`: the looks after a containment, where no service is there for them."""
+"""`respond watch`: what comes due after a run, where no service is there for it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from respond.settings import config_dir
 
 
 def watch_cases(*, once: bool, config: str | None) -> int:
-    """Take the looks that come due, until none is left; 3 when one of them leaves a person something to do."""
+    """Take what comes due, until none is left; 3 when one of them leaves a person something to do."""
     from respond.cli.interrupt import leaving_at_once
 
     with leaving_at_once():
@@ -32,8 +32,9 @@ async def _watch(*, once: bool, config: str | None) -> int:
                 if report := store.live(started.case):
                     sys.stdout.write(f"{started.case} {report.user.upn}: {report.outcome.value}: {report.headline}\n")
                     worst = max(worst, 0 if report.outcome is Outcome.CONTAINED_VERIFIED else 3)
-            pending = store.watches.pending(session.tenant)
-            if once or not pending:
+            dues = [one.due for one in store.watches.pending(session.tenant)]
+            dues += [one.due for one in store.later.pending(session.tenant)]
+            if once or not dues:
                 return worst
-            next_due = min(one.due for one in pending)
+            next_due = min(dues)
             await asyncio.sleep(max(0.2, min((next_due - datetime.now(UTC)).total_seconds(), 5)))

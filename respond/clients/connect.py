@@ -6,13 +6,15 @@ Connections belong to an event loop, and recovered runs live on the engine's own
 from __future__ import annotations
 
 import asyncio
+import importlib
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from respond.clients.credentials import credential
-from respond.clients.guard import check_leaving, unless_frozen
+from respond.clients.guard import Check, check_leaving, unless_frozen
+from respond.clients.pace import Pace
 from respond.errors import Unauthenticated
-from respond.settings import LAB_WORKSPACE_ID, Settings
+from respond.settings import LAB_WORKSPACE_ID, Settings, TicketsIn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +23,9 @@ if TYPE_CHECKING:
 
     from respond.clients.graph import Graph
     from respond.clients.logs import Logs
+    from respond.clients.notices import Channel
     from respond.clients.sentinel import Sentinel
+    from respond.clients.ticketing.system import TicketSystem
     from respond.models.brakes import Freeze
 
     Frozen = Callable[[], Freeze | None]
@@ -29,6 +33,12 @@ if TYPE_CHECKING:
 _GRAPH = "https://graph.microsoft.com"
 _LOGS = "https://api.loganalytics.io"
 _ARM = "https://management.azure.com"
+_TICKETS = {
+    TicketsIn.SERVICENOW: ("respond.clients.ticketing.servicenow", "ServiceNow"),
+    TicketsIn.JIRA: ("respond.clients.ticketing.jira", "Jira"),
+    TicketsIn.GITHUB: ("respond.clients.ticketing.github", "GitHub"),
+}
+"""Loaded when one of them is used: their packages take long."""
 
 
 class Clients:
@@ -38,10 +48,13 @@ class Clients:
         read_only: a dry run: what is not on the read list cannot leave.
         lab_url: where the lab answers, in lab mode.
         frozen: the freeze that is in force now, if any: writes do not leave then either.
+        pace: the tenant's limits, which all sets of a process keep to together.
     """
 
-    def __init__(self, settings: Settings, *, read_only: bool, lab_url: str | None, frozen: Frozen) -> None:
+    def __init__(self, settings: Settings, *, read_only: bool, lab_url: str | None, frozen: Frozen, pace: Pace) -> None:
         self._settings = settings
+        self._read_only = read_only
+        self._pace = pace
         self._check = check_leaving if read_only else unless_frozen(frozen)
         self._lab_url = lab_url
 
@@ -50,7 +63,7 @@ class Clients:
         from respond.clients.graph import Graph
 
         endpoint = self._settings.tenant.graph_endpoint or self._lab_url or _GRAPH
-        return Graph(self._credential, endpoint, check=self._check, retry=self._settings.retry)
+        return Graph(self._credential, endpoint, check=self._check, retry=self._settings.retry, pace=self._pace)
 
     @cached_property
     def logs(self) -> Logs:
@@ -63,6 +76,7 @@ class Clients:
             tenant.workspace_id or LAB_WORKSPACE_ID,
             check=self._check,
             retry=self._settings.retry,
+            pace=self._pace,
             absent_for=self._settings.hunt.absent_for,
         )
 
@@ -71,7 +85,30 @@ class Clients:
         from respond.clients.sentinel import Sentinel
 
         endpoint = self._settings.tenant.arm_endpoint or self._lab_url or _ARM
-        return Sentinel(self._credential, endpoint, check=self._check, retry=self._settings.retry)
+        return Sentinel(self._credential, endpoint, check=self._check, retry=self._settings.retry, pace=self._pace)
+
+    @cached_property
+    def tickets(self) -> TicketSystem | None:
+        """The system outside the tenant that tickets are kept in; a freeze of the tenant does not stop it."""
+        module, name = _TICKETS.get(self._settings.tickets.system, ("", ""))
+        if not module:
+            return None
+        made: TicketSystem = getattr(importlib.import_module(module), name).of(
+            self._settings.tickets, check=self.outside, retry=self._settings.retry
+        )
+        return made
+
+    @cached_property
+    def channels(self) -> list[Channel]:
+        """Where notices go."""
+        from respond.clients.notices import channels
+
+        return channels(self._settings.notices, check=self.outside, retry=self._settings.retry)
+
+    @property
+    def outside(self) -> Check:
+        """Lets what goes elsewhere than to the tenant pass, but for a dry run."""
+        return check_leaving if self._read_only else lambda _method, _url: None
 
     @cached_property
     def _credential(self) -> AsyncTokenCredential:
@@ -95,8 +132,8 @@ class Clients:
 
     async def close(self) -> None:
         """Close what was opened."""
-        for name in ("graph", "logs", "sentinel", "_credential"):
-            if name in self.__dict__:
+        for name in ("graph", "logs", "sentinel", "tickets", "_credential"):
+            if self.__dict__.get(name):
                 await self.__dict__[name].close()
 
 
@@ -107,6 +144,7 @@ class Connections:
         self._settings = settings
         self._frozen = frozen
         self.lab_url = lab_url
+        self.pace = Pace(settings.pace)
         self._sets: dict[tuple[int, bool], tuple[asyncio.AbstractEventLoop, Clients]] = {}
 
     def clients(self, *, read_only: bool) -> Clients:
@@ -116,7 +154,7 @@ class Connections:
         if key not in self._sets:
             self._sets[key] = (
                 loop,
-                Clients(self._settings, read_only=read_only, lab_url=self.lab_url, frozen=self._frozen),
+                Clients(self._settings, read_only=read_only, lab_url=self.lab_url, frozen=self._frozen, pace=self.pace),
             )
         return self._sets[key][1]
 

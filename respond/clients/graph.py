@@ -25,6 +25,7 @@ from respond.clients.credentials import no_token
 from respond.clients.graph_holdings import Holdings
 from respond.clients.graph_rows import MemberPage, Page, RiskRow, Row, UserPage, UserRow
 from respond.clients.guard import Check
+from respond.clients.pace import Pace
 from respond.clients.retry import parse_retry_after, retried
 from respond.errors import (
     Forbidden,
@@ -60,13 +61,18 @@ _ILL_BEFORE_WORK = (408, 429, 503)
 class _Transport(httpx.AsyncHTTPTransport):
     """The last thing before the socket."""
 
-    def __init__(self, *, check: Check, **kwargs: Any) -> None:
+    def __init__(self, *, check: Check, pace: Pace, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._check = check
+        self._pace = pace
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        self._check(request.method, str(request.url))
-        return await super().handle_async_request(request)
+        url = str(request.url)
+        self._check(request.method, url)
+        async with self._pace.turn(Service.GRAPH, request.method, url) as turn:
+            answer = await super().handle_async_request(request)
+            turn.answered(answer.status_code, answer.headers)
+            return answer
 
 
 class Graph:
@@ -75,15 +81,24 @@ class Graph:
     Args:
         endpoint: scheme and host, with or without `/v1.0`.
         check: refuses what must not leave.
+        pace: the tenant's limits; its own where none is given.
     """
 
-    def __init__(self, credential: AsyncTokenCredential, endpoint: str, *, check: Check, retry: Retry) -> None:
+    def __init__(
+        self,
+        credential: AsyncTokenCredential,
+        endpoint: str,
+        *,
+        check: Check,
+        retry: Retry,
+        pace: Pace | None = None,
+    ) -> None:
         self._retry = retry
         self.hunts = 0
         base = endpoint.rstrip("/").removesuffix("/v1.0")
         self._root = f"{base}/v1.0"
         # HTTP/1.1: over loopback HTTP/2 costs more than it saves, and one run makes a handful of calls.
-        self._transport = _Transport(check=check)
+        self._transport = _Transport(check=check, pace=pace or Pace())
         bare = httpx.AsyncClient(transport=self._transport, timeout=retry.request_timeout.total_seconds())
         http = GraphClientFactory.create_with_custom_middleware([ParametersNameDecodingHandler()], client=bare)
         self.scope = f"{base}/.default"

@@ -225,6 +225,11 @@ class Holdings:
         """POST /auditLogs/signIns/confirmCompromised; https://learn.microsoft.com/graph/api/signin-confirmcompromised."""
         return _made("POST", self._wire.sdk.audit_logs.sign_ins.confirm_compromised, {"requestIds": list(ids)})
 
+    def send_mail(self, sender: str, message: Body) -> RequestInformation:
+        """POST /users/{id or UPN}/sendMail; https://learn.microsoft.com/graph/api/user-sendmail."""
+        body: Body = {"message": dict(message), "saveToSentItems": True}
+        return _made("POST", self._wire.sdk.users.by_user_id(sender).send_mail, body)
+
     async def send(self, request: RequestInformation, *, about: str) -> None:
         """Send one of these.
 

@@ -31,6 +31,10 @@ _READ_LIST: tuple[tuple[str, re.Pattern[str]], ...] = (
     # SecurityInsights: what belongs to an incident is listed by POST.
     ("GET", re.compile(rf"{INCIDENT.pattern}(/comments(/[0-9a-z-]+)?)?", INCIDENT.flags)),
     ("POST", re.compile(rf"{INCIDENT.pattern}/(entities|alerts)", INCIDENT.flags)),
+    # Ticket systems: looking for the ticket of a case; Jira's search is a POST.
+    ("GET", re.compile(r"/api/now/table/[a-z0-9_]+")),
+    ("POST", re.compile(r"(/ex/jira/[0-9a-f-]+)?/rest/api/3/search/jql")),
+    ("GET", re.compile(r"(/api/v3)?/repos/[\w.-]+/[\w.-]+/issues")),
 )
 
 

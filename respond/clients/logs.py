@@ -23,6 +23,7 @@ from azure.monitor.query.aio import LogsQueryClient
 
 from respond.clients.credentials import no_token
 from respond.clients.guard import Check
+from respond.clients.pace import Pace
 from respond.clients.retry import parse_retry_after, retried
 from respond.clients.transport import Transport
 from respond.errors import (
@@ -82,6 +83,7 @@ class Logs:
     Args:
         endpoint: scheme and host, with or without `/v1`.
         check: refuses what must not leave.
+        pace: the tenant's limits; its own where none is given.
         absent_for: how long a table or column that was missing is not asked for again.
     """
 
@@ -93,6 +95,7 @@ class Logs:
         *,
         check: Check,
         retry: Retry,
+        pace: Pace | None = None,
         absent_for: timedelta = timedelta(0),
     ) -> None:
         self._retry = retry
@@ -104,7 +107,7 @@ class Logs:
             credential,
             endpoint=f"{base}/v1",
             audience=_audience(base),
-            transport=Transport(check=check),
+            transport=Transport(Service.LOGS, check=check, pace=pace or Pace()),
             retry_total=0,
         )
         self.absent = Absent(absent_for)

@@ -7,8 +7,10 @@ left of the budget ends the try at once: sleeping past the budget would only del
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from contextlib import nullcontext
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
@@ -16,10 +18,14 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 from tenacity.wait import wait_random_exponential
 
 from respond import progress
-from respond.errors import RespondError, Transient, Unanswered
+from respond.clients import lanes
+from respond.errors import NotAsked, RespondError, Transient, Unanswered
 from respond.settings import Retry
 
 T = TypeVar("T")
+
+LONGEST_ASKED = 86_400.0
+"""Seconds. A service that asks for more is asked again after a day all the same."""
 
 
 def parse_retry_after(header: str | None, now: datetime | None = None) -> float | None:
@@ -53,9 +59,14 @@ async def retried(
 
     Raises:
         Permanent: at once, from the call.
-        Transient: the last one, when attempts or budget are used up.
+        Transient: the last one, when attempts or budget are used up, or the limit around all of this; when it asks for
+            a longer wait, with the moment.
     """
     budget = (policy.write_budget if is_write else policy.read_budget).total_seconds()
+    began = time.monotonic()
+    end = min(began + budget, lanes.deadline())
+    # A turn that is slow to come is no failure: it has the time of one request at least.
+    patience = began + max(budget, policy.request_timeout.total_seconds())
     jitter = wait_random_exponential(
         multiplier=policy.first_wait.total_seconds(), max=policy.longest_wait.total_seconds()
     )
@@ -66,17 +77,30 @@ async def retried(
         return jitter(state) if asked is None else asked + min(jitter(state), 1.0)
 
     def stop(state: RetryCallState) -> bool:
-        spent = state.seconds_since_start or 0.0
-        return state.attempt_number >= policy.attempts or spent + state.upcoming_sleep >= budget
+        return state.attempt_number >= policy.attempts or time.monotonic() + state.upcoming_sleep >= end
 
     def worth_it(failure: BaseException) -> bool:
-        return isinstance(failure, only) and not (is_write and isinstance(failure, Unanswered))
+        never = (NotAsked, Unanswered) if is_write else NotAsked
+        return isinstance(failure, only) and not isinstance(failure, never)
 
     async def attempt() -> T:
         return await call()
 
     attempts = AsyncRetrying(retry=retry_if_exception(worth_it), wait=wait, stop=stop, before_sleep=_tell, reraise=True)
-    return await attempts(attempt)
+    try:
+        # Whoever tries a whole composition again leaves it to its requests how long they may wait.
+        with lanes.by(patience) if only is Transient else nullcontext():
+            return await attempts(attempt)
+    except Transient as error:
+        _name_the_moment(error, end)
+        raise
+
+
+def _name_the_moment(error: Transient, end: float) -> None:
+    """Say when to ask again, where the wait that was asked for ends after ours."""
+    if error.until is None and error.retry_after and time.monotonic() + error.retry_after >= end:
+        error.until = datetime.now(UTC) + timedelta(seconds=min(error.retry_after, LONGEST_ASKED))
+        error.args = (f"{error.message}; it asks to wait until {error.until:%Y-%m-%d %H:%M:%SZ}",)
 
 
 def _tell(state: RetryCallState) -> None:

@@ -27,6 +27,7 @@ from azure.core.rest import AsyncHttpResponse, HttpRequest
 
 from respond.clients.credentials import no_token
 from respond.clients.guard import Check
+from respond.clients.pace import Pace
 from respond.clients.retry import parse_retry_after, retried
 from respond.clients.transport import Transport, was_sent
 from respond.errors import (
@@ -35,6 +36,7 @@ from respond.errors import (
     NotFound,
     Permanent,
     RespondError,
+    Service,
     Transient,
     Unanswered,
     Unauthenticated,
@@ -48,7 +50,8 @@ if TYPE_CHECKING:
     from respond.settings import Retry
 
 API_VERSION = "2025-09-01"
-_ILL_BEFORE_WORK = (408, 429, 503)
+_TOO_MANY = 429
+_ILL_BEFORE_WORK = (408, _TOO_MANY, 503)
 
 Properties = dict[str, Any]
 
@@ -59,9 +62,18 @@ class Sentinel:
     Args:
         endpoint: scheme and host of Azure Resource Manager.
         check: refuses what must not leave.
+        pace: the tenant's limits; its own where none is given.
     """
 
-    def __init__(self, credential: AsyncTokenCredential, endpoint: str, *, check: Check, retry: Retry) -> None:
+    def __init__(
+        self,
+        credential: AsyncTokenCredential,
+        endpoint: str,
+        *,
+        check: Check,
+        retry: Retry,
+        pace: Pace | None = None,
+    ) -> None:
         self._retry = retry
         self._root = endpoint.rstrip("/")
         self.scope = f"{self._root}/.default"
@@ -76,7 +88,7 @@ class Sentinel:
                 UserAgentPolicy("respond"),
                 AsyncBearerTokenCredentialPolicy(credential, self.scope),
             ],
-            transport=Transport(check=check),
+            transport=Transport(Service.SENTINEL, check=check, pace=pace or Pace()),
         )
 
     async def incident(self, arm_id: str) -> Incident:
@@ -117,6 +129,14 @@ class Sentinel:
             Permanent: too long, or one comment too many.
         """
         await self._write(_comment_path(arm_id, comment_id), {"properties": {"message": text}})
+
+    async def create(self, arm_id: str, properties: Properties) -> Incident:
+        """PUT …/incidents/{id} without an etag: only when there is none of that id.
+
+        Raises:
+            Conflict: there is one.
+        """
+        return _incident(await self._write(_path(arm_id), {"properties": properties}), arm_id)
 
     async def update(self, arm_id: str, edit: Callable[[Properties], Properties]) -> Incident:
         """Read, edit, write; once more from the start when somebody else wrote in between.
@@ -169,14 +189,17 @@ class Sentinel:
             raise Unauthenticated(no_token("Azure Resource Manager", error)) from error
         except (ServiceRequestError, ServiceResponseError) as error:
             kind = Unanswered if was_sent(error) else Transient
-            raise kind(f"{target}: Sentinel did not answer ({type(error).__name__})") from error
+            silent = f"{target}: Sentinel did not answer ({type(error).__name__})"
+            raise kind(silent, service=Service.SENTINEL) from error
         except HttpResponseError as error:
-            raise Unanswered(f"{target}: Sentinel's answer was cut off ({type(error).__name__})") from error
+            raise Unanswered(
+                f"{target}: Sentinel's answer was cut off ({type(error).__name__})", service=Service.SENTINEL
+            ) from error
         body = _json(answer)
         if not 200 <= answer.status_code < 300:
             raise _from_answer(answer, body, target)
         if body is None:
-            raise Unanswered(f"{target}: Sentinel's answer cannot be read")
+            raise Unanswered(f"{target}: Sentinel's answer cannot be read", service=Service.SENTINEL)
         return body
 
 
@@ -230,8 +253,8 @@ def _from_answer(answer: AsyncHttpResponse, body: dict[str, Any] | None, target:
     text = f"{target}: Sentinel answered {status} {said}"[:400]
     wait = parse_retry_after(answer.headers.get("Retry-After"))
     if status in _ILL_BEFORE_WORK:
-        return Transient(text, retry_after=wait)
+        return Transient(text, retry_after=wait, service=Service.SENTINEL, throttled=status == _TOO_MANY)
     if status >= 500:
-        return Unanswered(text, retry_after=wait)
+        return Unanswered(text, retry_after=wait, service=Service.SENTINEL)
     kinds: dict[int, type[RespondError]] = {401: Unauthenticated, 403: Forbidden, 404: NotFound, 409: Conflict}
     return kinds.get(status, Permanent)(text)

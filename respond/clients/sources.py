@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from respond.clients import degrade
 from respond.clients.kql import Value, bind, load
+from respond.clients.lanes import within
 from respond.durations import format_duration
 from respond.errors import BadQuery, RespondError, TableMissing, UsageError
 from respond.models.base import Gap
@@ -74,7 +75,7 @@ class Inquiry:
     async def within(self, source: str, question: Callable[[], Awaitable[Rows]]) -> Rows:
         """The rows of a question that may be asked elsewhere, under the same limit and with the same gaps."""
         try:
-            async with asyncio.timeout(self._limit.total_seconds()):
+            async with within(self._limit.total_seconds()):
                 await asyncio.sleep(self._head_start)
                 rows = await question()
         except TimeoutError:

@@ -8,10 +8,12 @@ import aiohttp
 from azure.core.pipeline.transport import AioHttpTransport
 
 from respond.clients.guard import Check
+from respond.clients.pace import Pace
+from respond.errors import Service
 
 
 class Transport(AioHttpTransport):  # type: ignore[misc]  # azure-core loads it lazily, so mypy sees Any
-    """Sends what passes the check, and sends it once.
+    """Sends what passes the check, when the service takes it, and sends it once.
 
     Args:
         check: refuses what must not leave.
@@ -19,9 +21,11 @@ class Transport(AioHttpTransport):  # type: ignore[misc]  # azure-core loads it 
 
     session: aiohttp.ClientSession | None
 
-    def __init__(self, *, check: Check, **kwargs: Any) -> None:
+    def __init__(self, service: Service, *, check: Check, pace: Pace, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self._service = service
         self._check = check
+        self._pace = pace
 
     async def open(self) -> None:
         """As azure-core opens it, but for the repetition of requests."""
@@ -36,7 +40,10 @@ class Transport(AioHttpTransport):  # type: ignore[misc]  # azure-core loads it 
 
     async def send(self, request: Any, **kwargs: Any) -> Any:
         self._check(request.method, request.url)
-        return await super().send(request, **kwargs)
+        async with self._pace.turn(self._service, request.method, request.url) as turn:
+            answer = await super().send(request, **kwargs)
+            turn.answered(answer.status_code, answer.headers)
+            return answer
 
 
 class AnswerLost(aiohttp.ClientConnectionError):

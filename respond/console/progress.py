@@ -31,6 +31,8 @@ class _Board:
         self._spinner = Spinner("dots")
 
     def hear(self, event: Event) -> None:
+        if event.kind is Kind.QUEUED:
+            return
         if event.action not in self._now:
             self._order.append(event.action)
             self._began[event.action] = time.monotonic()

@@ -14,6 +14,7 @@ from respond.lab import (
     graph_methods,
     graph_risk,
     graph_security,
+    graph_send,
     graph_users,
 )
 from respond.lab.graph_call import Route
@@ -63,6 +64,7 @@ _READ_ROLES = (
 _REVOKE = ("User.RevokeSessions.All", "User.ReadWrite.All", "Directory.ReadWrite.All")
 _ENABLE = ("User.EnableDisableAccount.All and User.Read.All", "User.ReadWrite.All", "Directory.ReadWrite.All")
 _HUNT = ("ThreatHunting.Read.All",)
+_SEND = ("Mail.Send",)
 
 _RULES = "users/{user}/mailFolders/inbox/messageRules"
 _RISKY = "identityProtection/riskyUsers"
@@ -106,6 +108,8 @@ ROUTES = (
     Route("GET", f"{_RULES}/{{rule}}", _READ_RULES, graph_mail.get_message_rule),
     Route("PATCH", f"{_RULES}/{{rule}}", _WRITE_RULES, graph_mail.update_message_rule, write=True),
     Route("DELETE", f"{_RULES}/{{rule}}", _WRITE_RULES, graph_mail.delete_message_rule, write=True),
+    Route("POST", "users/{user}/sendMail", _SEND, graph_send.send_mail, write=True),
+    Route("POST", "users/{user}/microsoft.graph.sendMail", _SEND, graph_send.send_mail, write=True),
     Route("GET", "users/{user}/authentication/methods", _READ_METHODS, graph_methods.authentication_methods),
     *(_remove_method(kind, role) for kind, role in graph_methods.TYPES.items()),
     Route("GET", _RISKY, _READ_RISK, graph_security.list_risky_users),

@@ -33,6 +33,7 @@ class Case(Model):
         replies: what is written back to the incidents among them.
         read_again: as the claim of the case says.
         batch: what one limit on people holds for: a delivery, or a round of the schedule; empty: this run alone.
+        notifies: notices are sent about it.
         watch: number of the look after a containment; 0: none.
         tenant_users: how many users the tenant has; None while nobody knows.
     """
@@ -53,6 +54,7 @@ class Case(Model):
     batch: str = ""
     tenant_users: int | None = None
     watch: int = 0
+    notifies: bool = False
 
     @property
     def trigger(self) -> Trigger:

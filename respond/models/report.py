@@ -100,6 +100,7 @@ class Change(Model):
     leaves: str = Field(default="", description="what an attacker may still hold when it is done")
     permissions: tuple[str, ...] = Field(default=(), description="least ones that it needs")
     step: Step | None = Field(default=None, description="what is needed to do it later")
+    again: Utc | None = Field(default=None, description="until when a service asked to wait; it is tried again then")
     by: str = Field(default="", description="who approved it, where somebody had to")
     held: str = Field(
         default="", description="what keeps it back although the policy would have it done: limit, freeze"

@@ -108,6 +108,8 @@ def _encode(value: object) -> object:  # noqa: C901, PLR0911 - one arm a kind
             if name not in _MODELS:
                 raise TypeError(f"{name} is not a model that the state file may hold")
             return {"$model": name, "is": value.model_dump(mode="json", by_alias=True)}
+        case errors.Transient(until=datetime() as until):
+            return {"$error": type(value).__name__, "is": value.message, "until": iso_z(until)}
         case errors.RespondError():
             return {"$error": type(value).__name__, "is": value.message}
         case BaseException():
@@ -133,8 +135,11 @@ def _decode(value: Any) -> Any:  # noqa: ANN401, PLR0911 - parsed JSON, one arm 
             return tuple(_decode(item) for item in items)
         case {"$model": str(name), "is": body} if name in _MODELS:
             return _MODELS[name].model_validate(body)
-        case {"$error": str(name), "is": str(message)} if name in _ERRORS:
-            return _ERRORS[name](message)
+        case {"$error": str(name), "is": str(message), **more} if name in _ERRORS:
+            error = _ERRORS[name](message)
+            if isinstance(error, errors.Transient) and (until := more.get("until")):
+                error.until = datetime.fromisoformat(until)
+            return error
     unknown = [key for key in value if key.startswith("$")]
     if unknown:
         raise ValueError(f"the state file holds an unknown tag {unknown[0]!r}")

@@ -39,6 +39,8 @@ class _Observer:
                     seconds=round(event.seconds, 3),
                     reason=event.text,
                 )
+            case Kind.QUEUED:
+                self._metrics.waited_for_turn(event.service, event.seconds)
             case Kind.DONE | Kind.FAILED:
                 self._metrics.action_done(event.action, event.status, event.seconds)
                 failed = event.kind is Kind.FAILED

@@ -84,6 +84,7 @@ class Metrics:
         self._action_seconds = histogram("action", "How long an action took, waits included.", _ACTION, "action")
         self._retries = counter("retries", "Requests that had to be sent again.", "service")
         self._throttled = counter("throttled", "Of those, the ones answered with 429.", "service")
+        self._pace_wait = histogram("pace_wait", "Waits for a turn at a service's limit.", _ACTION, "service")
         self._deliveries = counter("deliveries", "Requests to the webhook.", "shape", "answer")
         self._delivery_seconds = histogram("delivery", "From a delivery's first byte to its 202.", _DELIVERY)
         self._gaps = counter("gaps", "What a run could not know.", "source")
@@ -144,6 +145,10 @@ class Metrics:
         if throttled:
             self._throttled.labels(service or Service.OTHER).inc()
 
+    def waited_for_turn(self, service: Service | None, seconds: float) -> None:
+        """A request was held back to keep a service's limit."""
+        self._pace_wait.labels(service or Service.OTHER).observe(seconds)
+
     def delivery(self, shape: Shape | None, answer: Answer, seconds: float) -> None:
         """A request to the webhook was answered.
 
@@ -164,6 +169,10 @@ class Metrics:
         """Runs of a dead process go on here."""
         self._takeovers.inc(runs)
 
+    def observe_breakers(self, unasked: Callable[[], Mapping[Service, int]]) -> None:
+        """Have read at each scrape how many endpoints of each service are not asked, because they do not answer."""
+        self._registry.register(_Breakers(unasked))
+
     def observe_queue(self, depth: QueueDepth) -> None:
         """Have the queue's depth read at each scrape.
 
@@ -178,6 +187,18 @@ class Metrics:
             return OTHER
         self._names.add(action)
         return action
+
+
+class _Breakers(Collector):
+    def __init__(self, unasked: Callable[[], Mapping[Service, int]]) -> None:
+        self._unasked = unasked
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        text = "Endpoints that are not asked, because they have not answered."
+        family = GaugeMetricFamily("respond_breaker_open", text, labels=["service"])
+        for service, number in self._unasked().items():
+            family.add_metric([service], number)
+        yield family
 
 
 class _Queue(Collector):

@@ -85,6 +85,7 @@ async def _at_work(config: Path, metrics: Metrics) -> AsyncIterator[tuple[Sessio
         session = await stack.enter_async_context(open_session(config, serves=True))
         service = Service(session, metrics)
         metrics.observe_queue(service.depth)
+        metrics.observe_breakers(session.connections.pace.unasked)
         try:
             await session.connections.clients(read_only=False).warm_up()
         except RespondError as error:

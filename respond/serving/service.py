@@ -20,6 +20,7 @@ from respond.models.notice import Notice
 from respond.observe.logs import Level, log
 from respond.observe.metrics import Metrics
 from respond.session import Session
+from respond.step import runs_that_rest
 
 _BEFORE = timedelta(hours=1)
 """The hunt begins this long before what the alerts looked at."""
@@ -127,7 +128,7 @@ class Service:
 
         engine, run = self._session.engine, _run_of(delivery, number)
         case = self._session.case_of(delivery, run=run, before=_BEFORE)
-        if self._at_work >= self._session.settings.serve.runs_at_once:
+        if self._at_work - runs_that_rest() >= self._session.settings.serve.runs_at_once:
             await engine.enqueue(answer_delivery, run, case, delivery, number)
             return
         self._at_work += 1

@@ -21,6 +21,8 @@ from respond.store.brakes import Brakes
 from respond.store.database import cases, facts, keys, open_database, releases, reports, tickets, writing
 from respond.store.intake import Intake
 from respond.store.intents import Intents
+from respond.store.later import Laters
+from respond.store.links import Links
 from respond.store.watches import Watches
 
 _SHORTEST, _LONGEST = 6, 20
@@ -56,7 +58,9 @@ class Store:
         self.brakes = Brakes(self._db)
         self.approvals = Approvals(self._db)
         self.intents = Intents(self._db)
+        self.links = Links(self._db)
         self.watches = Watches(self._db)
+        self.later = Laters(self._db)
 
     def close(self) -> None:
         self._db.dispose()

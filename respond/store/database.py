@@ -223,6 +223,35 @@ watches = sa.Table(
     sa.Column("said", sa.Text, nullable=False),
     sa.Index("respond_watches_by_time", "tenant", "done_at", "due"),
 )
+links = sa.Table(
+    "respond_links",
+    metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("case_id", sa.Text, primary_key=True),
+    sa.Column("system", sa.Text, primary_key=True),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("run", sa.Text, nullable=False),
+    sa.Column("at", sa.Text, nullable=False),
+    sa.Column("handle", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("url", sa.Text, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),
+)
+later = sa.Table(
+    "respond_later",
+    metadata,
+    sa.Column("case_id", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("object", sa.Text, primary_key=True),
+    sa.Column("tenant", sa.Text, nullable=False),
+    sa.Column("step", sa.Text, nullable=False),
+    sa.Column("approved_by", sa.Text, nullable=False),
+    sa.Column("due", sa.Text, nullable=False),
+    sa.Column("taken_by", sa.Text, nullable=False),
+    sa.Column("tries", sa.Integer, nullable=False),
+    sa.Index("respond_later_by_time", "tenant", "due"),
+)
 
 
 def open_database(url: str) -> sa.Engine:
