@@ -190,7 +190,17 @@ async def open_clients(config: Path) -> AsyncIterator[Clients]:
     Raises:
         UsageError: a setting or the lab's data is wrong.
     """
-    settings = load_settings(config)
+    async with open_connections(load_settings(config), config) as connections:
+        yield connections.clients(read_only=True)
+
+
+@asynccontextmanager
+async def open_connections(settings: Settings, config: Path) -> AsyncIterator[Connections]:
+    """The services of the tenant, without state or engine.
+
+    Raises:
+        UsageError: a setting or the lab's data is wrong.
+    """
     _check_tenant(settings)
     async with AsyncExitStack() as stack:
         lab = _start_lab(settings, config, stack)
@@ -198,7 +208,7 @@ async def open_clients(config: Path) -> AsyncIterator[Clients]:
 
         connections = Connections(settings, lab.url if lab else settings.lab.url or None)
         stack.push_async_callback(connections.close)
-        yield connections.clients(read_only=True)
+        yield connections
 
 
 @dataclass(frozen=True)

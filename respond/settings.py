@@ -22,6 +22,7 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -56,19 +57,86 @@ def _is_address(value: str) -> str:
 Address = Annotated[str, AfterValidator(_is_address)]
 """A URL, or empty for the usual one."""
 
+_WORKSPACE_RESOURCE = (
+    r"(?i)^(/subscriptions/[^/?#]+/resourceGroups/[^/?#]+"
+    r"/providers/Microsoft\.OperationalInsights/workspaces/[^/?#]+)?$"
+)
+
+
+class Cloud(StrEnum):
+    """Microsoft's clouds: one name for all endpoints (`respond/clients/clouds.py`)."""
+
+    PUBLIC = "public"
+    USGOV = "usgov"
+    USGOV_DOD = "usgov-dod"
+    CHINA = "china"
+
+
+class IdentityKind(StrEnum):
+    """How an identity shows who it is. Device code flow and the interactive browser are not among them."""
+
+    UNSET = ""
+    MANAGED = "managed-identity"
+    WORKLOAD = "workload-identity"
+    CERTIFICATE = "certificate"
+    CLI = "cli"
+    SECRET = "secret"  # noqa: S105 - a name
+    DEFAULT = "default"
+
+
+class Identity(_Section):
+    """Who asks, or who changes something.
+
+    Attributes:
+        kind: empty: what `tenant.client_id` and `tenant.client_secret` say for reading; the reading identity for
+            writing.
+        client_id: of the application, or of a user-assigned managed identity.
+        certificate: path of a PEM or PFX file with the private key.
+        certificate_password: of that file.
+        secret: client secret.
+        token_file: of a workload identity; empty is `$AZURE_FEDERATED_TOKEN_FILE`.
+    """
+
+    kind: IdentityKind = IdentityKind.UNSET
+    client_id: str = ""
+    certificate: str = Field(default="", validate_default=True)
+    certificate_password: SecretStr = SecretStr("")
+    secret: SecretStr = Field(default=SecretStr(""), validate_default=True)
+    token_file: str = ""
+
+    @field_validator("certificate")
+    @classmethod
+    def _is_named(cls, value: str, info: ValidationInfo) -> str:
+        if info.data.get("kind") is IdentityKind.CERTIFICATE and not (value and info.data.get("client_id")):
+            raise ValueError('kind "certificate" needs client_id and the path of a PEM or PFX file here')
+        return value
+
+    @field_validator("secret")
+    @classmethod
+    def _is_given(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
+        if info.data.get("kind") is IdentityKind.SECRET and not (
+            value.get_secret_value() and info.data.get("client_id")
+        ):
+            raise ValueError('kind "secret" needs client_id and the secret; a certificate is better')
+        return value
+
 
 class Tenant(_Section):
     """Which tenant, and where its services answer."""
 
     mode: TenantMode = TenantMode.LAB
+    cloud: Cloud = Cloud.PUBLIC
     tenant_id: str = ""
     workspace_id: str = ""
+    workspace_resource_id: str = Field(default="", pattern=_WORKSPACE_RESOURCE)
     graph_endpoint: Address = ""
     logs_endpoint: Address = ""
     arm_endpoint: Address = ""
     authority: Address = ""
     client_id: str = ""
     client_secret: SecretStr = SecretStr("")
+    read: Identity = Identity()
+    write: Identity = Identity()
 
 
 class State(_Section):
@@ -433,6 +501,8 @@ class Lab(_Section):
     basic_tables: tuple[str, ...] = ()
     absent_columns: tuple[str, ...] = ()
     withheld_permissions: tuple[str, ...] = ()
+    client_permissions: dict[str, tuple[str, ...]] = {}
+    client_certificates: tuple[str, ...] = ()
     app_roles: dict[str, tuple[str, ...]] = {}
     faults: tuple[LabFault, ...] = ()
 

@@ -202,6 +202,20 @@ def watch(context: Context, once: bool, config: str | None) -> int:
 
 @cli.command()
 @json_option
+@config_option
+@click.pass_context
+def doctor(context: Context, as_json: bool, config: str | None) -> int:
+    """Is everything there that a response needs, and what to do about what is not; changes nothing.
+
+    Exit 1 when something is wrong; warnings are not.
+    """
+    from respond.cli.doctor import examine
+
+    return examine(as_json=as_json, config=config or context.obj)
+
+
+@cli.command()
+@json_option
 def permissions(as_json: bool) -> int:
     """Each permission with the actions that need it, and what for; read from the actions themselves."""
     from respond.cli.permissions import list_permissions

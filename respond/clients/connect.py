@@ -10,10 +10,11 @@ import importlib
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from respond.clients.clouds import arm_endpoint, graph_endpoint, logs_endpoint, unless_absent
 from respond.clients.credentials import credential
 from respond.clients.guard import Check, check_leaving, unless_frozen
 from respond.clients.pace import Pace
-from respond.errors import Unauthenticated
+from respond.errors import Service, Transient, Unauthenticated
 from respond.settings import LAB_WORKSPACE_ID, Settings, TicketsIn
 
 if TYPE_CHECKING:
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
 
     Frozen = Callable[[], Freeze | None]
 
-_GRAPH = "https://graph.microsoft.com"
-_LOGS = "https://api.loganalytics.io"
-_ARM = "https://management.azure.com"
 _TICKETS = {
     TicketsIn.SERVICENOW: ("respond.clients.ticketing.servicenow", "ServiceNow"),
     TicketsIn.JIRA: ("respond.clients.ticketing.jira", "Jira"),
@@ -55,15 +53,21 @@ class Clients:
         self._settings = settings
         self._read_only = read_only
         self._pace = pace
-        self._check = check_leaving if read_only else unless_frozen(frozen)
+        self._check = unless_absent(settings, check_leaving if read_only else unless_frozen(frozen))
         self._lab_url = lab_url
 
     @cached_property
     def graph(self) -> Graph:
         from respond.clients.graph import Graph
 
-        endpoint = self._settings.tenant.graph_endpoint or self._lab_url or _GRAPH
-        return Graph(self._credential, endpoint, check=self._check, retry=self._settings.retry, pace=self._pace)
+        return Graph(
+            self._credential,
+            graph_endpoint(self._settings, self._lab_url),
+            check=self._check,
+            retry=self._settings.retry,
+            pace=self._pace,
+            writer=self._write_credential,
+        )
 
     @cached_property
     def logs(self) -> Logs:
@@ -72,7 +76,7 @@ class Clients:
         tenant = self._settings.tenant
         return Logs(
             self._credential,
-            tenant.logs_endpoint or self._lab_url or _LOGS,
+            logs_endpoint(self._settings, self._lab_url),
             tenant.workspace_id or LAB_WORKSPACE_ID,
             check=self._check,
             retry=self._settings.retry,
@@ -84,8 +88,14 @@ class Clients:
     def sentinel(self) -> Sentinel:
         from respond.clients.sentinel import Sentinel
 
-        endpoint = self._settings.tenant.arm_endpoint or self._lab_url or _ARM
-        return Sentinel(self._credential, endpoint, check=self._check, retry=self._settings.retry, pace=self._pace)
+        return Sentinel(
+            self._credential,
+            arm_endpoint(self._settings, self._lab_url),
+            check=self._check,
+            retry=self._settings.retry,
+            pace=self._pace,
+            writer=self._write_credential,
+        )
 
     @cached_property
     def tickets(self) -> TicketSystem | None:
@@ -114,25 +124,50 @@ class Clients:
     def _credential(self) -> AsyncTokenCredential:
         return credential(self._settings, self._lab_url)
 
+    @cached_property
+    def _write_credential(self) -> AsyncTokenCredential:
+        """Another one only where the settings name one: two would ask for the same tokens twice."""
+        write = self._settings.tenant.write
+        if not (write.client_id if self._settings.is_lab else write.kind):
+            return self._credential
+        return credential(self._settings, self._lab_url, writes=True)
+
+    async def token(self, scope: str, *, writes: bool = False) -> str:
+        """An access token, as the requests of this process carry it.
+
+        Raises:
+            RespondError: there is none to be had.
+        """
+        from azure.core.exceptions import AzureError, ClientAuthenticationError
+
+        from respond.clients.credentials import no_token
+
+        identity = self._write_credential if writes else self._credential
+        try:
+            return (await identity.get_token(scope)).token
+        except ClientAuthenticationError as error:
+            raise Unauthenticated(no_token(scope.removesuffix("/.default"), error)) from error
+        except AzureError as error:  # the connection to whoever issues tokens
+            silent = (
+                f"no token for {scope.removesuffix('/.default')}: {type(error).__name__}; is the authority reachable?"
+            )
+            raise Transient(silent, service=Service.SIGN_IN) from error
+
     async def warm_up(self) -> None:
         """Load what the first requests need and get their tokens: seconds that the first victim should not pay.
 
         Raises:
             RespondError: there is no token to be had.
         """
-        from azure.core.exceptions import ClientAuthenticationError
-
-        from respond.clients.credentials import no_token
-
-        for name, client in (("Microsoft Graph", self.graph), ("Log Analytics", self.logs), ("Azure", self.sentinel)):
-            try:
-                await self._credential.get_token(client.scope)
-            except ClientAuthenticationError as error:
-                raise Unauthenticated(no_token(name, error)) from error
+        for client in (self.graph, self.logs, self.sentinel):
+            await self.token(client.scope)
+        if self._write_credential is not self._credential:
+            for client in (self.graph, self.sentinel):
+                await self.token(client.scope, writes=True)
 
     async def close(self) -> None:
         """Close what was opened."""
-        for name in ("graph", "logs", "sentinel", "tickets", "_credential"):
+        for name in ("graph", "logs", "sentinel", "tickets", "_write_credential", "_credential"):
             if self.__dict__.get(name):
                 await self.__dict__[name].close()
 

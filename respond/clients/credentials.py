@@ -1,16 +1,18 @@
 """Tokens: azure-identity for a real tenant, the lab's own token endpoint for the lab.
 
-Device code flow is never used to sign in: a tenant that follows our advice blocks it.
+Device code flow and the interactive browser are never used to sign in: a tenant that follows our advice blocks the one,
+and a service has nobody in front of the other.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from respond.clients.retry import parse_retry_after
 from respond.errors import Service, Transient, Unauthenticated, UsageError
-from respond.settings import Settings
+from respond.settings import Identity, IdentityKind, Settings
 
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken
@@ -26,7 +28,8 @@ class LabCredential:
     The lab takes any client id and secret, so none of ours is at stake.
     """
 
-    def __init__(self, authority: str, tenant_id: str) -> None:
+    def __init__(self, authority: str, tenant_id: str, client_id: str = "") -> None:
+        self._client_id = client_id or "respond-lab"
         self._url = f"{authority.rstrip('/')}/{tenant_id}/oauth2/v2.0/token"
         self._tokens: dict[str, AccessToken] = {}
 
@@ -52,7 +55,7 @@ class LabCredential:
             return held
         form = {
             "grant_type": "client_credentials",
-            "client_id": "respond-lab",
+            "client_id": self._client_id,
             "client_secret": "lab-only",  # the lab takes any
             "scope": scopes[0],
         }
@@ -92,25 +95,115 @@ def no_token(service: str, error: Exception) -> str:
     return f"no token for {service}: {first[:200]}; sign in with a managed identity, a certificate or the Azure CLI"
 
 
-def credential(settings: Settings, lab_url: str | None) -> AsyncTokenCredential:
-    """The identity that every request is made with.
+def credential(settings: Settings, lab_url: str | None, *, writes: bool = False) -> AsyncTokenCredential:
+    """The identity that requests are made with.
+
+    Args:
+        writes: the one that changes things; the one that asks unless `tenant.write` names another.
 
     Raises:
-        UsageError: the settings name an authority that azure-identity does not take.
+        UsageError: the settings do not make an identity; names the key.
     """
     if settings.is_lab:
         from respond.settings import LAB_TENANT_ID
 
-        return LabCredential(settings.tenant.authority or lab_url or "", settings.tenant.tenant_id or LAB_TENANT_ID)
-    from azure.identity.aio import ClientSecretCredential, DefaultAzureCredential
-
-    tenant = settings.tenant
-    extra = {"authority": tenant.authority} if tenant.authority else {}
+        tenant = settings.tenant
+        client_id = (tenant.write.client_id if writes else "") or tenant.read.client_id
+        return LabCredential(tenant.authority or lab_url or "", tenant.tenant_id or LAB_TENANT_ID, client_id)
+    key, identity = identity_of(settings, writes=writes)
     try:
-        if tenant.client_secret.get_secret_value():
-            return ClientSecretCredential(
-                tenant.tenant_id, tenant.client_id, tenant.client_secret.get_secret_value(), **extra
-            )
-        return DefaultAzureCredential(**extra)
+        return _MAKERS[identity.kind](settings.tenant.tenant_id, identity, _where(settings))
     except ValueError as error:
-        raise UsageError(f"tenant credentials: {error}") from error
+        raise UsageError(f"{key}: {str(error).splitlines()[0][:200]}") from error
+    except OSError as error:
+        raise UsageError(f"{key}.certificate: {identity.certificate} cannot be read: {error.strerror}") from error
+
+
+def identity_of(settings: Settings, *, writes: bool = False) -> tuple[str, Identity]:
+    """The key of the settings that holds, and what it comes to."""
+    tenant = settings.tenant
+    if writes and tenant.write.kind:
+        return "tenant.write", tenant.write
+    if tenant.read.kind:
+        return "tenant.read", tenant.read
+    if tenant.client_secret.get_secret_value():
+        found = Identity.model_construct(
+            kind=IdentityKind.SECRET, client_id=tenant.client_id, secret=tenant.client_secret
+        )
+        return "tenant.client_secret", found
+    return "tenant.read", Identity(kind=IdentityKind.DEFAULT, client_id=tenant.read.client_id or tenant.client_id)
+
+
+def weak_identities(settings: Settings) -> tuple[str, ...]:
+    """The keys of identities that show a secret: a password that leaks and expires. One line each, for people."""
+    if settings.is_lab:
+        return ()
+    held = dict(identity_of(settings, writes=writes) for writes in (False, True))
+    return tuple(key for key, identity in held.items() if identity.kind is IdentityKind.SECRET)
+
+
+def _where(settings: Settings) -> dict[str, Any]:
+    """Authority of the tokens. One of our own is taken at its word: Microsoft's list of authorities is not asked."""
+    from respond.clients.clouds import authority, cloud_of
+
+    found = authority(settings, None)
+    return {"authority": found, "disable_instance_discovery": found != cloud_of(settings).authority}
+
+
+def _managed(_: str, identity: Identity, __: dict[str, Any]) -> AsyncTokenCredential:
+    from azure.identity.aio import ManagedIdentityCredential
+
+    return ManagedIdentityCredential(client_id=identity.client_id or None)
+
+
+def _workload(tenant_id: str, identity: Identity, where: dict[str, Any]) -> AsyncTokenCredential:
+    from azure.identity.aio import WorkloadIdentityCredential
+
+    return WorkloadIdentityCredential(
+        tenant_id=tenant_id, client_id=identity.client_id or None, token_file_path=identity.token_file or None, **where
+    )
+
+
+def _certificate(tenant_id: str, identity: Identity, where: dict[str, Any]) -> AsyncTokenCredential:
+    from azure.identity.aio import CertificateCredential
+
+    password = identity.certificate_password.get_secret_value() or None
+    return CertificateCredential(tenant_id, identity.client_id, identity.certificate, password=password, **where)
+
+
+def _cli(tenant_id: str, _: Identity, __: dict[str, Any]) -> AsyncTokenCredential:
+    from azure.identity.aio import AzureCliCredential
+
+    return AzureCliCredential(tenant_id=tenant_id)
+
+
+def _secret(tenant_id: str, identity: Identity, where: dict[str, Any]) -> AsyncTokenCredential:
+    from azure.identity.aio import ClientSecretCredential
+
+    return ClientSecretCredential(tenant_id, identity.client_id, identity.secret.get_secret_value(), **where)
+
+
+def _default(tenant_id: str, identity: Identity, where: dict[str, Any]) -> AsyncTokenCredential:
+    """Environment, workload identity, managed identity, Azure CLI, in this order: nothing that asks a person."""
+    from azure.identity.aio import DefaultAzureCredential
+
+    named = {"managed_identity_client_id": identity.client_id} if identity.client_id else {}
+    return DefaultAzureCredential(
+        workload_identity_tenant_id=tenant_id,
+        exclude_shared_token_cache_credential=True,
+        exclude_visual_studio_code_credential=True,
+        exclude_powershell_credential=True,
+        exclude_developer_cli_credential=True,
+        **named,
+        **where,
+    )
+
+
+_MAKERS: Mapping[IdentityKind, Callable[[str, Identity, dict[str, Any]], AsyncTokenCredential]] = {
+    IdentityKind.MANAGED: _managed,
+    IdentityKind.WORKLOAD: _workload,
+    IdentityKind.CERTIFICATE: _certificate,
+    IdentityKind.CLI: _cli,
+    IdentityKind.SECRET: _secret,
+    IdentityKind.DEFAULT: _default,
+}

@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 import httpx
 from azure.core.exceptions import ClientAuthenticationError
 from kiota_abstractions.api_error import APIError
-from kiota_authentication_azure.azure_identity_authentication_provider import AzureIdentityAuthenticationProvider
 from kiota_http.middleware import ParametersNameDecodingHandler
 from kiota_http.observability_options import ObservabilityOptions
 from msgraph.graph_request_adapter import GraphRequestAdapter
@@ -22,8 +21,10 @@ from msgraph.graph_service_client import GraphServiceClient
 from msgraph_core import GraphClientFactory
 
 from respond.clients.credentials import no_token
+from respond.clients.graph_auth import GraphAuthentication
 from respond.clients.graph_holdings import Holdings
 from respond.clients.graph_rows import MemberPage, Page, RiskRow, Row, UserPage, UserRow
+from respond.clients.graph_tenant import TenantFacts
 from respond.clients.guard import Check
 from respond.clients.pace import Pace
 from respond.clients.retry import parse_retry_after, retried
@@ -82,6 +83,7 @@ class Graph:
         endpoint: scheme and host, with or without `/v1.0`.
         check: refuses what must not leave.
         pace: the tenant's limits; its own where none is given.
+        writer: signs what is not on the read list; the same identity unless given.
     """
 
     def __init__(
@@ -92,6 +94,7 @@ class Graph:
         check: Check,
         retry: Retry,
         pace: Pace | None = None,
+        writer: AsyncTokenCredential | None = None,
     ) -> None:
         self._retry = retry
         self.hunts = 0
@@ -102,9 +105,8 @@ class Graph:
         bare = httpx.AsyncClient(transport=self._transport, timeout=retry.request_timeout.total_seconds())
         http = GraphClientFactory.create_with_custom_middleware([ParametersNameDecodingHandler()], client=bare)
         self.scope = f"{base}/.default"
-        auth = AzureIdentityAuthenticationProvider(
-            credential, scopes=[self.scope], allowed_hosts=[urlsplit(base).hostname or ""]
-        )
+        hosts = [urlsplit(base).hostname or ""]
+        auth = GraphAuthentication(credential, writer or credential, scopes=[self.scope], hosts=hosts)
         adapter = GraphRequestAdapter(auth, client=http)
         adapter.base_url = self._root
         # Our own traces never reach the SDK; should an agent have made a global provider, URLs name people.
@@ -112,6 +114,7 @@ class Graph:
         self._adapter = adapter
         self.sdk = GraphServiceClient(request_adapter=adapter)
         self.holdings = Holdings(self)
+        self.tenant = TenantFacts(self)
 
     async def account(self, key: str) -> Account:
         """GET /users/{id or UPN}; https://learn.microsoft.com/graph/api/user-get.

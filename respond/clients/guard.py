@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from respond.errors import Frozen, WriteRefused
 from respond.models.brakes import Freeze
-from respond.models.incident import INCIDENT
+from respond.models.incident import INCIDENT, WORKSPACE
 
 _READ_LIST: tuple[tuple[str, re.Pattern[str]], ...] = (
     # Graph: reading never takes another method; $batch is not listed because it can carry writes.
@@ -23,6 +23,9 @@ _READ_LIST: tuple[tuple[str, re.Pattern[str]], ...] = (
             r"(/|\(|\?|$).*"
         ),
     ),
+    # What respond doctor asks beside that.
+    ("GET", re.compile(r"/v1\.0/(subscribedSkus|identity/conditionalAccess/policies)")),
+    ("GET", re.compile(rf"{WORKSPACE}/tables/[A-Za-z]\w*", INCIDENT.flags)),
     # Advanced hunting is a read that Graph spells POST.
     ("POST", re.compile(r"/v1\.0/security/(microsoft\.graph\.security\.)?runHuntingQuery")),
     # Log Analytics: a query cannot write.

@@ -22,9 +22,10 @@ from azure.core.exceptions import (
     ServiceRequestError,
     ServiceResponseError,
 )
-from azure.core.pipeline.policies import AsyncBearerTokenCredentialPolicy, HeadersPolicy, UserAgentPolicy
+from azure.core.pipeline.policies import HeadersPolicy, UserAgentPolicy
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 
+from respond.clients.arm_auth import ArmAuthentication
 from respond.clients.credentials import no_token
 from respond.clients.guard import Check
 from respond.clients.pace import Pace
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 
 API_VERSION = "2025-09-01"
 _TOO_MANY = 429
+_TABLES_VERSION = "2023-09-01"
 _ILL_BEFORE_WORK = (408, _TOO_MANY, 503)
 
 Properties = dict[str, Any]
@@ -63,6 +65,7 @@ class Sentinel:
         endpoint: scheme and host of Azure Resource Manager.
         check: refuses what must not leave.
         pace: the tenant's limits; its own where none is given.
+        writer: signs what is not on the read list; the same identity unless given.
     """
 
     def __init__(
@@ -73,6 +76,7 @@ class Sentinel:
         check: Check,
         retry: Retry,
         pace: Pace | None = None,
+        writer: AsyncTokenCredential | None = None,
     ) -> None:
         self._retry = retry
         self._root = endpoint.rstrip("/")
@@ -86,7 +90,7 @@ class Sentinel:
             policies=[
                 HeadersPolicy({"Accept": "application/json"}),
                 UserAgentPolicy("respond"),
-                AsyncBearerTokenCredentialPolicy(credential, self.scope),
+                ArmAuthentication(credential, writer or credential, self.scope),
             ],
             transport=Transport(Service.SENTINEL, check=check, pace=pace or Pace()),
         )
@@ -165,6 +169,21 @@ class Sentinel:
         """Where an incident, or a comment, is written; a dry run shows it."""
         return self._url(_comment_path(arm_id, comment_id) if comment_id else _path(arm_id))
 
+    async def plan(self, workspace: str, table: str) -> str:
+        """GET …/workspaces/{name}/tables/{table}: `Analytics`, `Basic` or `Auxiliary`.
+
+        https://learn.microsoft.com/rest/api/loganalytics/tables/get
+
+        Args:
+            workspace: its resource id, as the settings have it.
+
+        Raises:
+            NotFound: no such workspace or table.
+        """
+        url = f"{self._root}/{quote(workspace.strip('/'))}/tables/{quote(table)}?api-version={_TABLES_VERSION}"
+        properties = (await retried(lambda: self._send(HttpRequest("GET", url)), policy=self._retry)).get("properties")
+        return str(properties.get("plan") or "") if isinstance(properties, dict) else ""
+
     async def close(self) -> None:
         """Close the connections."""
         await self._client.close()
@@ -218,6 +237,8 @@ def _comment_path(arm_id: str, comment_id: str) -> str:
 
 
 def _target(url: str) -> str:
+    if "/tables/" in url:
+        return f"table {url.partition('/tables/')[2].partition('?')[0]}"
     return f"incident {url.partition('/incidents/')[2].partition('/')[0].partition('?')[0]}"
 
 

@@ -9,8 +9,9 @@ import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from respond.lab import arm_api, logs_api
+from respond.lab import arm_api, arm_tables, logs_api
 from respond.lab.arm_api import ArmApi
+from respond.lab.client_proofs import ClientProofs
 from respond.lab.constants import TENANT_ID, WORKSPACE_ID
 from respond.lab.faults import Faults, with_faults
 from respond.lab.graph_api import GraphApi
@@ -52,15 +53,19 @@ class LabApp:
         self._tokens = Tokens(
             sorted(least_permissions() - withheld),
             sorted({logs_api.ROLE} - withheld),
-            sorted({arm_api.ROLE} - withheld),
+            sorted({arm_api.ROLE, arm_tables.ROLE} - withheld),
             {settings.tenant.tenant_id},
             settings.lab.app_roles,
+            ClientProofs(settings.lab.client_certificates),
+            settings.lab.client_permissions,
         )
         self._logs = LogsApi(settings, self._tokens, tenant.workspace)
         self._graph = GraphApi(
             state, self._tokens, self._faults, tenant.hunting, settings.lab.identity_protection_per_s
         )
-        self._arm = ArmApi(state.incidents, self._tokens, self._faults, state.record_write)
+        self._arm = ArmApi(
+            state.incidents, self._tokens, self._faults, state.record_write, tenant.tables, settings.lab.basic_tables
+        )
         self._requests: list[dict[str, Any]] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,14 +1,14 @@
-"""Azure Resource Manager, as far as Sentinel's incidents go: finds the route, checks the caller, records writes.
+"""Azure Resource Manager, as far as incidents and tables of the workspace go.
 
-https://learn.microsoft.com/rest/api/securityinsights/incidents
+Finds the route, checks the caller, records writes. https://learn.microsoft.com/rest/api/securityinsights/incidents
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
-from respond.lab import faults
+from respond.lab import arm_tables, faults
 from respond.lab.arm_routes import PREFIX, ROUTES, ArmCall, ArmError, ArmRoute
 from respond.lab.constants import ARM_AUDIENCE, RESOURCE_GROUP, SUBSCRIPTION_ID, WORKSPACE_NAME
 from respond.lab.faults import Faults, with_faults
@@ -28,6 +28,8 @@ class ArmApi:
 
     Args:
         record_write: adds to the journal: method, path, status, body.
+        tables: gives the names of the workspace's tables.
+        basic: those of them that are on the Basic plan.
     """
 
     def __init__(
@@ -36,7 +38,11 @@ class ArmApi:
         tokens: Tokens,
         faults: Faults,
         record_write: Callable[[str, str, int, str | None], None],
+        tables: Callable[[], Collection[str]],
+        basic: Collection[str],
     ) -> None:
+        self._tables = tables
+        self._basic = basic
         self._incidents = incidents
         self._tokens = tokens
         self._faults = faults
@@ -67,6 +73,9 @@ class ArmApi:
     def _work(self, request: LabRequest, route: ArmRoute | None, params: dict[str, str]) -> Reply:
         try:
             roles = self._roles(request)
+            if arm_tables.is_asked(request):
+                _check_place(request.segments)
+                return arm_tables.answer(request, roles, self._tables(), self._basic)
             _check_version(request)
             _check_place(request.segments)
             if route is None:

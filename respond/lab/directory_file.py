@@ -22,6 +22,8 @@ LISTS: dict[str, tuple[str, ...]] = {
     "servicePrincipals": ("id",),
     "oauth2PermissionGrants": ("id",),
     "riskyUsers": ("id",),
+    "subscribedSkus": ("id", "skuPartNumber"),
+    "conditionalAccessPolicies": ("id",),
 }
 """Collection -> the properties that every object in it must have, as text."""
 

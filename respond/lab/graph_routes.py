@@ -15,6 +15,7 @@ from respond.lab import (
     graph_risk,
     graph_security,
     graph_send,
+    graph_tenant,
     graph_users,
 )
 from respond.lab.graph_call import Route
@@ -61,6 +62,14 @@ _READ_ROLES = (
     "RoleManagement.ReadWrite.Directory",
     "Directory.ReadWrite.All",
 )
+_READ_LICENCES = (
+    "LicenseAssignment.Read.All",
+    "Organization.Read.All",
+    "Directory.Read.All",
+    "Organization.ReadWrite.All",
+    "Directory.ReadWrite.All",
+)
+_READ_POLICIES = ("Policy.Read.All",)
 _REVOKE = ("User.RevokeSessions.All", "User.ReadWrite.All", "Directory.ReadWrite.All")
 _ENABLE = ("User.EnableDisableAccount.All and User.Read.All", "User.ReadWrite.All", "Directory.ReadWrite.All")
 _HUNT = ("ThreatHunting.Read.All",)
@@ -118,6 +127,9 @@ ROUTES = (
     Route("POST", f"{_RISKY}/dismiss", _WRITE_RISK, graph_risk.dismiss, write=True),
     Route("POST", "auditLogs/signIns/confirmCompromised", _WRITE_RISK_EVENT, graph_risk.confirm_sign_ins, write=True),
     Route("GET", "roleManagement/directory/roleAssignments", _READ_ROLES, graph_security.role_assignments),
+    Route("GET", "roleManagement/directory/roleDefinitions/{role}", _READ_ROLES, graph_tenant.get_role_definition),
+    Route("GET", "subscribedSkus", _READ_LICENCES, graph_tenant.list_skus),
+    Route("GET", "identity/conditionalAccess/policies", _READ_POLICIES, graph_tenant.list_policies),
     Route("POST", "security/runHuntingQuery", _HUNT, graph_security.run_hunting_query),
     Route("POST", "security/microsoft.graph.security.runHuntingQuery", _HUNT, graph_security.run_hunting_query),
 )

@@ -40,6 +40,10 @@ class LabTenant:
         """The engine over the advanced hunting tables; built when first asked for."""
         return await self._engine("hunting")
 
+    def tables(self) -> frozenset[str]:
+        """The names of the workspace's tables."""
+        return frozenset(_present(self.loaded, sentinel_tables()))
+
     async def warm_up(self) -> None:
         """Get the first query ready: tables loaded, parser warm."""
         engine = await self.workspace()

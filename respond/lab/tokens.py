@@ -3,10 +3,10 @@
     POST /{tenant}/oauth2/v2.0/token
     https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow
 
-Any client id and secret are taken as long as neither is empty: there is nothing here to protect. Keys live as long as
-the process, and tokens an hour. A token for Graph, Log Analytics or Azure Resource Manager is nobody's business but the
-lab's (as at Microsoft, nobody else can check one for Graph) and signed with a secret. One for an application of the
-tenant, `api://…/.default` or `CLIENT-ID/.default`, is signed with a key that the tenant publishes.
+Any client id and secret are taken as long as neither is empty: there is nothing here to protect (`client_proofs.py`).
+Keys live as long as the process, and tokens an hour. A token for Graph, Log Analytics or Azure Resource Manager is
+nobody's business but the lab's (as at Microsoft, nobody else can check one for Graph) and signed with a secret. One
+for an application of the tenant, `api://…/.default` or `CLIENT-ID/.default`, is signed with a published key.
 https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference
 """
 
@@ -20,6 +20,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from respond.lab.client_proofs import ClientProofs
 from respond.lab.constants import ARM_AUDIENCE, GRAPH_AUDIENCE, LOGS_AUDIENCE, TENANT_ID
 from respond.lab.signing_keys import ISSUER_V1, ISSUER_V2, SigningKeys, openid_configuration
 from respond.lab.state import now_text
@@ -58,6 +59,8 @@ class Tokens:
         arm_roles: Azure roles, for Azure Resource Manager.
         tenants: tenant ids that are accepted beside the lab's own.
         app_roles: client id -> the roles that it holds in every application of the tenant.
+        proofs: checks how a client shows who it is.
+        held: client id -> all that it holds of the above; a client that is not named holds everything.
     """
 
     def __init__(
@@ -67,7 +70,11 @@ class Tokens:
         arm_roles: list[str],
         tenants: set[str],
         app_roles: Mapping[str, Sequence[str]],
+        proofs: ClientProofs,
+        held: Mapping[str, Sequence[str]],
     ) -> None:
+        self._proofs = proofs
+        self._held = {client_id.lower(): frozenset(roles) for client_id, roles in held.items()}
         self.keys = SigningKeys()
         self._key = secrets.token_bytes(32)
         self._app_roles = {client_id.lower(): list(roles) for client_id, roles in app_roles.items()}
@@ -84,8 +91,8 @@ class Tokens:
             return _refused(400, "unsupported_grant_type", 70003, "The lab issues tokens for client_credentials only.")
         if not form.get("client_id"):
             return _refused(400, "invalid_request", 900144, "The request body must contain: 'client_id'.")
-        if not form.get("client_secret"):
-            return _refused(401, "invalid_client", 7000216, "'client_secret' is required for client_credentials.")
+        if refusal := self._proofs.refusal(form, request.path):
+            return _refused(401, "invalid_client", *refusal)
         audience = _audience(form.get("scope", ""), request.base_url)
         if audience is None:
             return _refused(
@@ -130,13 +137,14 @@ class Tokens:
             raise InvalidToken("Access token validation failure. Invalid audience.") from None
         except (jwt.InvalidTokenError, ValueError):
             raise InvalidToken("Access token is malformed or was not issued by this process.") from None
-        return frozenset(claims["roles"]) & frozenset(self._roles[audience])
+        return frozenset(claims.get("roles", ())) & frozenset(self._roles[audience])
 
     def _sign(self, audience: str, tenant: str, client_id: str) -> str:
         import jwt
 
         now = int(time.time())
-        roles = self._roles.get(audience)
+        named = self._roles.get(audience)
+        roles = {role for found in self._roles.values() for role in found} if named is None else set(named)
         claims = {
             "aud": audience,
             "iss": ISSUER_V1.format(tenant=tenant),
@@ -144,12 +152,13 @@ class Tokens:
             "appid": client_id,
             "azp": client_id,
             "oid": object_id(client_id),
-            "roles": sorted({role for found in self._roles.values() for role in found}) if roles is None else roles,
             "idtyp": "app",
             "iat": now,
             "nbf": now,
             "exp": now + LIFETIME,
         }
+        if held := sorted(self._held.get(client_id.lower(), roles)):
+            claims["roles"] = held  # a token without any has no such claim
         return jwt.encode(claims, self._key, "HS256")
 
     def _sign_for_application(self, audience: str, tenant: str, client_id: str) -> str:

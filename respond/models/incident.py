@@ -16,11 +16,13 @@ from pydantic import Field, JsonValue
 from respond.models.base import Model, Utc
 from respond.models.notice import Named
 
-INCIDENT = re.compile(
+WORKSPACE = (
     r"/subscriptions/(?P<subscription>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
     r"/resourcegroups/(?P<group>(?u:[\w.()-]{0,89}[\w()-]))"
     r"/providers/microsoft\.operationalinsights/workspaces/(?P<workspace>[0-9a-z-]{1,63})"
-    r"/providers/microsoft\.securityinsights/incidents/(?P<name>[0-9a-z-]{1,64})",
+)
+INCIDENT = re.compile(
+    WORKSPACE + r"/providers/microsoft\.securityinsights/incidents/(?P<name>[0-9a-z-]{1,64})",
     re.IGNORECASE | re.ASCII,
 )
 """The id of an incident. No part of it can be empty, `.` or `..`, or hold a slash, a query or an escape."""

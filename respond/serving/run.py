@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from respond import collector
+from respond.clients.credentials import weak_identities
 from respond.errors import RespondError
 from respond.following import Following
 from respond.observe import logs, traces
@@ -83,6 +84,8 @@ async def _at_work(config: Path, metrics: Metrics) -> AsyncIterator[tuple[Sessio
             stack.callback(stop)
         stack.enter_context(observing(metrics))
         session = await stack.enter_async_context(open_session(config, serves=True))
+        for key in weak_identities(session.settings):
+            log("weak-identity", level=Level.WARNING, reason=f"{key}: a secret is a password that leaks and expires")
         service = Service(session, metrics)
         metrics.observe_queue(service.depth)
         metrics.observe_breakers(session.connections.pace.unasked)

@@ -17,6 +17,7 @@ from typing import Any
 
 import jwt
 
+from respond.clients.clouds import authority, cloud_of
 from respond.settings import LAB_TENANT_ID, Settings
 from respond.webhook.callers import Caller, How
 from respond.webhook.problems import NotAllowed, Unauthorized
@@ -24,7 +25,6 @@ from respond.webhook.tenant_keys import TenantKeys
 
 LEEWAY = 60
 """Seconds that clocks may differ."""
-PUBLIC_CLOUD = "https://login.microsoftonline.com"
 GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 _LONGEST = 16 * 1024
@@ -123,8 +123,7 @@ class TokenCheck:
 
 def keys_url(settings: Settings, lab_url: str | None) -> str:
     """Where the tenant publishes its keys."""
-    authority = settings.tenant.authority or (lab_url if settings.is_lab else "") or PUBLIC_CLOUD
-    return f"{authority.rstrip('/')}/{tenant_id(settings)}/discovery/v2.0/keys"
+    return f"{authority(settings, lab_url if settings.is_lab else None)}/{tenant_id(settings)}/discovery/v2.0/keys"
 
 
 def tenant_id(settings: Settings) -> str:
@@ -133,11 +132,11 @@ def tenant_id(settings: Settings) -> str:
 
 
 def issuers(settings: Settings) -> tuple[str, ...]:
-    """The tenant's own, in tokens of version 1 and 2 (in its cloud), and those that the settings add."""
+    """The tenant's own, in tokens of version 1 and 2 of its cloud, and those that the settings add."""
     tenant = tenant_id(settings)
-    clouds = {PUBLIC_CLOUD, settings.tenant.authority.rstrip("/") or PUBLIC_CLOUD}
-    own = (f"https://sts.windows.net/{tenant}/", *(f"{cloud}/{tenant}/v2.0" for cloud in sorted(clouds)))
-    return own + settings.webhook.issuers
+    own = tuple(issuer.format(tenant=tenant) for issuer in cloud_of(settings).issuers)
+    named = settings.tenant.authority.rstrip("/")
+    return (*own, *((f"{named}/{tenant}/v2.0",) if named else ()), *settings.webhook.issuers)
 
 
 def audiences(configured: str) -> tuple[str, ...]:

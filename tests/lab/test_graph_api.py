@@ -289,7 +289,7 @@ def test_a_refused_write_is_in_the_journal_too(start: Start, story: Story) -> No
 
 
 IDS = {"user": USER, "group": GROUP, "device": "d1", "deviceId": "D1", "grant": "g1", "rule": "r1", "principal": "s1",
-       "appId": "a1", "method": "p1"}  # fmt: skip
+       "appId": "a1", "method": "p1", "role": ROLE}  # fmt: skip
 READS = [route for route in ROUTES if not route.write or "evoke" in route.template]
 
 
@@ -388,3 +388,36 @@ def test_strange_paths_are_client_errors(lab: RunningLab, path: str) -> None:
 
 def test_a_wrong_method_is_a_405(lab: RunningLab) -> None:
     assert lab.request("DELETE", f"/v1.0/users/{USER}/ownedDevices").status_code == 405
+
+
+def test_a_tenant_has_p2_and_no_policies_unless_its_story_says_otherwise(seed_lab: RunningLab) -> None:
+    (sku,) = seed_lab.get("/v1.0/subscribedSkus?$select=skuPartNumber,servicePlans")["value"]
+    assert set(sku) == {"skuPartNumber", "servicePlans"}
+    assert [plan["servicePlanName"] for plan in sku["servicePlans"]] == ["AAD_PREMIUM_P2"]
+    assert seed_lab.get("/v1.0/identity/conditionalAccess/policies")["value"] == []
+
+
+def test_licences_and_policies_of_a_story_are_its_own(start: Start, story: Story) -> None:
+    directory = {
+        "subscribedSkus": [{"id": "s1", "skuPartNumber": "ENTERPRISEPACK", "servicePlans": []}],
+        "conditionalAccessPolicies": [{"id": "p1", "displayName": "Block", "state": "enabled"}],
+    }
+    lab = start(story(directory=directory))
+    assert [sku["skuPartNumber"] for sku in lab.get("/v1.0/subscribedSkus")["value"]] == ["ENTERPRISEPACK"]
+    (policy,) = lab.get("/v1.0/identity/conditionalAccess/policies")["value"]
+    assert (policy["state"], policy["grantControls"]) == ("enabled", None)
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("subscribedSkus?$filter=skuPartNumber eq 'x'", 400),
+        ("identity/conditionalAccess/policies?$filter=state eq 'enabled'", 400),
+        (f"roleManagement/directory/roleDefinitions/{ROLE}", 200),
+        ("roleManagement/directory/roleDefinitions/00000000-0000-4000-8000-000000000000", 404),
+    ],
+)
+def test_what_the_tenant_has_as_a_whole_is_asked_for_as_graph_takes_it(
+    path: str, status: int, seed_lab: RunningLab
+) -> None:
+    assert seed_lab.request("GET", f"/v1.0/{path}").status_code == status

@@ -1,0 +1,101 @@
+"""Which permissions the enabled actions need, and for what. Pure, but for reading the actions themselves.
+
+A rung that the ladder never climbs needs nothing, and what would be read for it alone is not read either. Graph's own
+permissions have no blank in them; the others are Azure roles, which no token names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from respond.doctor.declared import Need, needs
+from respond.models.ladder import Ladder, May, Rung
+from respond.models.policy import Policy
+from respond.settings import Settings
+
+_READ_FOR = {
+    ("find_access", "UserAuthenticationMethod.Read.All"): Rung.REMOVE_METHOD,
+    ("find_access", "Directory.Read.All"): Rung.REMOVE_GRANT,
+    ("find_access", "MailboxSettings.Read"): Rung.DISABLE_RULE,
+}
+"""What an action reads for the sake of one rung."""
+
+DANGEROUS = {
+    "Directory.ReadWrite.All": "writes nearly everything in the directory",
+    "RoleManagement.ReadWrite.Directory": "can make anybody a Global Administrator",
+    "AppRoleAssignment.ReadWrite.All": "can grant itself every other permission",
+    "Application.ReadWrite.All": "can take over every application",
+    "User.ReadWrite.All": "writes every user; the actions need less",
+    "Group.ReadWrite.All": "writes every group",
+    "GroupMember.ReadWrite.All": "puts anybody into any group",
+    "UserAuthenticationMethod.ReadWrite.All": "adds sign-in methods to anybody; the actions need less",
+    "Policy.ReadWrite.ConditionalAccess": "can turn Conditional Access off",
+    "Mail.Read": "reads every mailbox",
+    "Mail.ReadWrite": "reads and writes every mailbox",
+    "Files.Read.All": "reads every file",
+    "Files.ReadWrite.All": "reads and writes every file",
+    "Sites.FullControl.All": "owns every site",
+    "full_access_as_app": "reads every mailbox",
+}
+"""Application permissions that reach far beyond this program, and how."""
+
+READS_FOR_WRITES = frozenset({"User.Read.All", "Directory.Read.All", "UserAuthenticationMethod.Read.All"})
+"""Permissions that write actions declare for the reading identity: it looks before the other one writes."""
+
+
+def is_graph(permission: str) -> bool:
+    """Whether a token for Graph names it; the others are Azure roles."""
+    return " " not in permission
+
+
+def enabled(settings: Settings, policy: Policy) -> Mapping[str, list[Need]]:
+    """Permission -> the actions that need it under this policy, sorted."""
+    found: dict[str, list[Need]] = {}
+    for need in _enabled(settings, policy.ladder):
+        found.setdefault(need.permission, []).append(need)
+    return dict(sorted(found.items()))
+
+
+def unneeded(settings: Settings, policy: Policy) -> Mapping[str, list[str]]:
+    """Permission -> the actions that would need it, if the policy did not rule them out."""
+    used = enabled(settings, policy)
+    found: dict[str, list[str]] = {}
+    for need in needs():
+        if need.permission not in used:
+            found.setdefault(need.permission, []).append(need.action)
+    return found
+
+
+def is_read(permission: str, why: list[Need]) -> bool:
+    """Whether the reading identity needs it."""
+    return permission in READS_FOR_WRITES or not all(need.writes for need in why)
+
+
+def is_write(permission: str, why: list[Need]) -> bool:
+    """Whether the writing identity needs it. An Azure role that allows both is needed by both."""
+    return permission not in READS_FOR_WRITES and any(need.writes for need in why)
+
+
+def _enabled(settings: Settings, ladder: Ladder) -> Iterator[Need]:
+    replies = settings.sentinel
+    for need in needs():
+        rung = Rung(need.action) if need.action in set(Rung) else _READ_FOR.get((need.action, need.permission))
+        if rung is not None and not climbs(ladder, rung):
+            continue
+        if need.permission == "ThreatHunting.Read.All" and not settings.hunt.defender:
+            continue
+        if need.action == "comment_incident" and not replies.comment:
+            continue
+        if need.action == "tag_incident" and not any(
+            (replies.tag, replies.raise_severity, replies.activate, replies.close_benign)
+        ):
+            continue
+        yield need
+
+
+def climbs(ladder: Ladder, rung: Rung) -> bool:
+    """Whether a verdict, or a survivor, ever calls for a rung."""
+    answers = {ladder.malicious.of(rung), ladder.suspicious.of(rung)}
+    if rung is Rung.DISABLE_ACCOUNT:
+        answers.add(ladder.survived.disable_account)
+    return answers != {May.NEVER}

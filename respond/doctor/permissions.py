@@ -1,0 +1,72 @@
+"""Does the token carry what the enabled actions need, and nothing that is not needed?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from respond.doctor.credential import claims_of, has_two
+from respond.doctor.declared import Need
+from respond.doctor.needs import DANGEROUS, enabled, is_graph, is_read, is_write, unneeded
+from respond.doctor.patient import Patient
+from respond.models.checkup import Result, error, ok, skipped, warning
+
+ONLY_DOCTOR = {"Policy.Read.All": "respond doctor reads Conditional Access"}
+"""What no action needs, and this command can do without."""
+
+_GRANT = "grant it to the application (respond init prints the commands), with admin consent"
+
+
+async def reading(patient: Patient) -> Sequence[Result]:
+    """The token that asks; all of them where one identity does both."""
+    if has_two(patient):
+        return await _compare(patient, "permissions to read", is_read, writes=False)
+    return await _compare(patient, "permissions", lambda *_: True, writes=False)
+
+
+async def writing(patient: Patient) -> Sequence[Result]:
+    """The token that changes things, where it is another one; and the Azure role, which no token names."""
+    role = [need.action for need in enabled(patient.settings, patient.policy).get("Microsoft Sentinel Responder", [])]
+    results = [skipped("Azure roles", "Microsoft Sentinel Responder is not in a token", f"needed by {_names(role)}")]
+    if has_two(patient):
+        return [*await _compare(patient, "permissions to write", is_write, writes=True), *results]
+    return results
+
+
+async def _compare(
+    patient: Patient, name: str, wanted: Callable[[str, list[Need]], bool], *, writes: bool
+) -> Sequence[Result]:
+    claims = await claims_of(patient, writes=writes)
+    if "roles" not in claims and "scp" not in claims:
+        return [error(name, "the token for Graph carries no permission", f"{_GRANT}; a new token takes up to an hour")]
+    held = {*claims.get("roles", ()), *str(claims.get("scp", "")).split()}
+    needed = {
+        permission: why
+        for permission, why in enabled(patient.settings, patient.policy).items()
+        if is_graph(permission) and wanted(permission, why)
+    }
+    results = [
+        error(permission, f"missing; needed by {_names(need.action for need in why)}", _GRANT)
+        for permission, why in needed.items()
+        if permission not in held
+    ]
+    results += _superfluous(patient, {permission for permission in held - needed.keys() if is_graph(permission)})
+    if not any(permission not in held for permission in needed):
+        results.insert(0, ok(name, f"all {len(needed)} that the enabled actions need"))
+    return results
+
+
+def _superfluous(patient: Patient, extra: set[str]) -> list[Result]:
+    ruled_out = unneeded(patient.settings, patient.policy)
+    results = [
+        warning(permission, f"granted, not needed: {DANGEROUS[permission]}", "take it away")
+        for permission in sorted(extra & DANGEROUS.keys())
+    ]
+    harmless = sorted(extra - DANGEROUS.keys() - ONLY_DOCTOR.keys())
+    if harmless:
+        told = (f"{name} ({_names(ruled_out[name])}: never)" if name in ruled_out else name for name in harmless)
+        results.append(ok("superfluous", f"granted, not needed: {', '.join(told)}", "take away what nobody will miss"))
+    return results
+
+
+def _names(actions: Iterable[str]) -> str:
+    return ", ".join(sorted(set(actions)))

@@ -1,0 +1,146 @@
+"""Does the workspace answer, and is each table that our queries read there, fresh, and on a plan that takes them?
+
+https://learn.microsoft.com/azure/azure-monitor/logs/basic-logs-query
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import cache
+
+from respond.doctor.patient import Patient
+from respond.durations import format_duration
+from respond.errors import BadQuery, Forbidden, NotFound, RespondError, TableMissing
+from respond.log_schema import sentinel_tables
+from respond.models.checkup import Result, error, ok, warning
+from respond.settings import shipped_config
+
+_ESSENTIAL = ("SigninLogs", "AADNonInteractiveUserSignInLogs")
+_FRESH = timedelta(hours=24)
+_LOOK_BACK = timedelta(days=7)
+_NOT_CODE = re.compile(r"//[^\n]*|\"(?:\\.|[^\"\\\n])*\"")
+_STEADY = frozenset(
+    {
+        *_ESSENTIAL,
+        "AuditLogs",
+        "AADGraphActivityLogs",
+        "CloudAppEvents",
+        "EmailEvents",
+        "EmailUrlInfo",
+        "MicrosoftGraphActivityLogs",
+        "OfficeActivity",
+    }
+)
+"""Tables that get rows every day once they get any; in the others a quiet day says nothing."""
+_PROBES = frozenset({"published_hunt"})
+"""Queries that no action asks."""
+_TODO = {
+    "SigninLogs": "Entra ID, Diagnostic settings: send SignInLogs to the workspace",
+    "AADNonInteractiveUserSignInLogs": "Entra ID, Diagnostic settings: send NonInteractiveUserSignInLogs",
+    "AuditLogs": "Entra ID, Diagnostic settings: send AuditLogs",
+    "AADRiskyUsers": "Entra ID, Diagnostic settings: send RiskyUsers (P2)",
+    "MicrosoftGraphActivityLogs": "Entra ID, Diagnostic settings: send MicrosoftGraphActivityLogs (P1)",
+    "AADGraphActivityLogs": "Entra ID, Diagnostic settings: send AzureADGraphActivityLogs (P1)",
+    "OfficeActivity": "Sentinel, Data connectors: Microsoft 365",
+    "IdentityInfo": "Sentinel, Settings: turn on UEBA",
+}
+_CONNECT = "Sentinel, Data connectors: connect its source, or live with the gap"
+
+
+async def reachable(patient: Patient) -> Sequence[Result]:
+    """The smallest query there is."""
+    began = time.monotonic()
+    try:
+        async with patient.room:
+            await patient.clients.logs.query("print Answer = 1")
+    except Forbidden as refused:
+        todo = "assign Log Analytics Reader on the workspace to the reading identity; it takes up to an hour"
+        return [error("workspace", refused.message, todo)]
+    except RespondError as refused:
+        todo = "check tenant.workspace_id (the workspace's id, not its name), tenant.cloud and tenant.logs_endpoint"
+        return [error("workspace", refused.message, todo)]
+    return [ok("workspace", f"answers in {time.monotonic() - began:.1f} s")]
+
+
+async def tables(patient: Patient) -> Sequence[Result]:
+    """Each table of our queries: the essential ones first."""
+    used = queries_by_table()
+    names = [*_ESSENTIAL, *sorted(used.keys() - set(_ESSENTIAL))]
+    return await asyncio.gather(*(_table(patient, name, used[name]) for name in names))
+
+
+@cache
+def queries_by_table() -> Mapping[str, tuple[str, ...]]:
+    """Table of the workspace -> the queries that read it."""
+    found: dict[str, list[str]] = {}
+    for path in sorted((shipped_config() / "queries").glob("*.kql")):
+        name = path.name.partition(".")[0]
+        code = _NOT_CODE.sub(" ", path.read_text(encoding="utf-8"))
+        for table in sentinel_tables().keys() & set(re.findall(r"\w+", code)):
+            if name not in _PROBES and name not in found.setdefault(table, []):
+                found[table].append(name)
+    return {table: tuple(names) for table, names in found.items() if names}
+
+
+async def _table(patient: Patient, name: str, used_by: Sequence[str]) -> Result:
+    logs = patient.clients.logs
+    days = format_duration(_LOOK_BACK)
+    try:
+        async with patient.room:
+            recent = f"{name} | where TimeGenerated > ago({days})"
+            rows = await logs.query(f"{recent} | summarize Newest = max(TimeGenerated)")
+            newest = rows[0]["Newest"] if rows else None
+            plan = await _plan(patient, name)
+    except TableMissing as missing:
+        found = f"{missing.message}; read by {', '.join(used_by)}"
+        report = error if name in _ESSENTIAL else warning
+        return report(name, found, _TODO.get(name, _CONNECT))
+    except RespondError as refused:
+        return error(name, refused.message, "see the line of the workspace")
+    return _judged(name, newest, plan)
+
+
+def _judged(name: str, newest: object, plan: str) -> Result:
+    on = f", {plan} plan"
+    if plan != "Analytics":
+        found = f"present{on}: queries that join are refused, and plainer ones see less"
+        return warning(name, found, "set the table's plan to Analytics")
+    if not isinstance(newest, datetime):
+        found = f"present, no row in {format_duration(_LOOK_BACK)}"
+        if name in _ESSENTIAL:
+            return warning(name, f"{found}{on}", _TODO[name])
+        return ok(name, f"{found} (fine where its source is not in use){on}")
+    age = max(datetime.now(UTC) - newest, timedelta(0))
+    found = f"newest row {_rounded(age)} old{on}"
+    if age > _FRESH and name in _STEADY:
+        return warning(name, found, "look at its connector: has it stopped?")
+    return ok(name, found)
+
+
+async def _plan(patient: Patient, name: str) -> str:
+    """As Azure says, where the settings name the workspace's resource; else by what the table refuses."""
+    tenant = patient.settings.tenant
+    workspace = tenant.workspace_resource_id or patient.settings.tickets.sentinel.workspace
+    if workspace:
+        try:
+            return await patient.clients.sentinel.plan(workspace, name) or "unknown"
+        except (NotFound, Forbidden):
+            pass  # another workspace, or no Reader there: what the table refuses still tells
+    one = f"{name} | take 1"
+    try:
+        await patient.clients.logs.query(f"{one} | join kind=inner ({one}) on TimeGenerated | count")
+    except BadQuery:
+        return "Basic or Auxiliary"
+    return "Analytics"
+
+
+def _rounded(age: timedelta) -> str:
+    seconds = age.total_seconds()
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"
