@@ -145,6 +145,18 @@ def flat_memory(_: Product) -> Measured:
     return Measured((sizes[-1] - sizes[1],), f"MB after each tenth of 500 cases: {told}")
 
 
+def beside_trouble(_: Product) -> Measured:
+    """Time to contain of one tenant beside another that is throttled, or broken, over that beside an idle one."""
+    raw = _module("bench.tenants")
+    alone = median(raw["alone"])
+    told = "; ".join(
+        f"{name}: median {median(raw[name]) * 1000:.0f} ms, the other tenant used {raw[f'{name}_share'][0]:.0%} of a core"
+        for name in ("alone", "throttled", "broken")
+    )
+    note = f"{told}; front {raw['front_mb'][0]:.0f} MB, {raw['tenant_mb'][0]:.0f} MB more for each tenant"
+    return Measured((max(median(raw[name]) / alone for name in ("throttled", "broken")),), note)
+
+
 MEASUREMENTS: dict[str, tuple[Goal, Callable[[Product], Measured]]] = {
     "start-up": (Goal("respond --help", 0.25, "s"), start_up),
     "cold": (Goal("cold response, lab included", 4, "s"), cold_response),
@@ -156,6 +168,7 @@ MEASUREMENTS: dict[str, tuple[Goal, Callable[[Product], Measured]]] = {
     "deliveries": (Goal("a delivery acknowledged, median", 100, "ms"), accepted_deliveries),
     "revoke": (Goal("webhook to revocation, p95", 300, "ms"), webhook_to_revoke),
     "workers": (Goal("time a case with 2 workers, against 1", 1 / 1.7, "x"), two_workers),
+    "tenants": (Goal("time to contain beside a tenant in trouble, against alone", 1.25, "x"), beside_trouble),
     "flat": (Goal("memory gained from case 100 to 500", 20, "MB"), flat_memory),
 }
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from respond import tenants
 from respond.errors import UsageError
 from respond.models.policy import Policy
 from respond.settings import read_toml, shipped_config
@@ -30,20 +31,19 @@ def load_other_policy(file: Path, directory: Path) -> Policy:
     return load_policy(directory, policy=file)
 
 
-def load_policy(directory: Path, *, policy: Path | None = None) -> Policy:
-    """Read the five files; one that the directory lacks comes from the shipped copy.
+def load_policy(directory: Path, *, policy: Path | None = None, tenant: str | None = None) -> Policy:
+    """Read the five files: the tenant's own, else the directory's, else the shipped copy.
 
     Args:
         policy: read instead of the directory's `policy.toml`.
+        tenant: whose; None for the one that this process works for, if it was named.
 
     Raises:
         UsageError: names the file and the key.
     """
     values: dict[str, object] = {}
     for name, keys in _FILES.items():
-        path = directory / name if (directory / name).is_file() else shipped_config() / name
-        if name == "policy.toml" and policy:
-            path = policy
+        path = policy if name == "policy.toml" and policy else _found(directory, name, tenant)
         found = read_toml(path)
         unknown = [key for key in found if key not in keys]
         if unknown:
@@ -58,10 +58,21 @@ def load_policy(directory: Path, *, policy: Path | None = None) -> Policy:
         what = (
             "is not a known key" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
         )
-        where = policy if policy and file == "policy.toml" else directory / file
+        where = policy if policy and file == "policy.toml" else _found(directory, file, tenant, or_where=directory)
         raise UsageError(f"{where}: {key}: {what}") from error
     if read.thresholds.suspicious >= read.thresholds.malicious:
-        raise UsageError(
-            f"{policy or directory / 'policy.toml'}: thresholds.suspicious must lie below thresholds.malicious"
-        )
+        where = policy or _found(directory, "policy.toml", tenant, or_where=directory)
+        raise UsageError(f"{where}: thresholds.suspicious must lie below thresholds.malicious")
     return read
+
+
+def _found(directory: Path, name: str, tenant: str | None, *, or_where: Path | None = None) -> Path:
+    """Where a file of the policy is read.
+
+    Args:
+        or_where: the folder where it belongs, when only the shipped copy has it.
+    """
+    whose = tenants.chosen() if tenant is None else tenant
+    folders = [directory / tenants.FOLDER / whose] if whose else []
+    held = next((folder / name for folder in (*folders, directory) if (folder / name).is_file()), None)
+    return held or (or_where or shipped_config()) / name

@@ -1,7 +1,8 @@
 """Where the tenant, the state and the lab are: `respond.toml` and `RESPOND_<SECTION>__<KEY>`.
 
 The directory is the first of `--config DIR`, `$RESPOND_CONFIG`, `./config` and the shipped copy. An unknown key
-or a wrong type is a `UsageError` that names the key. The environment outranks the file.
+or a wrong type is a `UsageError` that names the key. The environment outranks the file. More than one tenant:
+`respond/tenants.py`.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import json
 import os
 import re
 import tomllib
+from collections.abc import Iterable
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -26,8 +28,9 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from respond import tenants
 from respond.durations import Duration, PositiveDuration, parse_duration
 from respond.errors import UsageError
 
@@ -122,7 +125,11 @@ class Identity(_Section):
 
 
 class Tenant(_Section):
-    """Which tenant, and where its services answer."""
+    """Which tenant, and where its services answer.
+
+    Attributes:
+        workspace_resource_id: Azure resource id of the workspace; tells tenants apart where a delivery says no more.
+    """
 
     mode: TenantMode = TenantMode.LAB
     cloud: Cloud = Cloud.PUBLIC
@@ -365,12 +372,6 @@ class GitHub(_Section):
     token: SecretStr = SecretStr("")
 
 
-_WORKSPACE = (
-    r"(?i)^(/subscriptions/[^/?#]+/resourceGroups/[^/?#]+"
-    r"/providers/Microsoft\.OperationalInsights/workspaces/[^/?#]+)?$"
-)
-
-
 class SentinelTickets(_Section):
     """Where an incident is created for a case that no incident brought.
 
@@ -555,6 +556,21 @@ class Settings(BaseSettings):
         return self.tenant.mode is TenantMode.LAB
 
 
+class _Laid(Settings):
+    """Settings that have been read and laid over each other already, the environment among them."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - pydantic-settings' signature
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+
 LAB_TENANT_ID = "f0a1c2d3-1111-4222-8333-944445555666"
 LAB_WORKSPACE_ID = "1ab00000-0000-4000-8000-000000000001"
 LAB_SUBSCRIPTION_ID = "1ab00000-0000-4000-8000-000000000003"
@@ -565,7 +581,7 @@ LAB_WORKSPACE = (
 """Resource id of the lab's workspace."""
 
 
-_OTHER_VARIABLES = frozenset({"RESPOND_CONFIG", "RESPOND_DEBUG"})
+_OTHER_VARIABLES = frozenset({"RESPOND_CONFIG", "RESPOND_DEBUG", tenants.VARIABLE})
 _CONFIG_FILES = ("respond.toml", "policy.toml", "apps.toml", "networks.toml", "lures.toml")
 
 
@@ -611,14 +627,20 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def load_settings(directory: Path) -> Settings:
-    """Read `respond.toml` and the environment.
+    """Read `respond.toml` and the environment: of the tenant that `$RESPOND_TENANT` names, where there are several.
 
     Raises:
         UsageError: names the key that is unknown or has the wrong type, and where it came from.
     """
-    path = directory / "respond.toml"
-    values = read_toml(path) if path.is_file() else {}
-    _check_environment()
+    path, values, named = _read(directory)
+    name = tenants.chosen()
+    if named:
+        return _laid(directory, values, named)[tenants.known(name, named)]
+    if name:
+        raise UsageError(
+            f"{tenants.VARIABLE}: write RESPOND_<SECTION>__<KEY>, with two underscores between them; there is no "
+            f"[tenants.{name}] that it could mean, as {path} has one tenant only"
+        )
     try:
         return Settings(**values)
     except ValidationError as error:
@@ -627,11 +649,84 @@ def load_settings(directory: Path) -> Settings:
         raise UsageError(f"environment: {_not_json(error)}") from error
 
 
-def _check_environment() -> None:
+def load_tenants(directory: Path) -> dict[str, Settings]:
+    """The settings of every tenant, by name; empty where there are no `[tenants]`.
+
+    Raises:
+        UsageError: as `load_settings`, or two tenants share what has to be apart.
+    """
+    _, values, named = _read(directory)
+    return _laid(directory, values, named, whole=True) if named else {}
+
+
+def _read(directory: Path) -> tuple[Path, dict[str, Any], dict[str, dict[str, Any]]]:
+    """The file: where it is, what it says, and what it says of each tenant."""
+    path = directory / "respond.toml"
+    values = read_toml(path) if path.is_file() else {}
+    named = tenants.sections(values, path)
+    _check_environment(named)
+    return path, values, named
+
+
+def _laid(
+    directory: Path, common: dict[str, Any], named: dict[str, dict[str, Any]], *, whole: bool = False
+) -> dict[str, Settings]:
+    """What is said of all tenants, and over it what is said of each: by name.
+
+    Args:
+        whole: every tenant has to have its own ids, not the chosen one alone. A process that works for one tenant does
+            not see what the environment says of others.
+    """
+    path = directory / "respond.toml"
+    common = tenants.laid_over(common, _environment("RESPOND_"))
+    own = {name: tenants.laid_over(said, _environment(tenants.prefix(name))) for name, said in named.items()}
+    tenants.check_common(common)
+    tenants.check_folders(directory, named)
+    base = _state_base()
+    laid = {
+        name: tenants.with_own_state(name, tenants.laid_over(common, said), common, base) for name, said in own.items()
+    }
+    for name in named if whole else [name for name in named if name == tenants.chosen()]:
+        tenants.check_whole(name, laid[name])
+    tenants.check_apart(laid)
+    return {name: _checked(name, values, own[name], path) for name, values in laid.items()}
+
+
+def _checked(name: str, values: dict[str, Any], own: dict[str, Any], path: Path) -> Settings:
+    try:
+        return _Laid(**values)
+    except ValidationError as error:
+        raise UsageError(_explain(error, path, tenant=name, own=own)) from error
+
+
+def _environment(prefix: str) -> dict[str, Any]:
+    """What variables that begin so say, by section."""
+    source = _EnvironmentOf(Settings, env_prefix=prefix, env_nested_delimiter="__")
+    try:
+        return source()
+    except ValueError as error:
+        raise UsageError(f"environment: {_not_json(error)}") from error
+
+
+class _EnvironmentOf(EnvSettingsSource):
+    def __init__(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - pydantic-settings' signature
+        super().__init__(*arguments, **named)
+        # the name of a tenant, and not the whole section [tenant] as JSON
+        self.env_vars = {key: value for key, value in self.env_vars.items() if key != tenants.VARIABLE.lower()}
+
+
+def _check_environment(named: Iterable[str] = ()) -> None:
     for name in os.environ:
-        section, found, _ = name.removeprefix("RESPOND_").partition("__")
         if not name.startswith("RESPOND_") or name in _OTHER_VARIABLES:
             continue
+        rest = name.removeprefix("RESPOND_")
+        if name.startswith(tenants.PREFIX):
+            whose = next((tenant for tenant in named if name.startswith(tenants.prefix(tenant))), None)
+            if whose is None:
+                told = ", ".join(sorted(named)) or "none"
+                raise UsageError(f"{name}: is about none of [tenants]; those of the file: {told}")
+            rest = name.removeprefix(tenants.prefix(whose))
+        section, found, _ = rest.partition("__")
         if not found:
             raise UsageError(f"{name}: write RESPOND_<SECTION>__<KEY>, with two underscores between them")
         if section.lower() not in Settings.model_fields:
@@ -646,13 +741,29 @@ def _not_json(error: ValueError) -> str:
     return f'{found[0]}: is not JSON; a list is written ["a", "b"]' if found else str(error)
 
 
-def _explain(error: ValidationError, path: Path) -> str:
+def _explain(error: ValidationError, path: Path, *, tenant: str = "", own: dict[str, Any] | None = None) -> str:
     first = error.errors(include_url=False, include_input=False)[0]
     key = ".".join(str(part) for part in first["loc"])
-    variable = "RESPOND_" + "__".join(str(part) for part in first["loc"]).upper()
-    where = f"environment {variable}" if variable in os.environ else str(path)
+    prefixes, of = ["RESPOND_"], ""
+    if tenant and _holds(own or {}, first["loc"]):
+        prefixes, of = [tenants.prefix(tenant)], f"tenants.{tenant}."
+    name = "__".join(str(part) for part in first["loc"]).upper()
+    variable = next((prefix + name for prefix in prefixes if prefix + name in os.environ), "")
+    where = f"environment {variable}" if variable else str(path)
     what = "is not a known key" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
-    return f"{where}: {key}: {what}"
+    return f"{where}: {of}{key}: {what}"
+
+
+def _holds(values: dict[str, Any], place: tuple[int | str, ...]) -> bool:
+    """Whether a tenant's own values say something there, as far as they are tables."""
+    found: object = values
+    for part in place:
+        if not isinstance(found, dict):
+            return True
+        if part not in found:
+            return False
+        found = found[part]
+    return True
 
 
 def tenant_of(settings: Settings) -> str:
@@ -673,6 +784,10 @@ def state_dir(settings: Settings) -> Path:
     url = settings.state.url.get_secret_value()
     if url.startswith("sqlite:///"):
         return Path(url.removeprefix("sqlite:///")).parent
+    return _state_base()
+
+
+def _state_base() -> Path:
     base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
     return Path(base) / "respond"
 

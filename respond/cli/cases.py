@@ -6,21 +6,44 @@ import json
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from respond import tenants
 from respond.cli.opening import open_store
 from respond.errors import UsageError
+from respond.settings import Settings, config_dir, load_settings, load_tenants, state_url
+
+if TYPE_CHECKING:
+    from respond.models.report import Report
 
 
 def list_cases(*, as_json: bool, config: str | None) -> int:
-    """One line a case."""
-    with closing(open_store(config)) as store:
-        reports = store.all_reports()
+    """One line a case; of every tenant under its name, unless one was named."""
+    directory = config_dir(config)
+    several = {} if tenants.chosen() else load_tenants(directory)
+    if not several:
+        return _list([("", report) for report in _held(load_settings(directory))], as_json=as_json)
+    return _list([(name, report) for name, one in several.items() for report in _held(one)], as_json=as_json)
+
+
+def _held(settings: Settings) -> list[Report]:
+    from respond.store.cases import Store
+
+    with closing(Store(state_url(settings))) as store:
+        return store.all_reports()
+
+
+def _list(reports: list[tuple[str, Report]], *, as_json: bool) -> int:
     if as_json:
-        sys.stdout.write(json.dumps([json.loads(r.model_dump_json(by_alias=True)) for r in reports], indent=2) + "\n")
+        told = [
+            json.loads(report.model_dump_json(by_alias=True)) | ({"tenant_name": name} if name else {})
+            for name, report in reports
+        ]
+        sys.stdout.write(json.dumps(told, indent=2) + "\n")
         return 0
     from respond.console.tables import print_cases
 
-    print_cases(reports)
+    print_cases([(name or report.tenant, report) for name, report in reports])
     return 0
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from respond import __version__
+from respond import __version__, tenants
 from respond.errors import RespondError, UsageError
 
 if TYPE_CHECKING:
@@ -20,13 +20,33 @@ if TYPE_CHECKING:
 
     from click import Context
 
+_Command = TypeVar("_Command", bound="Callable[..., object]")
+
 _EPILOG = """Exit codes: 0 nothing left to do · 1 failed, or not contained · 2 usage or configuration error ·
 3 a person must act · 4 contained but not verified."""
 
-config_option = click.option("--config", metavar="DIR", help="Directory of respond.toml [$RESPOND_CONFIG, ./config].")
+
+def _choose(_context: Context, _option: click.Parameter, name: str | None) -> None:
+    """Here once, so that no command has to hand it on; `run` forgets it again."""
+    if name is not None:
+        if not tenants.is_name(name):
+            raise UsageError(f"--tenant: {name[:40]!r}: write {tenants.FORM}")
+        os.environ[tenants.VARIABLE] = name
+
+
+def config_option(command: _Command) -> _Command:
+    """Which directory, and which tenant of it."""
+    told = "Which of [tenants] [$RESPOND_TENANT]."
+    which = click.option("--tenant", metavar="NAME", expose_value=False, callback=_choose, help=told)
+    where = click.option("--config", metavar="DIR", help="Directory of respond.toml [$RESPOND_CONFIG, ./config].")
+    return where(which(command))
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 
 as_option = click.option("--as", "name", metavar="NAME", help="Who you are, for the audit log [user@host].")
+
+behind_option = click.option("--behind", is_flag=True, hidden=True, help="Work for the process at standard input.")
 
 
 @click.group(invoke_without_command=True, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
@@ -277,26 +297,29 @@ def audit_export(context: Context, case: str | None, config: str | None) -> int:
 @cli.command("serve")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address; beyond loopback needs authentication.")
 @click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
+@behind_option
 @config_option
 @click.pass_context
-def serve_command(context: Context, host: str, port: int, config: str | None) -> int:
+def serve_command(context: Context, host: str, port: int, behind: bool, config: str | None) -> int:
     """Take Sentinel's deliveries, hunt on schedule and answer, until interrupted.
 
     Deliveries go to /webhooks/sentinel; /healthz, /readyz and /metrics say how it does. Logs are JSON lines on stderr.
+    With [tenants] there is a process for each of them behind this one, which finds out whose a delivery is.
     """
     from respond.cli.serve import serve
 
-    return serve(host=host, port=port, config=config or context.obj)
+    return serve(host=host, port=port, behind=behind, config=config or context.obj)
 
 
 @cli.command("worker")
+@behind_option
 @config_option
 @click.pass_context
-def worker_command(context: Context, config: str | None) -> int:
+def worker_command(context: Context, behind: bool, config: str | None) -> int:
     """Share the work of `respond serve` on another machine, until interrupted; needs PostgreSQL as state.url."""
     from respond.cli.serve import work
 
-    return work(config=config or context.obj)
+    return work(behind=behind, config=config or context.obj)
 
 
 @cli.group()
@@ -362,7 +385,13 @@ def schema() -> int:
 def run(arguments: Sequence[str]) -> int:
     """Run one command; the edge of the process, where every error becomes one line and an exit code."""
     os.umask(0o077)  # cases, tickets and the lab's tenant name people and addresses
-    return _guarded(lambda: cli.main(args=list(arguments), prog_name="respond", standalone_mode=False))
+    before = os.environ.get(tenants.VARIABLE)
+    try:
+        return _guarded(lambda: cli.main(args=list(arguments), prog_name="respond", standalone_mode=False))
+    finally:
+        os.environ.pop(tenants.VARIABLE, None)
+        if before is not None:
+            os.environ[tenants.VARIABLE] = before
 
 
 def _guarded(command: Callable[[], object]) -> int:  # noqa: PLR0911 - one way out a kind of error

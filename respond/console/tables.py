@@ -35,8 +35,8 @@ def print_rows(title: str, rows: Sequence[Mapping[str, object]], columns: Mappin
     console.print(f"{len(rows)} row{'' if len(rows) == 1 else 's'}")
 
 
-def print_cases(reports: Sequence[Report]) -> None:
-    """One line a case."""
+def print_cases(reports: Sequence[tuple[str, Report]]) -> None:
+    """One line a case; beside each, what its tenant is called."""
     console = terminal()
     if not reports:
         console.print("no cases yet; `respond --user UPN` opens one")
@@ -44,9 +44,9 @@ def print_cases(reports: Sequence[Report]) -> None:
     table = Table(box=None, pad_edge=False)
     for column in ("case", "tenant", "user", "verdict", "score", "outcome", "ticket"):
         table.add_column(column)
-    for report in reports:
+    for tenant, report in reports:
         ticket = report.ticket.id if report.ticket else "-"
-        cells = (report.case, report.tenant, report.user.upn, report.verdict, str(report.score), report.outcome, ticket)
+        cells = (report.case, tenant, report.user.upn, report.verdict, str(report.score), report.outcome, ticket)
         table.add_row(*(Text(defang(cell)) for cell in cells))
     console.print(table)
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -18,18 +17,22 @@ from respond.observe import logs, traces
 from respond.observe.listening import observing
 from respond.observe.logs import Level, log
 from respond.observe.metrics import Metrics, Round
+from respond.serving.behind import Front
 from respond.serving.http import Server, bound, cannot_listen
 from respond.serving.schedule import RoundResult, Schedule
 from respond.serving.service import Service
-from respond.serving.stopping import Stop
+from respond.serving.stopping import Stop, beside, pass_on
 from respond.session import Session, open_session
 from respond.settings import LAB_WORKSPACE_ID, load_settings
 from respond.webhook.app import Limits, make_app
 from respond.webhook.gate import Gate, check_startup
 
 
-async def serve(config: Path, *, host: str, port: int) -> int:
+async def serve(config: Path, *, host: str, port: int, front: Front | None = None) -> int:
     """Take deliveries, hunt on schedule and answer, until told to stop.
+
+    Args:
+        front: the process that passes deliveries on to this one, where there are several tenants.
 
     Returns:
         The exit code: 0, or 1 when a part of the service broke.
@@ -45,10 +48,13 @@ async def serve(config: Path, *, host: str, port: int) -> int:
         async with _at_work(config, metrics) as (session, service, stop):
             gate = Gate.of(settings, host=host, lab_url=session.lab_url)
             limits = Limits(settings.webhook.body_within, settings.tenant.workspace_id or LAB_WORKSPACE_ID)
-            server = Server(make_app(service, gate, metrics, limits), patience=settings.webhook.body_within)
+            app = make_app(service, gate, metrics, limits)
+            server = Server(front.alone(app) if front else app, patience=settings.webhook.body_within)
+            if front:
+                front.end_with_it(stop)
             schedule = Schedule(session, service.deliver, _telling(metrics))
             following = Following(session).run()
-            async with _beside(stop, service.watch(), schedule.run(), following, _pass_on(stop, server)):
+            async with beside(stop, service.watch(), schedule.run(), following, pass_on(stop, server)):
                 try:
                     await server.serve(sockets)
                 except OSError as error:  # another program was quicker to listen on what both had bound
@@ -57,8 +63,11 @@ async def serve(config: Path, *, host: str, port: int) -> int:
     return int(stop.broken)
 
 
-async def work(config: Path) -> int:
+async def work(config: Path, *, front: Front | None = None) -> int:
     """Answer what others have taken, and hunt on schedule, until told to stop.
+
+    Args:
+        front: the process that started this one, where there are several tenants.
 
     Returns:
         The exit code, as of `serve`.
@@ -69,7 +78,9 @@ async def work(config: Path) -> int:
     metrics = Metrics()
     async with _at_work(config, metrics) as (session, service, stop):
         schedule = Schedule(session, service.deliver, _telling(metrics))
-        async with _beside(stop, service.watch(), schedule.run(), Following(session).run()):
+        if front:
+            front.end_with_it(stop)
+        async with beside(stop, service.watch(), schedule.run(), Following(session).run()):
             log("working", version=session.engine.version, name=session.engine.name)
             await stop.told.wait()
         await _wind_down(session, stop)
@@ -95,36 +106,6 @@ async def _at_work(config: Path, metrics: Metrics) -> AsyncIterator[tuple[Sessio
             log("not-ready", level=Level.WARNING, reason=error.message)
         collector.settle()
         yield session, service, Stop()
-
-
-@asynccontextmanager
-async def _beside(stop: Stop, *endless: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Run these until the end of the block; one that breaks is told, and ends the process."""
-    tasks = [asyncio.create_task(one) for one in endless]
-    for task in tasks:
-        task.add_done_callback(_broken(stop))
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _broken(stop: Stop) -> Callable[[asyncio.Task[None]], None]:
-    def broken(task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()):
-            log("defect", level=Level.ERROR, reason=f"{type(error).__name__}: {error}", during=task.get_name())
-            stop.give_up()  # a service without its watch would look alive and be none
-
-    return broken
-
-
-async def _pass_on(stop: Stop, server: Server) -> None:
-    await stop.told.wait()
-    server.should_exit = True
-    await stop.pressed.wait()
-    server.force_exit = True
 
 
 async def _wind_down(session: Session, stop: Stop) -> None:

@@ -35,7 +35,7 @@ from respond.webhook.payload import delivery_key, read_notice
 from respond.webhook.problems import NotAllowed, Problem
 
 _RETRY_AFTER = "30"
-_ANSWERS = {
+ANSWERS = {
     HTTPStatus.BAD_REQUEST: Answer.MALFORMED,
     HTTPStatus.UNAUTHORIZED: Answer.UNAUTHORIZED,
     HTTPStatus.FORBIDDEN: Answer.FORBIDDEN,
@@ -90,11 +90,11 @@ def make_app(door: Door, gate: Gate, metrics: Metrics, limits: Limits) -> FastAP
     )
     hook = _Hook(door, gate, metrics, limits)
     app.add_api_route("/webhooks/sentinel", hook.receive, methods=["POST"], **openapi.DELIVER)
-    app.add_api_route("/healthz", _healthy, methods=["GET"], **openapi.HEALTH)
+    app.add_api_route("/healthz", healthy, methods=["GET"], **openapi.HEALTH)
     app.add_api_route("/readyz", _ready(door), methods=["GET"], **openapi.READY)
     app.add_api_route("/metrics", _figures(metrics), methods=["GET"], **openapi.METRICS)
-    app.add_exception_handler(HTTPException, _no_such_page)
-    app.add_exception_handler(Exception, _defect)
+    app.add_exception_handler(HTTPException, no_such_page)
+    app.add_exception_handler(Exception, defect)
     return app
 
 
@@ -120,12 +120,12 @@ class _Hook:
             return self._refuse(_later(HTTPStatus.SERVICE_UNAVAILABLE, error), shape, began)
         except Problem as problem:
             return self._refuse(problem, shape, began)
-        answer = Answer.DUPLICATE if accepted.duplicate else Answer.ACCEPTED
+        came_to = Answer.DUPLICATE if accepted.duplicate else Answer.ACCEPTED
         seconds = time.perf_counter() - began
-        self._metrics.delivery(shape, answer, seconds)
+        self._metrics.delivery(shape, came_to, seconds)
         log(
             "delivery",
-            answer=answer,
+            answer=came_to,
             shape=shape,
             delivery=accepted.key,
             by=by,
@@ -149,9 +149,9 @@ class _Hook:
         return notice, _key(notice, said), caller.id
 
     def _refuse(self, problem: Problem, shape: Shape | None, began: float) -> Response:
-        self._metrics.delivery(shape, _ANSWERS.get(problem.status, Answer.FAILED), time.perf_counter() - began)
+        self._metrics.delivery(shape, ANSWERS.get(problem.status, Answer.FAILED), time.perf_counter() - began)
         log("delivery-refused", level=Level.WARNING, status=problem.status.value, reason=problem.line)
-        return _answer(problem)
+        return answer(problem)
 
 
 def _later(status: HTTPStatus, error: RespondError) -> Problem:
@@ -168,11 +168,12 @@ def _key(notice: Notice, said: object) -> str:
     return delivery_key(said) if notice.event_id else f"{delivery_key(said)}/{now:%Y-%m-%dT%H}"
 
 
-def _answer(problem: Problem) -> Response:
+def answer(problem: Problem) -> Response:
+    """What a problem looks like on the wire."""
     return Response(problem.document(), problem.status, dict(problem.headers))
 
 
-async def _healthy() -> Response:
+async def healthy() -> Response:
     """The process answers."""
     return JSONResponse({"status": "ok"})
 
@@ -181,7 +182,7 @@ def _ready(door: Door) -> Callable[[], Awaitable[Response]]:
     async def ready() -> Response:
         """The service can take deliveries and work on them."""
         if reason := await door.ready():
-            return _answer(Problem(HTTPStatus.SERVICE_UNAVAILABLE, reason, headers={"Retry-After": _RETRY_AFTER}))
+            return answer(Problem(HTTPStatus.SERVICE_UNAVAILABLE, reason, headers={"Retry-After": _RETRY_AFTER}))
         return JSONResponse({"status": "ready"})
 
     return ready
@@ -195,16 +196,18 @@ def _figures(metrics: Metrics) -> Callable[[], Awaitable[Response]]:
     return figures
 
 
-async def _no_such_page(_request: Request, error: Exception) -> Response:
+async def no_such_page(_request: Request, error: Exception) -> Response:
+    """There is nothing at this path, or not for this method."""
     status, headers = HTTPStatus.NOT_FOUND, {}
     if isinstance(error, HTTPException):
         status, headers = HTTPStatus(error.status_code), dict(error.headers or {})
     what = "this method is not taken here" if status is HTTPStatus.METHOD_NOT_ALLOWED else "there is nothing here"
     problem = Problem(status, what, headers=headers)
     log("request-refused", level=Level.WARNING, status=status.value, reason=problem.line)
-    return _answer(problem)
+    return answer(problem)
 
 
-async def _defect(_request: Request, error: Exception) -> Response:
+async def defect(_request: Request, error: Exception) -> Response:
+    """Something is wrong with us; the sender is not told what."""
     log("defect", level=Level.ERROR, reason=f"{type(error).__name__}: {error}")
-    return _answer(Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "a defect of the service; its log says which"))
+    return answer(Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "a defect of the service; its log says which"))

@@ -1,0 +1,122 @@
+"""From the front door to one tenant's process and back: a request as it is, and no more than it can bear.
+
+A process that hangs holds a bounded number of requests for a bounded time; beyond it the tenant's senders, and nobody
+else's, are told to come again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import timedelta
+from http import HTTPStatus
+
+import httpx
+
+from respond.observe.logs import Level, log
+from respond.observe.tenants import TenantFigures
+from respond.serving.behind import SECRET
+from respond.serving.child import Child, State
+from respond.webhook.problems import Problem
+
+MOST = 64
+"""Requests that are with one tenant's process at the same time."""
+ANSWERS_WITHIN = 30.0
+"""Seconds; the process gives up on its database much sooner."""
+_FIGURES_WITHIN = 2.0
+_PROBES_UNTIL_DEAD = 6
+_LATER = "30"
+_OURS = frozenset(
+    {"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "content-length", SECRET}
+)
+"""Headers between two machines (RFC 9110, 7.6.1), and what only the front may say."""
+
+
+class Passing:
+    """The way to one tenant's process.
+
+    Args:
+        beat: how often it is looked at; it has twice as long to answer.
+    """
+
+    def __init__(self, child: Child, figures: TenantFigures, beat: timedelta) -> None:
+        self.child = child
+        self._figures = figures
+        self._beat = beat.total_seconds()
+        self._with_it = 0
+        limits = httpx.Limits(max_connections=MOST + 2, max_keepalive_connections=MOST)
+        self._client = httpx.AsyncClient(limits=limits, timeout=ANSWERS_WITHIN, trust_env=False)
+
+    async def deliver(self, path: str, headers: Mapping[str, str], body: bytes) -> httpx.Response:
+        """Its answer to a delivery.
+
+        Raises:
+            Problem: 503, it has none to give just now.
+        """
+        child = self.child
+        if not child.url or child.state is State.SILENT:
+            raise self._later(f"its process is {child.state}")
+        if self._with_it >= MOST:
+            raise self._later(f"{MOST} requests wait for its process already")
+        self._with_it += 1
+        try:
+            async with asyncio.timeout(ANSWERS_WITHIN):
+                return await self._client.post(child.url + path, content=body, headers=self._headers(headers))
+        except (httpx.TransportError, TimeoutError) as error:
+            raise self._later(f"its process did not answer: {type(error).__name__}") from error
+        finally:
+            self._with_it -= 1
+
+    async def figures(self) -> str | None:
+        """Its `/metrics`; None if it does not answer."""
+        try:
+            return (await self._ask("/metrics", _FIGURES_WITHIN)).text
+        except (httpx.TransportError, TimeoutError):
+            return None
+
+    async def watch(self) -> None:
+        """Look at it again and again; one that says nothing for long is ended, so that it is started anew."""
+        missed = 0
+        while True:
+            await asyncio.sleep(self._beat)
+            url = self.child.url
+            state = await self._state() if url else State.STARTING
+            if self.child.is_ending:
+                return
+            if not url or self.child.url != url:  # it does not listen yet, or has ended meanwhile
+                missed = 0
+                continue
+            missed = missed + 1 if state is State.SILENT else 0
+            self.child.seen(state)
+            if missed >= _PROBES_UNTIL_DEAD:
+                log("tenant-killed", level=Level.ERROR, tenant=self.child.name, reason="its process does not answer")
+                self.child.kill()
+
+    async def _state(self) -> State:
+        try:
+            answer = await self._ask("/readyz", 2 * self._beat)
+        except (httpx.TransportError, TimeoutError):
+            return State.SILENT
+        return State.READY if answer.status_code == HTTPStatus.OK else State.NOT_READY
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    async def _ask(self, path: str, within: float) -> httpx.Response:
+        if not self.child.url:
+            raise TimeoutError
+        async with asyncio.timeout(within):
+            return await self._client.get(self.child.url + path, headers={SECRET: self.child.secret})
+
+    def _headers(self, headers: Mapping[str, str]) -> list[tuple[str, str]]:
+        kept = [(name, value) for name, value in headers.items() if name.lower() not in _OURS]
+        return [*kept, (SECRET, self.child.secret)]
+
+    def _later(self, why: str) -> Problem:
+        self._figures.passed_on(self.child.name, answered=False)
+        return Problem(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "the delivery cannot be taken just now; send it again",
+            log=f"tenant {self.child.name}: {why}",
+            headers={"Retry-After": _LATER},
+        )

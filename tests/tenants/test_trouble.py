@@ -1,0 +1,169 @@
+"""One tenant's trouble is its own: the other is answered as if nothing were."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from respond.serving.passing import MOST
+from tests.helpers import house as houses
+from tests.helpers import postgres, victims
+from tests.helpers.command import ROOT, respond
+from tests.helpers.serving import Serving, until
+from tests.helpers.tenants import NAMES, Several, body, children_of, several, write_config
+
+SOON = 2.0
+"""Seconds in which a delivery is taken, on a machine with something else to do."""
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Several]:
+    with several(tmp_path_factory.mktemp("house"), count=4) as running:
+        yield running
+
+
+def taken_soon(running: Several, name: str, number: int) -> None:
+    began = time.monotonic()
+    assert running.deliver(body(name, number, status="Closed")).status_code == 202
+    assert time.monotonic() - began < SOON
+
+
+def runs_end(running: Several, name: str, count: int) -> None:
+    """Wait until so many have."""
+    until(lambda: len(running.said_of(name, "run-done")) >= count, 40)
+
+
+def test_a_killed_process_costs_its_tenant_a_moment_and_the_other_nothing(house: Several) -> None:
+    killed = house.pid("alpha")
+    os.kill(killed, signal.SIGKILL)
+    until(lambda: house.state("alpha") != "ready", 10)
+    answer = house.deliver(body("alpha", 0))
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "30")
+    assert "alpha" not in answer.text
+    taken_soon(house, "beta", 0)
+    assert house.front.get("/readyz").json()["status"] == "partly-ready"
+    assert house.front.get("/readyz").status_code == 200
+    house.becomes("alpha", "ready")
+    assert house.pid("alpha") != killed
+    taken_soon(house, "alpha", 0)
+    assert 'respond_tenant_restarts_total{tenant="alpha"} 1.0' in house.front.get("/metrics").text
+
+
+def test_a_hung_process_holds_no_more_than_its_own_senders(house: Several) -> None:
+    hung = house.pid("alpha")
+    os.kill(hung, signal.SIGSTOP)
+    try:
+        with ThreadPoolExecutor(MOST + 10) as pool:
+            asked = [pool.submit(house.deliver, body("alpha", 1, status="Closed")) for _ in range(MOST + 10)]
+            taken_soon(house, "beta", 1)
+            house.becomes("alpha", "silent")
+            taken_soon(house, "beta", 2)
+            began = time.monotonic()
+            assert house.deliver(body("alpha", 2)).status_code == 503
+            assert time.monotonic() - began < SOON
+            assert house.front.get("/metrics").text.count('respond_runs_in_progress{tenant="') == 1
+            os.kill(hung, signal.SIGCONT)
+            codes = sorted(one.result().status_code for one in asked)
+        assert set(codes) == {202, 503}
+        assert codes.count(202) <= MOST
+        house.becomes("alpha", "ready")
+    finally:
+        os.kill(hung, signal.SIGCONT)
+
+
+def test_a_limit_counts_its_own_tenant_alone(tmp_path: Path) -> None:
+    """Each may contain one in an hour: the second of one waits for a person, and the first of the other does not."""
+    (tmp_path / "conf").mkdir()
+    limited = houses.policy(tmp_path, limits={"per_run": 10, "per_hour": 1, "share_at_least": 1000})
+    (tmp_path / "conf" / "ladder.toml").write_text((limited / "ladder.toml").read_text())
+    with several(tmp_path) as running:
+        for number in range(2):
+            assert running.deliver(body("alpha", number)).status_code == 202
+            runs_end(running, "alpha", number + 1)
+        assert running.deliver(body("beta", 0)).status_code == 202
+        running.contains("beta", 1)
+        found = {name: running.left(name) for name in NAMES}
+        assert found["alpha"].revoked == found["beta"].revoked == {victims.user_id(0): 1}
+        waits = {report.user.id for report in found["alpha"].reports if report.outcome == "awaiting-approval"}
+        assert victims.user_id(1) in waits
+        assert not [report for report in found["beta"].reports if report.outcome == "awaiting-approval"]
+
+
+def test_a_tenant_that_does_not_answer_delays_no_other_and_all_end_in_order(tmp_path: Path) -> None:
+    with several(tmp_path) as running:
+        running.labs.end("alpha")
+        assert running.deliver(body("alpha", 0)).status_code == 202
+        assert running.deliver(body("beta", 0)).status_code == 202
+        running.contains("beta", 1)
+        assert not running.said_of("alpha", "run-done")
+        pids = list(children_of(running.front.pid))
+        assert len(pids) == 2
+        assert running.front.stop() == 0
+        assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+        events = [(line.get("tenant", ""), line["event"]) for line in running.front.lines]
+        assert {event for event in events if event[1] == "stopped"} == {("alpha", "stopped"), ("beta", "stopped")} | {
+            ("", "stopped")
+        }
+        assert events[-1] == ("", "stopped")
+
+
+def test_no_process_outlives_its_front(tmp_path: Path) -> None:
+    with several(tmp_path, ready=("beta",)) as running:
+        pids = list(children_of(running.front.pid))
+        assert len(pids) == 2
+        running.front.kill()
+        until(lambda: not [pid for pid in pids if Path(f"/proc/{pid}").exists()], 30)
+
+
+def test_a_tenant_without_its_database_is_down_alone_and_told_why(tmp_path: Path) -> None:
+    nowhere = {"state": {"url": "postgresql://respond@127.0.0.1:1/respond"}}
+    with several(tmp_path, ready=("beta",), alpha=nowhere) as running:
+        ended = running.front.wait_for("tenant-ended", 40)
+        assert (ended["tenant"], ended["code"]) == ("alpha", 2)
+        assert "state.url" in ended["reason"]
+        assert running.deliver(body("alpha", 0)).status_code == 503
+        taken_soon(running, "beta", 0)
+        assert running.front.get("/readyz").json()["status"] == "partly-ready"
+
+
+def test_workers_are_one_a_tenant_and_share_through_postgresql_only(tmp_path: Path) -> None:
+    refused = respond("worker", "--config", str(write_config(tmp_path, guarded=False)))
+    assert (refused.code, refused.err.count("\n")) == (2, 1)
+    assert refused.err.startswith("respond: tenants.alpha.state.url: a worker shares its work through PostgreSQL")
+    with (
+        postgres.server() as uri,
+        postgres.database(uri) as alpha,
+        postgres.database(uri) as beta,
+    ):
+        urls = {"alpha": {"state": {"url": alpha}}, "beta": {"state": {"url": beta}}}
+        config = write_config(tmp_path, guarded=False, of=urls)
+        worker = Serving("worker", "--config", str(config))
+        try:
+            assert {worker.wait_for("working")["tenant"] for _ in NAMES} == set(NAMES)
+            assert worker.stop() == 0
+        finally:
+            if worker.code is None:
+                worker.kill()
+
+
+def test_nobody_but_the_front_starts_a_process_behind_it(tmp_path: Path) -> None:
+    config = write_config(tmp_path, guarded=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "respond", "serve", "--behind", "--tenant", "alpha", "--config", str(config)],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert done.stderr.startswith("respond: --behind: is for `respond serve` itself")
