@@ -39,9 +39,11 @@ bench: $(READY) ## speed and memory, each against its goal
 compare: $(READY) ## our verdicts beside public detections on every scenario; writes the README's table
 	@$(COMPILE); $(BIN)/python -m bench.compare --write $(ARGS)
 
-kql-check: $(KQL)/node_modules/.ready ## every query, by Microsoft's own language service (needs Node)
+kql-check: $(READY) $(KQL)/node_modules/.ready ## every query, by Microsoft's own language service (needs Node)
 	@node $(KQL)/check.mjs --self-test
 	@node $(KQL)/check.mjs
+	@forms=$$(mktemp -d) && $(BIN)/python -m tools.queries.hunting_forms $$forms && node $(KQL)/check.mjs --queries $$forms; \
+	  status=$$?; rm -r $$forms; exit $$status
 
 # Keeps the versions it finds; UPGRADE=1 looks for newer ones. Needs uv, which nothing else does. The container takes
 # the other two, each a part of requirements.lock: what the program needs, and what builds its wheel.

@@ -23,7 +23,7 @@ _NAMES = re.compile(r"[^\s\"',;<>\[\]{}:\\]+")
 """Object ids and addresses within JSON text."""
 
 
-@read_action("Log Analytics Reader")
+@read_action("Log Analytics Reader", "ThreatHunting.Read.All")
 async def find_lures(case: Case, *, people: Sequence[Account]) -> dict[str, Lures]:
     """Messages with links that reached each mailbox or chat, and links followed, by user id in lower case.
 

@@ -6,15 +6,18 @@ EmailEvents and EmailUrlInfo, by the links of the messages that lured this user.
 from __future__ import annotations
 
 from respond.clients.rows import moment, text
+from respond.models.base import Gap
 from respond.models.case import Case
 from respond.models.evidence import Lures
 from respond.models.tasks import Recipient, Recipients
 from respond.step import inquiry, read_action
 
 _MOST_LINKS = 50
+_MOST_RECIPIENTS = 1000
+"""The query ends there."""
 
 
-@read_action("Log Analytics Reader")
+@read_action("Log Analytics Reader", "ThreatHunting.Read.All")
 async def find_recipients(case: Case, *, lures: Lures) -> Recipients:
     """Everybody who was delivered a message with one of the lure's links, this user included; oldest first."""
     links = dict.fromkeys(
@@ -43,4 +46,5 @@ async def find_recipients(case: Case, *, lures: Lures) -> Recipients:
         )
         for row in rows
     )
-    return Recipients(people=tuple(found), gaps=asking.gaps)
+    cut = [Gap(source="EmailEvents", reason=f"only the first {_MOST_RECIPIENTS} of those who got the lure were read")]
+    return Recipients(people=tuple(found), gaps=(*asking.gaps, *(cut if len(rows) >= _MOST_RECIPIENTS else ())))

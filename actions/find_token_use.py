@@ -14,7 +14,7 @@ from respond.models.evidence import Account, TokenUse, TokenUses
 from respond.step import inquiry, read_action
 
 
-@read_action("Log Analytics Reader")
+@read_action("Log Analytics Reader", "ThreatHunting.Read.All")
 async def find_token_use(case: Case, *, people: Sequence[Account]) -> dict[str, TokenUses]:
     """What the tokens and sessions of each user were used for within the window, by user id in lower case."""
     asking = inquiry(case, "find_token_use")

@@ -2,9 +2,12 @@
 
 The approving leg is in SigninLogs, the redeeming leg and its refreshes in AADNonInteractiveUserSignInLogs. Judging
 the first alone means judging the victim's own laptop. Where neither carries a mark, the 50199 interrupt and Defender's
-`Cmsi:Cmsi` hint at a device code; a hint alone accuses nobody. A table that is not connected is a gap; without either
-sign-in table there is nothing to say and the run fails. A session that is only refreshed in the window is followed back
-to its approval, as far as the history of the policy goes.
+`Cmsi:Cmsi` hint at a device code; a hint alone accuses nobody.
+
+A table that is not connected is a gap. In its place Defender is asked for what shares a CorrelationId or a session with
+the sign-ins in question: that shows who else was at it, never that there was no device code. Without either table, and
+with nothing from Defender, there is nothing to say and the run fails. A session that is only refreshed in the window is
+followed back to its approval, as far as the history of the policy goes.
 """
 
 from __future__ import annotations
@@ -15,19 +18,19 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from respond.clients.kql import Value
 from respond.clients.lanes import within
-from respond.clients.rows import read_confirmation, read_sign_in, text
-from respond.clients.sources import ask_what_is_there, query_text
+from respond.clients.rows import Row, read_confirmation, read_event, read_sign_in, text
+from respond.clients.sources import query_text
 from respond.errors import RespondError, TableMissing, Transient
 from respond.models.base import Gap
 from respond.models.case import Case
 from respond.models.evidence import Account
 from respond.models.flows import fold, join_flows
-from respond.models.signin import SignIn, SignIns
+from respond.models.signin import DEFENDER_TABLE, Leg, SignIn, SignIns
 from respond.step import clients, limit_of, process, read_action
 
 APPROVALS = "SigninLogs"
 REDEMPTIONS = "AADNonInteractiveUserSignInLogs"
-CONFIRMATIONS = "EntraIdSignInEvents"
+CONFIRMATIONS = DEFENDER_TABLE
 
 
 @read_action("Log Analytics Reader", "ThreatHunting.Read.All", first=True)
@@ -38,7 +41,7 @@ async def hunt_device_code_signins(case: Case, *, people: Sequence[Account]) -> 
         people: whom to look at; nobody means everybody, and the answer holds those who had something to show.
 
     Raises:
-        TableMissing: the workspace has neither sign-in table.
+        TableMissing: the workspace has neither sign-in table, and Defender shows nothing in their place.
         Transient: only part of the rows came back, also after retries.
     """
     whose: dict[str, Value] = {"everyone": not people, "user_ids": tuple(who.id for who in people), **case.span}
@@ -47,24 +50,33 @@ async def hunt_device_code_signins(case: Case, *, people: Sequence[Account]) -> 
         _leg(case, "hunt_redemptions", REDEMPTIONS, whose),
         _confirmations(case, whose),
     )
-    gaps = tuple(dict.fromkeys([*missing, *missing_too]))
-    if {APPROVALS, REDEMPTIONS} <= {gap.source for gap in gaps if "no table" in gap.reason}:
-        raise TableMissing(
-            f"the workspace has neither {APPROVALS} nor {REDEMPTIONS}: connect the sign-in logs of Entra ID to it"
-        )
+    gaps = [*missing, *missing_too]
+    blind = [table for table in (APPROVALS, REDEMPTIONS) if table in {gap.source for gap in gaps}]
+    if len(blind) > 1 and not confirmations:
+        raise _nothing_to_say(unasked, asked=process().settings.hunt.defender)
     rows = _with_confirmations([*approvals, *redemptions], confirmations)
     linked, unlinked = await _linked(case, rows)
     logged = [row for row in [*rows, *linked] if row.table != CONFIRMATIONS]
-    found = _by_user(_with_confirmations(logged, confirmations))
+    rows = _with_confirmations(logged, confirmations)
+    events, unread = await _events(case, rows, blind)
+    found = _by_user([*rows, *events])
     # With nobody to show there still are gaps to tell, under no name.
     ids = [who.id.lower() for who in people] or list(found) or [""]
-    gaps = tuple(dict.fromkeys([*gaps, *unasked, *unlinked]))
-    return {user: SignIns(flows=join_flows(fold(found.get(user, []))), gaps=gaps) for user in ids}
+    told = tuple(dict.fromkeys([*gaps, *unasked, *unlinked, *unread]))
+    return {user: SignIns(flows=join_flows(fold(found.get(user, []))), gaps=told) for user in ids}
+
+
+def _nothing_to_say(unasked: Sequence[Gap], *, asked: bool) -> TableMissing:
+    shown = "; ".join(gap.reason for gap in unasked) or "shows no confirmed sign-in, which clears nobody"
+    beside = f"; {CONFIRMATIONS} of Defender XDR, asked instead: {shown}" if asked else ""
+    return TableMissing(
+        f"the workspace has neither {APPROVALS} nor {REDEMPTIONS}: connect the sign-in logs of Entra ID to it{beside}"
+    )
 
 
 async def _leg(case: Case, query: str, table: str, values: Mapping[str, Value]) -> tuple[list[SignIn], list[Gap]]:
     try:
-        rows, gaps = await ask_what_is_there(clients(case).logs, query, values, source=table, whole=True)
+        rows, gaps = await clients(case).places.ask(query, values, source=table, whole=True)
     except Transient as error:
         raise Transient(f"{table}: the hunt is not complete: {error.message}", retry_after=error.retry_after) from error
     return [read_sign_in(row, text(row, "Source") or table) for row in rows], gaps
@@ -74,15 +86,40 @@ async def _confirmations(case: Case, values: Mapping[str, Value]) -> tuple[list[
     """The fourth marker, where Defender XDR can be asked; a tenant without it loses a hint, not the hunt."""
     if not process().settings.hunt.defender:
         return [], []
+    rows, gaps = await _of_defender(case, "hunt_confirmations", values, source=CONFIRMATIONS)
+    return [read_confirmation(row) for row in rows], gaps
+
+
+async def _events(case: Case, rows: Sequence[SignIn], blind: Sequence[str]) -> tuple[list[SignIn], list[Gap]]:
+    """Defender's rows of the same sign-ins, where a table is missing that would have shown them."""
+    ids = {
+        "sessions": tuple(dict.fromkeys(row.session_id for row in rows if row.session_id)),
+        "correlations": tuple(dict.fromkeys(row.correlation_id for row in rows if row.correlation_id)),
+    }
+    if not any(map(clients(case).places.may_ask_defender, blind)) or not any(ids.values()):
+        return [], []
+    whose: dict[str, Value] = {"user_ids": tuple(dict.fromkeys(row.user_id for row in rows)), **ids, **case.span}
+    found, gaps = await _of_defender(case, "hunt_events", whose, source=f"{CONFIRMATIONS} (other leg)")
+    marked = {row.correlation_id for row in rows if row.leg is not Leg.LINKED and row.correlation_id}
+    events = (read_event(row, marked=marked) for row in found)
+    had = {row.id for row in rows}
+    return [event for event in events if event.id not in had], gaps
+
+
+async def _of_defender(
+    case: Case, query: str, values: Mapping[str, Value], *, source: str
+) -> tuple[Sequence[Row], list[Gap]]:
     limit = limit_of("hunt_confirmations").total_seconds()
     try:
         async with within(limit):
-            rows = await clients(case).graph.hunt(query_text("hunt_confirmations", **values))
+            rows = await clients(case).defender.query(query_text(query, **values))
     except TimeoutError:
-        return [], [Gap(source=CONFIRMATIONS, reason=f"no answer within {limit:.0f} s")]
+        return [], [Gap(source=source, reason=f"no answer within {limit:.0f} s")]
     except RespondError as error:
-        return [], [Gap(source=CONFIRMATIONS, reason=error.message)]
-    return [read_confirmation(row) for row in rows], []
+        return [], [Gap(source=source, reason=error.message)]
+    if rows.partial:
+        return rows, [Gap(source=source, reason=f"only part of the rows came back: {rows.partial}")]
+    return rows, []
 
 
 def _with_confirmations(rows: list[SignIn], confirmations: Iterable[SignIn]) -> list[SignIn]:

@@ -150,7 +150,7 @@ def beside_trouble(_: Product) -> Measured:
     raw = _module("bench.tenants")
     alone = median(raw["alone"])
     told = "; ".join(
-        f"{name}: median {median(raw[name]) * 1000:.0f} ms, the other tenant used {raw[f'{name}_share'][0]:.0%} of a core"
+        f"{name}: median {median(raw[name]) * 1000:.0f} ms, the other used {raw[f'{name}_share'][0]:.0%} of a core"
         for name in ("alone", "throttled", "broken")
     )
     note = f"{told}; front {raw['front_mb'][0]:.0f} MB, {raw['tenant_mb'][0]:.0f} MB more for each tenant"

@@ -7,11 +7,14 @@ Source of `log_schema.json`: credited in the file itself.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
 Columns = dict[str, str]
 """Column name -> Kusto type: string, datetime, dynamic, int, long, real, bool or guid."""
+
+Tables = Mapping[str, Columns]
 
 _FILE = Path(__file__).with_name("log_schema.json")
 _SAME = {"boolean": "bool", "double": "real"}

@@ -200,6 +200,32 @@ class Evidence(_Section):
         return limits
 
 
+class Place(StrEnum):
+    """Where a table is read."""
+
+    WORKSPACE = "workspace"
+    DEFENDER = "defender"
+    AUTO = "auto"
+
+
+class Sources(_Section):
+    """Where each table is read that Defender XDR advanced hunting may hold as well; the keys are the tables' names."""
+
+    SigninLogs: Place = Place.AUTO
+    AADNonInteractiveUserSignInLogs: Place = Place.AUTO
+    EmailEvents: Place = Place.AUTO
+    EmailUrlInfo: Place = Place.AUTO
+    EmailPostDeliveryEvents: Place = Place.AUTO
+    UrlClickEvents: Place = Place.AUTO
+    MessageEvents: Place = Place.AUTO
+    MessageUrlInfo: Place = Place.AUTO
+    CloudAppEvents: Place = Place.AUTO
+
+    def of(self, table: str) -> Place:
+        """Where a table is read; one that is not listed is the workspace's alone."""
+        return Place(getattr(self, table)) if table in type(self).model_fields else Place.WORKSPACE
+
+
 class Retry(_Section):
     """How long one action may keep trying; see `respond/clients/retry.py`."""
 
@@ -379,7 +405,7 @@ class SentinelTickets(_Section):
         workspace: Azure resource id of the Log Analytics workspace.
     """
 
-    workspace: str = Field(default="", pattern=_WORKSPACE)
+    workspace: str = Field(default="", pattern=_WORKSPACE_RESOURCE)
 
 
 MailAddress = Annotated[str, Field(pattern=r"^([^@\s<>]+@[^@\s<>]+)?$")]
@@ -523,6 +549,7 @@ class Settings(BaseSettings):
     state: State = State()
     hunt: Hunt = Hunt()
     evidence: Evidence = Evidence()
+    sources: Sources = Sources()
     retry: Retry = Retry()
     pace: Pace = Pace()
     serve: Serve = Serve()

@@ -125,9 +125,9 @@ def limit_of(action: str) -> timedelta:
 
 
 def inquiry(case: Case, action: str) -> Inquiry:
-    """The questions of one evidence action to the workspace, under its own time limit and in its turn."""
+    """The questions of one evidence action to the log tables, under its own time limit and in its turn."""
     turn = _TURNS.index(action) + 1 if action in _TURNS else len(_TURNS) + 1
-    return Inquiry(clients(case).logs, limit_of(action), head_start=_HEAD_START * turn)
+    return Inquiry(clients(case).places, limit_of(action), head_start=_HEAD_START * turn)
 
 
 def nothing_was_sent(since: str) -> bool:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from playbooks.backtest import backtest
 from respond.backtesting import Replay
 from respond.clients.logs import Absent, Rows
+from respond.clients.places import Places
 from respond.decision.cut import Collected
 from respond.models.backtest import Answer, Backtest, Tally
 from respond.models.base import Gap
@@ -23,7 +24,7 @@ from respond.models.incidents import Classification, Classified, Incidents
 from respond.models.policy import Policy
 from respond.models.report import VerdictKind
 from respond.models.signin import SignIns
-from respond.settings import load_settings, shipped_config
+from respond.settings import Sources, load_settings, shipped_config
 from respond.step import Process, install
 from tests.test_decision import (
     APPROVALS,
@@ -399,15 +400,20 @@ class Tenant:
     def graph(self) -> Tenant:
         return self
 
+    @property
+    def defender(self) -> Tenant:
+        return self
+
+    @property
+    def places(self) -> Places:
+        tenant: Any = self
+        return Places(tenant, tenant, Sources(), auto=True, absent_for=timedelta(minutes=15))
+
     async def query(self, text: str, *, whole: bool = False) -> Rows:
         del whole
         if text.startswith("// Device code sign-ins, redeeming leg"):
             return Rows(self.rows)
         return Rows([{"Rows": 7}]) if "Rows = sum(" in text else Rows()
-
-    async def hunt(self, text: str) -> list[dict[str, Any]]:
-        assert text
-        return []
 
     def earlier(self, **_: object) -> Sequence[object]:
         return ()

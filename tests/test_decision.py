@@ -19,6 +19,7 @@ from actions.find_usual_places import find_usual_places
 from actions.know_user import know_user
 from actions.match_threat_intel import match_threat_intel
 from respond.clients.logs import Absent, Rows
+from respond.clients.places import Places
 from respond.clients.rows import read_sign_in
 from respond.decision.cut import Collected, evidence_at
 from respond.decision.verdict import decide, judge_all
@@ -58,7 +59,7 @@ from respond.models.policy import Policy
 from respond.models.report import Verdict, VerdictKind
 from respond.models.signin import Risk, SignIn, SignIns
 from respond.policies import load_policy
-from respond.settings import load_settings, shipped_config
+from respond.settings import Sources, load_settings, shipped_config
 from respond.step import Process, install
 from respond.surveying import judged_episodes
 
@@ -1132,6 +1133,15 @@ class Tenant:
     @property
     def graph(self) -> Tenant:
         return self
+
+    @property
+    def defender(self) -> Tenant:
+        return self
+
+    @property
+    def places(self) -> Places:
+        tenant: Any = self
+        return Places(tenant, tenant, Sources(), auto=True, absent_for=timedelta(minutes=15))
 
     async def query(self, text: str, *, whole: bool) -> Rows:
         assert not whole

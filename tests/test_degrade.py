@@ -52,8 +52,11 @@ OF_A_TABLE = [(name, table) for name, text in QUERIES.items() for table in table
 
 
 def test_every_query_to_the_workspace_names_a_table_that_is_known() -> None:
-    """But for the one that is asked of Defender."""
-    assert {name for name, text in QUERIES.items() if not tables_of(text)} == {"hunt_confirmations"}
+    """But for those that are asked of Defender."""
+    assert {name for name, text in QUERIES.items() if not tables_of(text)} == {
+        "hunt_confirmations",
+        "hunt_events",
+    }
 
 
 @pytest.mark.parametrize(("query", "table"), OF_A_TABLE)

@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 
     from azure.core.credentials_async import AsyncTokenCredential
 
+    from respond.clients.defender import Defender
     from respond.clients.graph import Graph
     from respond.clients.logs import Logs
     from respond.clients.notices import Channel
+    from respond.clients.places import Places
     from respond.clients.sentinel import Sentinel
     from respond.clients.ticketing.system import TicketSystem
     from respond.models.brakes import Freeze
@@ -49,10 +51,18 @@ class Clients:
         pace: the tenant's limits, which all sets of a process keep to together.
     """
 
-    def __init__(self, settings: Settings, *, read_only: bool, lab_url: str | None, frozen: Frozen, pace: Pace) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        read_only: bool,
+        lab_url: str | None,
+        frozen: Frozen,
+        pace: Pace | None = None,
+    ) -> None:
         self._settings = settings
         self._read_only = read_only
-        self._pace = pace
+        self._pace = pace or Pace(settings.pace)
         self._check = unless_absent(settings, check_leaving if read_only else unless_frozen(frozen))
         self._lab_url = lab_url
 
@@ -83,6 +93,20 @@ class Clients:
             pace=self._pace,
             absent_for=self._settings.hunt.absent_for,
         )
+
+    @cached_property
+    def defender(self) -> Defender:
+        from respond.clients.defender import Defender
+
+        return Defender(self.graph, absent_for=self._settings.hunt.absent_for)
+
+    @cached_property
+    def places(self) -> Places:
+        """The workspace and Defender XDR as one, for queries on tables that either may have."""
+        from respond.clients.places import Places
+
+        hunt = self._settings.hunt
+        return Places(self.logs, self.defender, self._settings.sources, auto=hunt.defender, absent_for=hunt.absent_for)
 
     @cached_property
     def sentinel(self) -> Sentinel:

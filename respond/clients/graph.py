@@ -21,6 +21,7 @@ from msgraph.graph_service_client import GraphServiceClient
 from msgraph_core import GraphClientFactory
 
 from respond.clients.credentials import no_token
+from respond.clients.degrade import unresolved
 from respond.clients.graph_auth import GraphAuthentication
 from respond.clients.graph_holdings import Holdings
 from respond.clients.graph_rows import MemberPage, Page, RiskRow, Row, UserPage, UserRow
@@ -29,11 +30,13 @@ from respond.clients.guard import Check
 from respond.clients.pace import Pace
 from respond.clients.retry import parse_retry_after, retried
 from respond.errors import (
+    BadQuery,
     Forbidden,
     NotFound,
     Permanent,
     RespondError,
     Service,
+    TableMissing,
     Transient,
     Unanswered,
     Unauthenticated,
@@ -47,7 +50,6 @@ if TYPE_CHECKING:
 
     from azure.core.credentials_async import AsyncTokenCredential
     from kiota_abstractions.request_information import RequestInformation
-    from msgraph.generated.models.security.hunting_query_results import HuntingQueryResults
 
     from respond.settings import Retry
 
@@ -254,26 +256,26 @@ class Graph:
             risk_at=found.time("riskLastUpdatedDateTime"),
         )
 
-    async def hunt(self, query: str) -> list[dict[str, Any]]:
-        """POST /security/runHuntingQuery: a read, whatever the method says.
+    async def hunt(self, query: str, *, timespan: str = "P30D") -> bytes:
+        """POST /security/runHuntingQuery, once: a read, whatever the method says. The answer is the body, as JSON.
 
-        https://learn.microsoft.com/graph/api/security-security-runhuntingquery
+        https://learn.microsoft.com/graph/api/security-security-runhuntingquery. `defender.py` asks again and reads it.
 
         Raises:
-            BadQuery: no such table, or not onboarded to Defender XDR.
+            TableMissing: no such table or column, or not onboarded to Defender XDR.
+            BadQuery: the service does not take the text.
         """
+        from msgraph.generated.models.o_data_errors.o_data_error import ODataError
         from msgraph.generated.security.microsoft_graph_security_run_hunting_query.run_hunting_query_post_request_body import (  # noqa: E501
             RunHuntingQueryPostRequestBody,
         )
 
-        async def post() -> HuntingQueryResults | None:
-            self.hunts += 1
-            with _errors("advanced hunting"):
-                body = RunHuntingQueryPostRequestBody(query=query)
-                return await self.sdk.security.microsoft_graph_security_run_hunting_query.post(body)
-
-        answer = await retried(post, policy=self._retry)
-        return [row.additional_data for row in (answer.results if answer else None) or []]
+        self.hunts += 1
+        body = RunHuntingQueryPostRequestBody(query=query, timespan=timespan)
+        request = self.sdk.security.microsoft_graph_security_run_hunting_query.to_post_request_information(body)
+        with _errors("advanced hunting"), _refusals():
+            answer: bytes | None = await self._adapter.send_primitive_async(request, "bytes", {"XXX": ODataError})
+        return answer or b""
 
     async def close(self) -> None:
         """Close the connections: kiota's client does not reach them, its transport wraps the one that holds them."""
@@ -327,6 +329,20 @@ def _errors(target: str) -> Iterator[None]:
         # kiota raises bare exceptions for a body it cannot read; what it stands for, an action has to look up.
         unread = f"{target}: Graph's answer cannot be read ({type(error).__name__})"
         raise Unanswered(unread, service=Service.GRAPH) from error
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Tell a table or column that is not there from a query that is wrong: advanced hunting answers both with 400."""
+    try:
+        yield
+    except APIError as error:
+        if error.response_status_code != httpx.codes.BAD_REQUEST:
+            raise
+        said = str(getattr(getattr(error, "error", None), "message", None) or error.message or "")
+        if missing := unresolved(said):
+            raise TableMissing(f"Defender XDR has no table or column named {missing}", missing) from error
+        raise BadQuery(f"advanced hunting: Graph answered 400: {said[:300]}") from error
 
 
 def _from_answer(error: APIError, target: str) -> Exception:

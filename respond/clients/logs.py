@@ -6,7 +6,6 @@ are returned and marked, never passed off as whole.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -22,6 +21,7 @@ from azure.monitor.query import LogsQueryPartialResult, LogsQueryResult
 from azure.monitor.query.aio import LogsQueryClient
 
 from respond.clients.credentials import no_token
+from respond.clients.degrade import unresolved
 from respond.clients.guard import Check
 from respond.clients.pace import Pace
 from respond.clients.retry import parse_retry_after, retried
@@ -43,9 +43,9 @@ if TYPE_CHECKING:
 
     from respond.settings import Retry
 
-_UNRESOLVED = re.compile(
-    r"Failed to resolve (?:table or column|table|column|scalar|entity)\w* ?(?:expression )?named '([^']+)'"
-)
+
+ROW_LIMIT = 500_000
+"""Rows of one answer; one that reaches it counts as cut off, whether the service says so or not."""
 
 
 class Rows(list[dict[str, Any]]):
@@ -182,6 +182,8 @@ def _rows(answer: LogsQueryResult | LogsQueryPartialResult) -> Rows:
     elif not tables:
         # Log Analytics answers 200 with nothing at all when it did not see the request body.
         raise Transient("Log Analytics answered without a table", service=Service.LOGS)
+    elif len(rows) >= ROW_LIMIT:
+        rows.partial = f"it ends at {ROW_LIMIT:,} rows"
     return rows
 
 
@@ -199,9 +201,8 @@ def _from_answer(error: HttpResponseError) -> RespondError:
         return Transient(text, retry_after=asked, service=Service.LOGS, throttled=status == 429)
     if status == 404:
         return Permanent(f"{text}; check tenant.workspace_id and tenant.logs_endpoint")
-    missing = _UNRESOLVED.search(reason)
-    if missing:
-        return TableMissing(f"the workspace has no table or column named {missing[1]}", missing[1])
+    if missing := unresolved(reason):
+        return TableMissing(f"the workspace has no table or column named {missing}", missing)
     return BadQuery(text)
 
 

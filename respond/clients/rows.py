@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from respond.models.signin import Device, Leg, Risk, SignIn
+from respond.models.signin import DEFENDER_TABLE, Device, Leg, Risk, SignIn
 
 Row = Mapping[str, Any]
 
@@ -102,11 +102,24 @@ def read_sign_in(row: Row, table: str) -> SignIn:
 _XDR_RISK = {10: Risk.LOW, 50: Risk.MEDIUM, 100: Risk.HIGH, 1: Risk.NONE}
 
 
+def read_event(row: Row, *, marked: Collection[str]) -> SignIn:
+    """One row of `hunt_events.kql`, from Defender XDR.
+
+    Args:
+        marked: CorrelationIds that the workspace marks as device codes: a client in the background that shares one
+            redeemed the code.
+    """
+    background = "noninteractive" in text(row, "LogonType").lower()
+    leg = Leg.REDEEMING if background and text(row, "CorrelationId") in marked else Leg.LINKED
+    seen = {"leg": leg, "background": background, "confirmed": False}
+    return read_confirmation(row).model_copy(update=seen)
+
+
 def read_confirmation(row: Row) -> SignIn:
     """One row of `hunt_confirmations.kql`, from Defender XDR."""
     return SignIn(
         id=text(row, "RequestId"),
-        table="EntraIdSignInEvents",
+        table=DEFENDER_TABLE,
         leg=Leg.LINKED,
         at=moment(row),
         user_id=text(row, "AccountObjectId"),

@@ -1,6 +1,6 @@
 """Asking a log source: its rows, or a named gap. Evidence that cannot be had never reads as evidence of nothing.
 
-A query that names a table or column which the workspace lacks is asked again without it; one that the plan of a table
+A query that names a table or column which its place lacks is asked again without it; one that the plan of a table
 does not take is asked in its plainer form, `NAME.basic.kql`, where there is one. Both leave a gap.
 """
 
@@ -20,8 +20,19 @@ from respond.settings import shipped_config
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
+    from typing import Protocol
 
-    from respond.clients.logs import Logs, Rows
+    from respond.clients.logs import Absent, Rows
+    from respond.clients.places import Places
+    from respond.log_schema import Tables
+
+    class Source(Protocol):
+        """The workspace, or Defender XDR."""
+
+        absent: Absent
+
+        async def query(self, text: str, *, whole: bool) -> Rows: ...
+
 
 _MOST_MISSING = 8
 """Tables and columns that one query may lack before it is given up."""
@@ -34,10 +45,19 @@ def query_text(name: str, **values: Value) -> str:
         BadQuery: a value that no query can carry.
         UsageError: there is no such query.
     """
+    return bind(read_query(name), values)
+
+
+def read_query(name: str) -> str:
+    """One query of `config/queries` as it lies on disk.
+
+    Raises:
+        UsageError: there is no such query.
+    """
     path = shipped_config() / "queries" / f"{name}.kql"
     if not path.is_file():
         raise UsageError(f"{path} does not exist; the installation is incomplete")
-    return bind(load(path), values)
+    return load(path)
 
 
 def has_basic(name: str) -> bool:
@@ -54,8 +74,8 @@ class Inquiry:
             same time, so this is the action's limit as well.
     """
 
-    def __init__(self, logs: Logs, limit: timedelta, *, head_start: timedelta) -> None:
-        self._logs = logs
+    def __init__(self, places: Places, limit: timedelta, *, head_start: timedelta) -> None:
+        self._places = places
         self._limit = limit
         self._head_start = head_start.total_seconds()
         self._gaps: list[Gap] = []
@@ -95,15 +115,26 @@ class Inquiry:
         return rows
 
     async def _rows(self, name: str, source: str, values: dict[str, Value]) -> Rows:
-        rows, gaps = await ask_what_is_there(self._logs, name, values, source=source)
+        rows, gaps = await self._places.ask(name, values, source=source)
         self._gaps += gaps
         return rows
 
 
 async def ask_what_is_there(
-    logs: Logs, name: str, values: Mapping[str, Value], *, source: str, whole: bool = False
+    logs: Source,
+    name: str,
+    values: Mapping[str, Value],
+    *,
+    source: str,
+    whole: bool = False,
+    form: Callable[[str], str] = str,
+    tables: Tables | None = None,
 ) -> tuple[Rows, list[Gap]]:
-    """Run a query of ours on as much as the workspace holds.
+    """Run a query of ours on as much as a workspace, or Defender XDR, holds.
+
+    Args:
+        form: what is done to the text before it is sent.
+        tables: what that text can name; the tables of a workspace unless given.
 
     Returns:
         The rows, and a gap for each table, column or operator that it had to do without. When no table of the query is
@@ -112,24 +143,24 @@ async def ask_what_is_there(
     Raises:
         RespondError: as `Logs.query` does, but for what can be done without.
     """
-    whole_text = query_text(name, **values)
+    whole_text = form(query_text(name, **values))
     plainer: list[Gap] = []
     found: dict[str, str] = {}
     for _ in range(_MOST_MISSING):
         known = logs.absent.known() | found
-        text, gaps = degrade.without_known(whole_text, known)
+        text, gaps = degrade.without_known(whole_text, known, tables)
         try:
             return await logs.query(text, whole=whole), [*gaps, *plainer]
         except TableMissing as error:
             # Another query may have found out the same meanwhile; what this text did without already is no help.
-            if error.name in known or not degrade.can_do_without(whole_text, error.name):
+            if error.name in known or not degrade.can_do_without(whole_text, error.name, tables):
                 raise
             found[error.name] = error.message
             logs.absent.add(error.name, error.message)
         except BadQuery as error:
             if plainer or not has_basic(name):
                 raise
-            whole_text = query_text(f"{name}.basic", **values)
+            whole_text = form(query_text(f"{name}.basic", **values))
             reason = f"only a plainer query is taken: {error.message}"
             plainer = [Gap(source=f"{source} (joined rows)", reason=reason)]
-    raise BadQuery(f"{name}: the workspace lacks more than {_MOST_MISSING} of its tables and columns")
+    raise BadQuery(f"{name}: the source lacks more than {_MOST_MISSING} of its tables and columns")

@@ -9,7 +9,7 @@ decision the same early and late: a part that arrives can only narrow what was p
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from respond.decision.bounds import Bounds, bounds
 from respond.decision.rules import AGAINST, CORROBORATING, RELIEVING
@@ -21,7 +21,7 @@ from respond.models.report import Finding, Verdict, VerdictKind
 from respond.models.signin import Flow, Risk, SignIns, last_token_at
 
 _PARTS = {Part.HISTORY: "the user's history", Part.SHARED: "who else uses the address"}
-_APPROVING_TABLE = "SigninLogs"
+_APPROVING_TABLE, _REDEEMING_TABLE = "SigninLogs", "AADNonInteractiveUserSignInLogs"
 _RANK = (VerdictKind.NO_ACTIVITY, VerdictKind.BENIGN, VerdictKind.SUSPICIOUS, VerdictKind.MALICIOUS)
 
 
@@ -82,16 +82,17 @@ def certain(policy: Policy, signins: SignIns, evidence: Evidence) -> Verdict | N
 
 def judge_all(policy: Policy, signins: SignIns, evidence: Evidence) -> tuple[Judged, ...]:
     """Each completed sign-in on its own, in the order they began."""
-    half_blind = any(gap.source == _APPROVING_TABLE for gap in signins.gaps)
+    missing = {gap.source for gap in signins.gaps} & {_APPROVING_TABLE, _REDEEMING_TABLE}
     views = (View(flow, evidence.before(flow.keys), policy) for flow in signins.completed)
-    return tuple(judge(view, half_blind=half_blind) for view in views)
+    return tuple(judge(view, half_blind=_APPROVING_TABLE in missing, blind=len(missing) > 1) for view in views)
 
 
-def judge(view: View, *, half_blind: bool = False) -> Judged:
+def judge(view: View, *, half_blind: bool = False, blind: bool = False) -> Judged:
     """Every finding on one sign-in, heaviest first.
 
     Args:
         half_blind: the approving table is not connected.
+        blind: neither is the redeeming one: all that is known is from Defender, which marks no device code.
     """
     against = [(rule, finding) for rule in AGAINST if (finding := rule.look(view))]
     explained = view.redeemer_seen and not any(rule.hard for rule, _ in against)
@@ -99,7 +100,7 @@ def judge(view: View, *, half_blind: bool = False) -> Judged:
     found = _heaviest_first([*(finding for _, finding in against), *relief])
     between = bounds(view, AGAINST, RELIEVING)
     if not view.flow.is_marked:
-        return _hinted(view, found, between)
+        return _unmarked(view, found, between) if blind else _hinted(view, found, between)
     question = _open_question(view, half_blind=half_blind)
     missing = view.policy.thresholds.suspicious - sum(finding.weight for finding in found)
     if question and missing > 0:
@@ -135,6 +136,21 @@ def _hinted(view: View, found: tuple[Finding, ...], between: Bounds) -> Judged:
     return Judged(view.flow, found, kind, is_settled=is_settled)
 
 
+def _unmarked(view: View, found: tuple[Finding, ...], between: Bounds) -> Judged:
+    """A confirmation of the app where no table could have marked a device code: whether it was one, nobody can say."""
+    hinted = _hinted(view, found, between)
+    if not hinted.is_benign:
+        return hinted
+    doubt = Finding(
+        id="cannot-be-cleared",
+        weight=max(0, min(100, view.policy.thresholds.suspicious - sum(finding.weight for finding in found))),
+        summary="neither sign-in table can be read, and Defender does not say whether this was a device code, "
+        "so a person has to look",
+        evidence=sources(view.flow.successes[0]),
+    )
+    return replace(hinted, findings=_heaviest_first([*found, doubt]), kind=VerdictKind.SUSPICIOUS, is_settled=True)
+
+
 def _kind(view: View, found: tuple[Finding, ...], between: Bounds) -> VerdictKind:
     thresholds = view.policy.thresholds
     if between.low >= thresholds.malicious:
@@ -145,7 +161,7 @@ def _kind(view: View, found: tuple[Finding, ...], between: Bounds) -> VerdictKin
 
 def _is_settled(view: View, between: Bounds, *, half_blind: bool) -> bool:
     """Whether it is known for good that this sign-in is benign, or that it is not."""
-    if not view.evidence.pending or half_blind or not view.redeemer_seen:
+    if not view.evidence.pending or half_blind or view.refreshes_unseen or not view.redeemer_seen:
         return True
     if between.low >= view.policy.thresholds.suspicious:
         return True
@@ -169,17 +185,18 @@ def _heaviest_first(findings: list[Finding]) -> tuple[Finding, ...]:
 
 def _open_question(view: View, *, half_blind: bool) -> str | None:
     """Why a sign-in must not be called benign, whatever explains it: a person has to look."""
-    if not view.redeemer_seen:
-        return "nothing shows who redeemed the code, so a person has to look"
-    if half_blind:
-        return "the approvals cannot be read, so a person has to look"
-    if view.evidence.usual.history_unread:
-        return "the user's history cannot be read, so a person has to look"
-    if view.evidence.standing.is_service and not any(p.device_code_days for p in view.evidence.usual.places):
-        return "the account is a program's and has never used a device code, so a person has to look"
-    if _is_high_risk(view):
-        return "a high risk asks for a person, whatever explains the sign-in"
-    return None
+    never = view.evidence.standing.is_service and not any(p.device_code_days for p in view.evidence.usual.places)
+    questions = (
+        (not view.redeemer_seen, "nothing shows who redeemed the code"),
+        (half_blind, "the approvals cannot be read"),
+        (view.refreshes_unseen, "what the token was refreshed for cannot be read"),
+        (view.evidence.usual.history_unread, "the user's history cannot be read"),
+        (never, "the account is a program's and has never used a device code"),
+    )
+    for is_open, question in questions:
+        if is_open:
+            return f"{question}, so a person has to look"
+    return "a high risk asks for a person, whatever explains the sign-in" if _is_high_risk(view) else None
 
 
 def _is_high_risk(view: View) -> bool:

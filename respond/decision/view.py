@@ -14,7 +14,7 @@ from respond.models.evidence import AddressUse, Click, EarlierCase, Evidence, Fa
 from respond.models.facts import lure_hosts
 from respond.models.policy import Policy
 from respond.models.report import VerdictKind
-from respond.models.signin import APPROVING_TABLES, Flow, Leg, Risk, SignIn
+from respond.models.signin import DEFENDER_TABLE, Flow, Leg, Risk, SignIn
 
 _CLEARED = frozenset({"dismissed", "confirmedsafe"})
 _STANDING_RISK = frozenset({"atrisk", "confirmedcompromised"})
@@ -41,11 +41,16 @@ class View:
     @staticmethod
     def _may_hold(row: SignIn, apps: set[str]) -> bool:
         """The browser that approved goes on under the same session id: what a person does there is no token's use."""
-        return row.table not in APPROVING_TABLES and (row.app_id in apps or not apps)
+        return not row.in_browser and (row.app_id in apps or not apps)
 
     @property
     def redeemer_seen(self) -> bool:
         return bool(self.flow.redemptions)
+
+    @property
+    def refreshes_unseen(self) -> bool:
+        """Who redeemed the code is known from Defender alone, which does not show what the token was refreshed for."""
+        return any(row.table == DEFENDER_TABLE for row in self.flow.redemptions)
 
     @property
     def approved_at(self) -> datetime:

@@ -86,7 +86,12 @@ async def run_hunting_query(call: Call) -> Reply:
 def _hunting_results(result: Result) -> dict[str, Any]:
     names = [column.name for column in result.columns]
     schema = [{"name": column.name, "type": _NET_TYPES.get(column.type, "String")} for column in result.columns]
-    return {"schema": schema, "results": [dict(zip(names, row, strict=True)) for row in result.rows]}
+    return {"schema": schema, "results": [dict(zip(names, map(_as_net, row), strict=True)) for row in result.rows]}
+
+
+def _as_net(value: Any) -> Any:
+    """Advanced hunting has yes and no as a number of eight bits."""
+    return int(value) if isinstance(value, bool) else value
 
 
 def _assignment(item: dict[str, Any], *, expand: bool) -> dict[str, Any]:

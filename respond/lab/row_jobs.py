@@ -91,8 +91,10 @@ def _plain(timestamp: str) -> str:
 
 
 def _as_xdr(row: Row, columns: Columns) -> Row:
-    """A workspace row as advanced hunting has it: Timestamp for TimeGenerated, its own types, no other columns."""
+    """A workspace row as advanced hunting has it: Timestamp for TimeGenerated, its own names and types, no others."""
     known = {XDR_TIME_COLUMN: row.get(TIME_COLUMN), **row}
+    if "ISP" in row and "Isp" in columns:
+        known["Isp"] = row["ISP"]
     return {name: _retype(value, columns[name]) for name, value in known.items() if name in columns}
 
 

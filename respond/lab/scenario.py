@@ -22,7 +22,8 @@ from respond.lab.json_file import parse, read_text, unreadable
 from respond.lab.rows import TableFile
 
 _SHIPPED = Path(__file__).with_name("scenarios")
-_KEYS = {"title", "now", "absent_tables", "expect"}
+_TABLE_LISTS = ("absent_tables", "defender_tables", "workspace_tables")
+_KEYS = {"title", "now", "expect", *_TABLE_LISTS}
 _VERDICTS = {"malicious", "suspicious", "benign", "no-activity"}
 
 
@@ -32,6 +33,9 @@ class Scenario:
 
     Attributes:
         now: the moment the story is told at, UTC.
+        absent_tables: neither the workspace nor advanced hunting has them.
+        defender_tables: only advanced hunting has them: they are not connected to the workspace.
+        workspace_tables: only the workspace has them: they are not onboarded to Defender XDR.
         expect: UPN -> {"verdict", "why"}; for tests and people only.
         tables: table name -> its file, which yields the rows.
         directory: collection -> Graph-shaped objects.
@@ -50,6 +54,12 @@ class Scenario:
     incidents: list[dict[str, Any]]
     happenings: list[dict[str, Any]]
     digest: str
+    defender_tables: frozenset[str] = frozenset()
+    workspace_tables: frozenset[str] = frozenset()
+
+    def lacks(self, form: str) -> frozenset[str]:
+        """Tables that a form of the story (see `row_jobs.FORMS`) does not have."""
+        return self.absent_tables | (self.defender_tables if form == "workspace" else self.workspace_tables)
 
     @property
     def size(self) -> int:
@@ -102,6 +112,8 @@ def outline(directory: Path) -> Scenario:
         incidents=read_incidents(directory / "incidents.json"),
         happenings=read_happenings(directory / "happens.json"),
         digest=_digest(directory),
+        defender_tables=frozenset(head["defender_tables"]),
+        workspace_tables=frozenset(head["workspace_tables"]),
     )
 
 
@@ -161,17 +173,17 @@ def _read_head(directory: Path) -> dict[str, Any]:
     return {
         "title": head["title"],
         "now": moment[0],
-        "absent_tables": _absent_tables(head.get("absent_tables", []), path),
+        **{key: _table_list(head.get(key, []), key, path) for key in _TABLE_LISTS},
         "expect": _expect(head.get("expect", {}), path),
     }
 
 
-def _absent_tables(value: Any, path: Path) -> list[str]:
+def _table_list(value: Any, key: str, path: Path) -> list[str]:
     if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
-        raise UsageError(f"{path}: absent_tables must be a list of table names")
+        raise UsageError(f"{path}: {key} must be a list of table names")
     for name in value:
         if columns_of(name) is None:
-            raise UsageError(f"{path}: absent_tables names {name!r}, which is not a table the lab knows")
+            raise UsageError(f"{path}: {key} names {name!r}, which is not a table the lab knows")
     return value
 
 

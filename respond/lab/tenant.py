@@ -7,8 +7,9 @@ from collections.abc import Collection
 from pathlib import Path
 
 from respond.lab import loading
-from respond.lab.columns import TIME_COLUMN, XDR_TIME_COLUMN, Columns, sentinel_tables, xdr_tables
+from respond.lab.columns import TIME_COLUMN, XDR_TIME_COLUMN, Columns
 from respond.lab.kql import Engine
+from respond.lab.row_jobs import FORMS
 from respond.lab.state import LabState, Loaded
 
 
@@ -42,7 +43,7 @@ class LabTenant:
 
     def tables(self) -> frozenset[str]:
         """The names of the workspace's tables."""
-        return frozenset(_present(self.loaded, sentinel_tables()))
+        return frozenset(_present(self.loaded, "workspace"))
 
     async def warm_up(self) -> None:
         """Get the first query ready: tables loaded, parser warm."""
@@ -72,15 +73,15 @@ class LabTenant:
         con = loading.connect(loaded.story, loaded.shift, folder, "workspace")
         tables = {
             table: {name: kind for name, kind in columns.items() if f"{table}.{name}" not in self._absent}
-            for table, columns in _present(loaded, sentinel_tables()).items()
+            for table, columns in _present(loaded, "workspace").items()
         }
         return Engine(con, tables, TIME_COLUMN)
 
     @staticmethod
     def _hunting(loaded: Loaded, folder: Path) -> Engine:
         con = loading.connect(loaded.story, loaded.shift, folder, "hunting")
-        return Engine(con, _present(loaded, xdr_tables()), XDR_TIME_COLUMN)
+        return Engine(con, _present(loaded, "hunting"), XDR_TIME_COLUMN)
 
 
-def _present(loaded: Loaded, tables: dict[str, Columns]) -> dict[str, Columns]:
-    return {name: columns for name, columns in tables.items() if name not in loaded.story.absent_tables}
+def _present(loaded: Loaded, form: str) -> dict[str, Columns]:
+    return {name: columns for name, columns in FORMS[form]().items() if name not in loaded.story.lacks(form)}

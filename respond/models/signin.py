@@ -22,6 +22,9 @@ CONFIRMATION = "50199"
 
 APPROVING_TABLES = ("SigninLogs", "EntraIdSignInEvents")
 
+DEFENDER_TABLE = "EntraIdSignInEvents"
+"""What Defender XDR has of sign-ins: neither protocol nor transfer method, so no mark of a device code."""
+
 
 class Leg(StrEnum):
     """Which part of a device code sign-in a row is."""
@@ -62,7 +65,7 @@ class Device(Model):
 
 
 class SignIn(Model):
-    """One row of SigninLogs or AADNonInteractiveUserSignInLogs, times in UTC.
+    """One row of SigninLogs, AADNonInteractiveUserSignInLogs or Defender's EntraIdSignInEvents, times in UTC.
 
     `at` is CreatedDateTime (when it happened), not TimeGenerated (when it arrived).
     """
@@ -95,10 +98,16 @@ class SignIn(Model):
     risk_state: str = ""
     trusted_network: bool = Field(default=False, description="Entra places it in a trusted named location")
     confirmed: bool = Field(default=False, description="Defender saw the confirmation that a device code passes")
+    background: bool = Field(default=False, description="Defender says that no browser was at it")
 
     @property
     def succeeded(self) -> bool:
         return self.result == "0"
+
+    @property
+    def in_browser(self) -> bool:
+        """Whether a person was at it, rather than a client that holds a token or polls for one."""
+        return self.table in APPROVING_TABLES and not self.background
 
     @property
     def is_hint(self) -> bool:
@@ -141,9 +150,7 @@ class Flow(Model):
 
         After the 50199 interrupt of a device code, the success may be logged without the marker.
         """
-        return tuple(
-            row for row in self.successes if row.table in APPROVING_TABLES and self._is_ours(row, Leg.APPROVING)
-        )
+        return tuple(row for row in self.successes if row.in_browser and self._is_ours(row, Leg.APPROVING))
 
     @cached_property
     def redemptions(self) -> tuple[SignIn, ...]:

@@ -1,0 +1,346 @@
+"""The same evidence wherever the tables are, and a named gap where they are nowhere. On the lab, over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from actions.find_lures import find_lures
+from actions.find_recipients import find_recipients
+from actions.find_token_use import find_token_use
+from respond.clients.connect import Clients, Connections
+from respond.clients.dialect import MOVABLE
+from respond.clients.places import Where
+from respond.lab import scenario
+from respond.models.base import Gap
+from respond.models.case import Case, Mode, Window
+from respond.models.evidence import Lures, TokenUses
+from respond.models.tasks import Recipients
+from respond.policies import load_policy
+from respond.settings import Place, Settings, Sources, load_settings, shipped_config
+from respond.step import Process, install
+from tests.helpers.command import VICTIM, respond
+from tests.lab.running_lab import RunningLab, running
+
+POLICY = load_policy(shipped_config())
+FOLDERS = {name: scenario.find(name) for name, _, _ in scenario.shipped()}
+STORIES = sorted(name for name, at in FOLDERS.items() if any((at / f"{table}.jsonl").exists() for table in MOVABLE))
+MAIL = ("EmailEvents", "EmailUrlInfo", "EmailPostDeliveryEvents")
+NO_COLUMN = Gap(source="EmailEvents.IsFirstContact", reason="Defender XDR has no table or column named IsFirstContact")
+Found = tuple[dict[str, Lures], dict[str, TokenUses], Recipients]
+Story = Callable[..., Path]
+
+
+@pytest.fixture
+def story(tmp_path: Path) -> Story:
+    """A copy of a scenario whose tables are elsewhere."""
+
+    def copy(name: str = "seed-true-positive", **lists: tuple[str, ...]) -> Path:
+        folder = Path(shutil.copytree(FOLDERS[name], tmp_path / "story"))
+        head = json.loads((folder / "scenario.json").read_text())
+        (folder / "scenario.json").write_text(json.dumps(head | {key: list(value) for key, value in lists.items()}))
+        for table in lists.get("absent_tables", ()):
+            (folder / f"{table}.jsonl").unlink(missing_ok=True)
+        return folder
+
+    return copy
+
+
+@pytest.fixture
+def at_work() -> Iterator[None]:
+    yield
+    install(None)
+
+
+def placed(*tables: str, at: Place, **hunt: Any) -> Settings:
+    """Settings with some tables at a place."""
+    settings = load_settings(shipped_config())
+    sources = Sources.model_validate(dict.fromkeys(tables, at))
+    return settings.model_copy(update={"sources": sources, "hunt": settings.hunt.model_copy(update=hunt)})
+
+
+@asynccontextmanager
+async def services(tenant: RunningLab, settings: Settings) -> AsyncIterator[Clients]:
+    """The services of a process at work on this lab."""
+    connections = Connections(settings, tenant.url)
+    nothing: Any = None
+    install(Process(settings=settings, connections=connections, store=nothing))
+    yield connections.clients(read_only=False)
+    await connections.close()
+
+
+def case_of(who: str) -> Case:
+    now = datetime.now(UTC)
+    window = Window(start=now - timedelta(hours=24), end=now)
+    return Case(run="r", mode=Mode.LIVE, tenant="lab", who=who, window=window, started=now, policy=POLICY)
+
+
+async def evidence(clients: Clients, who: tuple[str, ...]) -> Found:
+    """What the actions find that may ask either place."""
+    people = [await clients.graph.account(name) for name in who]
+    case = case_of(who[0])
+    lures, uses = await asyncio.gather(find_lures(case, people=people), find_token_use(case, people=people))
+    return lures, uses, await find_recipients(case, lures=lures[people[0].id.lower()])
+
+
+def without_first_contact(lures: Lures) -> Lures:
+    """What the lures are where Defender does not say whether a mail was the first of its sender."""
+    messages = (
+        one.model_copy(update={"first_contact": None}) if one.table == "EmailEvents" else one for one in lures.messages
+    )
+    followed = {click.message_id for click in lures.clicks}
+    kept = tuple(one for one in messages if one.is_suspect or one.id in followed)
+    return lures.model_copy(update={"messages": kept, "gaps": ()})
+
+
+def gaps_of(found: Found) -> set[Gap]:
+    lures, uses, recipients = found
+    several = [*(one.gaps for one in lures.values()), *(one.gaps for one in uses.values()), recipients.gaps]
+    return {gap for gaps in several for gap in gaps}
+
+
+def asked(tenant: RunningLab) -> Counter[str]:
+    """How often each place was asked."""
+    calls = Counter(call["path"].rpartition("/")[2].rpartition(".")[2] for call in tenant.get("/_lab/requests"))
+    return Counter({name: calls[name] for name in ("query", "runHuntingQuery")})
+
+
+# The same from both.
+
+
+@pytest.mark.usefixtures("at_work")
+@pytest.mark.parametrize("name", STORIES)
+async def test_defender_shows_what_the_workspace_shows(name: str, tmp_path: Path) -> None:
+    """But for the one column that Defender's table reference does not have, which is a gap."""
+    who = tuple(json.loads((FOLDERS[name] / "scenario.json").read_text())["expect"])
+    found = {}
+    with running(FOLDERS[name], tmp_path / "lab") as tenant:
+        for place in (Place.WORKSPACE, Place.DEFENDER):
+            async with services(tenant, placed(*MOVABLE, at=place)) as clients:
+                found[place] = await evidence(clients, who)
+    (lures, uses, recipients), (their_lures, their_uses, their_recipients) = found.values()
+    assert {user: without_first_contact(one) for user, one in their_lures.items()} == {
+        user: without_first_contact(one) for user, one in lures.items()
+    }
+    assert {user: one.uses for user, one in their_uses.items()} == {user: one.uses for user, one in uses.items()}
+    assert set(their_recipients.people) <= set(recipients.people)
+    new = gaps_of(found[Place.DEFENDER]) - gaps_of(found[Place.WORKSPACE])
+    assert {gap.source for gap in new} <= {NO_COLUMN.source, "Defender XDR"} | MOVABLE
+    if "EmailEvents" not in {gap.source for gap in new}:
+        assert NO_COLUMN in new
+
+
+@pytest.mark.parametrize("name", ["seed-true-positive", "teams-external-link", "quishing-zapped", "foreign-vpn"])
+def test_the_verdict_is_the_same_with_the_tables_in_defender_alone(
+    name: str, story: Story, lab: Callable[..., RunningLab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is set: that the workspace lacks them is found out."""
+    upn = next(iter(json.loads((FOLDERS[name] / "scenario.json").read_text())["expect"]))
+    answers = []
+    lab(story(name, defender_tables=tuple(MOVABLE)))
+    answers.append(respond("--user", upn, "--dry-run", "--json").json)
+    monkeypatch.delenv("RESPOND_LAB__URL")
+    monkeypatch.setenv("RESPOND_LAB__DATA", name)
+    answers.append(respond("--user", upn, "--dry-run", "--json").json)
+    there, here = answers
+    assert there["verdict"] == here["verdict"]
+    assert [finding["id"] for finding in there["findings"]] == [finding["id"] for finding in here["findings"]]
+    assert {gap["source"] for gap in there["gaps"]} - {gap["source"] for gap in here["gaps"]} == {
+        NO_COLUMN.source,
+        "Defender XDR",
+    }
+
+
+# Left open: found out, and remembered.
+
+
+@pytest.mark.usefixtures("at_work")
+async def test_a_table_that_the_workspace_lacks_is_asked_of_defender_and_that_is_remembered(
+    story: Story, tmp_path: Path
+) -> None:
+    with running(story(defender_tables=("UrlClickEvents",)), tmp_path / "lab") as tenant:
+        async with services(tenant, load_settings(shipped_config())) as clients:
+            tries = []
+            for _ in range(2):
+                before = asked(tenant)
+                rows, gaps = await clients.places.ask("find_clicks", CLICKS, source="UrlClickEvents")
+                tries.append(asked(tenant) - before)
+                assert [row["Workload"] for row in rows] == ["Email"]
+                assert gaps == []
+    # The workspace twice: with the table, and with an empty one in its place.
+    assert tries == [{"query": 2, "runHuntingQuery": 1}, {"runHuntingQuery": 1}]
+
+
+@pytest.mark.usefixtures("at_work")
+async def test_what_neither_has_is_a_gap_that_names_both_and_is_not_asked_for_again(
+    story: Story, tmp_path: Path
+) -> None:
+    with running(story(absent_tables=("UrlClickEvents",)), tmp_path / "lab") as tenant:
+        async with services(tenant, load_settings(shipped_config())) as clients:
+            for _ in range(2):
+                rows, (gap,) = await clients.places.ask("find_clicks", CLICKS, source="UrlClickEvents")
+                assert rows == []
+                assert gap == Gap(
+                    source="UrlClickEvents",
+                    reason="the workspace has no table or column named UrlClickEvents; "
+                    "Defender XDR has no table or column named UrlClickEvents",
+                )
+        assert asked(tenant)["runHuntingQuery"] == 2  # with the table, and with an empty one in its place
+
+
+@pytest.mark.usefixtures("at_work")
+async def test_without_leave_to_ask_defender_the_gap_says_so(story: Story, tmp_path: Path) -> None:
+    data = story(defender_tables=("UrlClickEvents",))
+    with running(data, tmp_path / "lab", withheld_permissions=("ThreatHunting.Read.All",)) as tenant:
+        async with services(tenant, load_settings(shipped_config())) as clients:
+            for _ in range(2):
+                rows, (gap,) = await clients.places.ask("find_clicks", CLICKS, source="UrlClickEvents")
+                assert rows == []
+                assert gap.source == "UrlClickEvents"
+                assert gap.reason.startswith("the workspace has no table or column named UrlClickEvents; ")
+                assert "advanced hunting: Graph answered 403" in gap.reason
+        assert asked(tenant)["runHuntingQuery"] == 1
+
+
+@pytest.mark.usefixtures("at_work")
+async def test_a_failure_that_passes_is_told_and_not_remembered(story: Story, tmp_path: Path) -> None:
+    ill = {"match": "POST */security/*", "status": 503, "times": 6}
+    data = story(defender_tables=("UrlClickEvents",))
+    quick = load_settings(shipped_config())
+    quick = quick.model_copy(update={"retry": quick.retry.model_copy(update={"first_wait": timedelta(milliseconds=1)})})
+    with running(data, tmp_path / "lab", faults=(ill,)) as tenant:
+        async with services(tenant, quick) as clients:
+            _, (gap,) = await clients.places.ask("find_clicks", CLICKS, source="UrlClickEvents")
+            assert "503" in gap.reason
+            rows, gaps = await clients.places.ask("find_clicks", CLICKS, source="UrlClickEvents")
+    assert (len(rows), gaps) == (1, [])
+
+
+@pytest.mark.usefixtures("at_work")
+@pytest.mark.parametrize(
+    "settings",
+    [
+        pytest.param(placed(at=Place.AUTO, defender=False), id="hunt.defender"),
+        pytest.param(placed("UrlClickEvents", at=Place.WORKSPACE), id="sources"),
+    ],
+)
+async def test_defender_is_not_asked_where_the_settings_say_so(
+    settings: Settings, story: Story, tmp_path: Path
+) -> None:
+    with running(story(defender_tables=("UrlClickEvents",)), tmp_path / "lab") as tenant:
+        async with services(tenant, settings) as clients:
+            _, (gap,) = await clients.places.ask("find_clicks", CLICKS, source="UrlClickEvents")
+        assert asked(tenant)["runHuntingQuery"] == 0
+    assert gap.reason == "the workspace has no table or column named UrlClickEvents"
+
+
+@pytest.mark.usefixtures("at_work")
+async def test_a_table_that_is_set_to_defender_is_not_read_in_the_workspace(tmp_path: Path) -> None:
+    with running(FOLDERS["seed-true-positive"], tmp_path / "lab") as tenant:
+        async with services(tenant, placed("UrlClickEvents", at=Place.DEFENDER)) as clients:
+            rows, gaps = await clients.places.ask("find_clicks", CLICKS, source="UrlClickEvents")
+        assert asked(tenant) == {"runHuntingQuery": 1, "query": 0}
+    assert (len(rows), gaps) == (1, [])
+
+
+# Several tables in a query.
+
+
+@pytest.mark.usefixtures("at_work")
+@pytest.mark.parametrize("missing", [("EmailUrlInfo",), ("EmailPostDeliveryEvents",), MAIL])
+async def test_a_query_that_joins_is_asked_where_all_its_tables_are(
+    missing: tuple[str, ...], story: Story, tmp_path: Path
+) -> None:
+    with running(story(defender_tables=missing), tmp_path / "lab") as tenant:
+        async with services(tenant, load_settings(shipped_config())) as clients:
+            rows, gaps = await clients.places.ask("find_lure_mails", MAILS, source="EmailEvents")
+    assert rows
+    assert gaps == [NO_COLUMN]
+
+
+@pytest.mark.usefixtures("at_work")
+async def test_where_neither_has_everything_the_place_that_has_more_is_asked(story: Story, tmp_path: Path) -> None:
+    data = story(absent_tables=("EmailPostDeliveryEvents",), workspace_tables=("EmailUrlInfo",))
+    with running(data, tmp_path / "lab") as tenant:
+        async with services(tenant, load_settings(shipped_config())) as clients:
+            rows, (gap,) = await clients.places.ask("find_lure_mails", MAILS, source="EmailEvents")
+    assert rows[0]["IsFirstContact"] is not None
+    assert gap.source == "EmailPostDeliveryEvents"
+    assert "the workspace has no table" in gap.reason
+    assert "Defender XDR has no table" in gap.reason
+
+
+@pytest.mark.usefixtures("at_work")
+@pytest.mark.parametrize("refused", [False, True])
+async def test_the_branches_of_a_union_are_asked_where_they_are_and_put_together(
+    *, refused: bool, story: Story, tmp_path: Path
+) -> None:
+    data = story("unmarked-cmsi", defender_tables=("CloudAppEvents",), absent_tables=("AADGraphActivityLogs",))
+    withheld = ("ThreatHunting.Read.All",) if refused else ()
+    with running(data, tmp_path / "lab", withheld_permissions=withheld) as tenant:
+        async with services(tenant, load_settings(shipped_config())) as clients:
+            account = await clients.graph.account("chloe.tremblay@contoso.com")
+            whose = {"user_ids": (account.id,), "upns": (account.upn,), **SPAN}
+            rows, gaps = await clients.places.ask("find_token_use", whose, source="MicrosoftGraphActivityLogs")
+    lost = {"CloudAppEvents"} if refused else set()
+    assert {gap.source for gap in gaps} == {"AADGraphActivityLogs"} | lost
+    assert {row["Source"] for row in rows} >= {"CloudAppEvents"} - lost
+    assert ("CloudAppEvents" in {row["Source"] for row in rows}) is not refused
+
+
+# Limits of advanced hunting.
+
+
+@pytest.mark.usefixtures("at_work")
+async def test_what_lies_beyond_thirty_days_is_a_gap(tmp_path: Path) -> None:
+    with running(FOLDERS["seed-true-positive"], tmp_path / "lab") as tenant:
+        async with services(tenant, placed("UrlClickEvents", at=Place.DEFENDER)) as clients:
+            far = CLICKS | {"from": datetime.now(UTC) - timedelta(days=31)}
+            rows, (gap,) = await clients.places.ask("find_clicks", far, source="UrlClickEvents")
+    assert len(rows) == 1
+    assert (gap.source, "reaches back 30 days" in gap.reason) == ("Defender XDR", True)
+
+
+@pytest.mark.usefixtures("at_work")
+async def test_an_answer_that_ends_at_the_row_limit_is_partial(tmp_path: Path) -> None:
+    with running(FOLDERS["no-activity"], tmp_path / "lab") as tenant:
+        async with services(tenant, load_settings(shipped_config())) as clients:
+            most = await clients.defender.query("range N from 1 to 100005 step 1")
+            fewer = await clients.defender.query("range N from 1 to 99999 step 1")
+    assert (len(most), most.partial) == (100_000, "it ends at 100,000 rows")
+    assert (len(fewer), fewer.partial) == (99_999, "")
+
+
+# For those who look at the tenant.
+
+
+@pytest.mark.usefixtures("at_work")
+async def test_it_can_be_told_where_each_table_is(story: Story, tmp_path: Path) -> None:
+    data = story(defender_tables=("UrlClickEvents",), absent_tables=("MessageEvents",))
+    with running(data, tmp_path / "lab") as tenant:
+        async with services(tenant, placed("EmailEvents", at=Place.DEFENDER)) as clients:
+            found = {one.table: one for one in await clients.places.whereabouts()}
+    assert found.keys() == set(Sources.model_fields)
+    assert {table: one.where for table, one in found.items() if one.where is not Where.WORKSPACE} == {
+        "UrlClickEvents": Where.DEFENDER,
+        "EmailEvents": Where.DEFENDER,
+        "MessageEvents": Where.NEITHER,
+    }
+    assert found["SigninLogs"].reason == ""
+    assert found["EmailEvents"].reason == "sources.EmailEvents is defender"
+    assert "Defender XDR has no table" in found["MessageEvents"].reason
+
+
+NOW = datetime.now(UTC)
+SPAN: dict[str, Any] = {"from": NOW - timedelta(days=2), "to": NOW + timedelta(days=1)}
+CLICKS: dict[str, Any] = {"upns": (VICTIM,), **SPAN}
+MAILS: dict[str, Any] = {"user_ids": (), "addresses": (VICTIM,), **SPAN}
