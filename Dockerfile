@@ -1,4 +1,4 @@
-# docker build -t respond .      How to run it: docs/sentinel.md
+# docker build -t respond .      How to run it: docs/deploy.md
 
 FROM python:3.13-slim AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1

@@ -7,11 +7,12 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 PIP    := $(BIN)/python -m pip install -qq --disable-pip-version-check
 KQL    := tools/kql-check
+SERVE  ?= yes
 # As an installation does; some environments keep Python from doing it on the way.
 COMPILE = $(BIN)/python -m compileall -q respond actions playbooks
 
 MAKEFLAGS += --no-print-directory
-.PHONY: help demo test lint bench compare kql-check lock clean
+.PHONY: help demo test lint bench compare docs kql-check lock clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -39,6 +40,11 @@ bench: $(READY) ## speed and memory, each against its goal
 compare: $(READY) ## our verdicts beside public detections on every scenario; writes the README's table
 	@$(COMPILE); $(BIN)/python -m bench.compare --write $(ARGS)
 
+docs: $(READY) ## write the pages that a program writes, then the site, on http://127.0.0.1:8000 (SERVE= builds it only)
+	@$(BIN)/python -m tools.pages.write
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@$(if $(SERVE),NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --strict)
+
 kql-check: $(READY) $(KQL)/node_modules/.ready ## every query, by Microsoft's own language service (needs Node)
 	@node $(KQL)/check.mjs --self-test
 	@node $(KQL)/check.mjs
@@ -61,7 +67,7 @@ lock: ## write the three lock files anew from pyproject.toml
 	@for file in requirements*.lock; do echo "lock     $$(grep -c '==' $$file) packages in $$file"; done
 
 clean: ## remove everything that was made here
-	@rm -rf $(VENV) .demo dist $(KQL)/node_modules .mypy_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) .demo dist site $(KQL)/node_modules .mypy_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . \( -name __pycache__ -o -name .ruff_cache \) -type d -prune -exec rm -rf {} +
 
 # $(PYTHON) if it is new enough, else the first that is; a PYTHON given by hand is not second-guessed.

@@ -30,7 +30,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
-from respond import tenants
+from respond import secret_files, tenants
 from respond.durations import Duration, PositiveDuration, parse_duration
 from respond.errors import UsageError
 
@@ -608,7 +608,7 @@ LAB_WORKSPACE = (
 """Resource id of the lab's workspace."""
 
 
-_OTHER_VARIABLES = frozenset({"RESPOND_CONFIG", "RESPOND_DEBUG", tenants.VARIABLE})
+_OTHER_VARIABLES = frozenset({"RESPOND_CONFIG", "RESPOND_DEBUG", tenants.VARIABLE, secret_files.VARIABLE})
 _CONFIG_FILES = ("respond.toml", "policy.toml", "apps.toml", "networks.toml", "lures.toml")
 
 
@@ -689,7 +689,7 @@ def load_tenants(directory: Path) -> dict[str, Settings]:
 def _read(directory: Path) -> tuple[Path, dict[str, Any], dict[str, dict[str, Any]]]:
     """The file: where it is, what it says, and what it says of each tenant."""
     path = directory / "respond.toml"
-    values = read_toml(path) if path.is_file() else {}
+    values = secret_files.laid_over(read_toml(path) if path.is_file() else {})
     named = tenants.sections(values, path)
     _check_environment(named)
     return path, values, named
@@ -770,13 +770,13 @@ def _not_json(error: ValueError) -> str:
 
 def _explain(error: ValidationError, path: Path, *, tenant: str = "", own: dict[str, Any] | None = None) -> str:
     first = error.errors(include_url=False, include_input=False)[0]
-    key = ".".join(str(part) for part in first["loc"])
-    prefixes, of = ["RESPOND_"], ""
+    parts = tuple(str(part) for part in first["loc"])
+    key, prefix, of = ".".join(parts), "RESPOND_", ""
     if tenant and _holds(own or {}, first["loc"]):
-        prefixes, of = [tenants.prefix(tenant)], f"tenants.{tenant}."
-    name = "__".join(str(part) for part in first["loc"]).upper()
-    variable = next((prefix + name for prefix in prefixes if prefix + name in os.environ), "")
-    where = f"environment {variable}" if variable else str(path)
+        prefix, of = tenants.prefix(tenant), f"tenants.{tenant}."
+    variable = prefix + "__".join(parts).upper()
+    given = secret_files.given(tuple(f"{of}{key}".split(".")), path)
+    where = f"environment {variable}" if variable in os.environ else str(given)
     what = "is not a known key" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
     return f"{where}: {of}{key}: {what}"
 

@@ -13,6 +13,7 @@ import pytest
 from respond.settings import Settings
 from tests.helpers.arm import ArmError, deploy
 from tests.helpers.command import ROOT
+from tests.helpers.pages import blocks
 from tests.helpers.templates import RULE, TEMPLATES, Files, deploy_all, problems, read
 
 GUIDE = (ROOT / "docs" / "sentinel.md").read_text()
@@ -252,8 +253,8 @@ def test_a_parameter_that_is_missing_or_unknown_stops_the_deployment() -> None:
 
 
 def commands() -> list[list[str]]:
-    """The shell commands of the guide's indented blocks, a line each."""
-    block = "\n".join(line[4:] for line in GUIDE.splitlines() if line.startswith("    "))
+    """The shell commands of the guide, a line each."""
+    block = "\n".join(body for kind, _, body in blocks(GUIDE) if kind == "sh")
     return [
         shlex.split(line, comments=True) for line in block.replace("\\\n", " ").splitlines() if line.startswith("az ")
     ]

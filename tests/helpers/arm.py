@@ -13,11 +13,22 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 SUBSCRIPTION = "0a000000-0000-4000-8000-000000000001"
 TENANT = "0b000000-0000-4000-8000-000000000002"
 PRINCIPAL = "0c000000-0000-4000-8000-000000000003"
 """Object id that every managed identity gets here."""
+CLIENT = "0c000000-0000-4000-8000-000000000007"
+"""Its client id, and the id of a workspace that was made."""
+
+_ANSWERS: dict[str, dict[str, Any]] = {
+    "Microsoft.App/containerApps": {"configuration": {"ingress": {"fqdn": "respond.example.azurecontainerapps.io"}}},
+    "Microsoft.DBforPostgreSQL/flexibleServers": {"fullyQualifiedDomainName": "db.example.com"},
+    "Microsoft.ManagedIdentity/userAssignedIdentities": {"principalId": PRINCIPAL, "clientId": CLIENT},
+    "Microsoft.OperationalInsights/workspaces": {"customerId": CLIENT},
+}
+"""What `reference` says of a resource that was made."""
 
 _TOKEN = re.compile(r"\s*(?:(?P<name>[A-Za-z]\w*)|(?P<number>\d+)|'(?P<text>(?:[^']|'')*)'|(?P<mark>[()\[\],.]))")
 
@@ -71,11 +82,19 @@ class _Deployment:
         if missing := {name for name, how in declared.items() if "defaultValue" not in how} - self.given.keys():
             raise ArmError(f"parameter {sorted(missing)} needs a value")
         nested: list[dict[str, Any]] = []
-        resources = [self._resource(resource, nested) for resource in self.template["resources"]]
+        wanted = [one for one in self.template["resources"] if self.value(one.get("condition", "[equals(1, 1)]"))]
+        resources = [self._resource(resource, nested) for resource in wanted]
         outputs = {name: self.value(output["value"]) for name, output in self.template.get("outputs", {}).items()}
+        self._check_order(wanted)
         names = {f"parameters.{name}" for name in declared}
         names |= {f"variables.{name}" for name in self.template.get("variables", {})}
         return Deployed(self.group, resources + nested, outputs, names - self.used)
+
+    def _check_order(self, resources: list[dict[str, Any]]) -> None:
+        known = self.ids()
+        for resource in resources:
+            if lost := set(self.value(resource.get("dependsOn", []))) - known:
+                raise ArmError(f"{resource['type']} waits for {sorted(lost)}, which the template does not make")
 
     def _resource(self, resource: dict[str, Any], nested: list[dict[str, Any]]) -> dict[str, Any]:
         if resource["type"] != "Microsoft.Resources/deployments":
@@ -92,7 +111,7 @@ class _Deployment:
 
     def value(self, raw: Any) -> Any:
         if isinstance(raw, dict):
-            return {key: self.value(item) for key, item in raw.items()}
+            return {self.value(key): self.value(item) for key, item in raw.items()}
         if isinstance(raw, list):
             return [self.value(item) for item in raw]
         if isinstance(raw, str) and raw.startswith("[") and not raw.startswith("[["):
@@ -105,9 +124,15 @@ class _Deployment:
         functions: dict[str, Callable[..., Any]] = {
             "concat": _concat,
             "empty": lambda value: not value,
+            "environment": lambda: {"suffixes": {"keyvaultDns": ".vault.azure.net", "acrLoginServer": ".azurecr.io"}},
+            "equals": lambda one, other: one == other,
+            "extensionResourceId": lambda scope, kind, name: f"{scope}/providers/{kind}/{name}",
+            "greater": lambda one, other: one > other,
             "guid": lambda *parts: str(uuid.uuid5(uuid.NAMESPACE_URL, "-".join(parts))),
             "if": lambda condition, yes, no: yes if condition else no,
             "json": json.loads,
+            "listKeys": lambda target, version: {"primarySharedKey": self._made(target, version)["name"]},
+            "not": lambda value: not value,
             "parameters": self._parameter,
             "reference": self._reference,
             "resourceGroup": lambda: {"id": self._group_id(), "name": self.group, "location": "westeurope"},
@@ -116,6 +141,8 @@ class _Deployment:
             "subscriptionResourceId": lambda kind, *names: resource_id("", kind, *names).replace(
                 "/resourceGroups/", "", 1
             ),
+            "uniqueString": lambda *parts: uuid.uuid5(uuid.NAMESPACE_URL, "-".join(parts)).hex[:13],
+            "uriComponent": lambda text: quote(text, safe=""),
             "variables": self._variable,
         }
         if name not in functions:
@@ -146,13 +173,29 @@ class _Deployment:
         finally:
             self.pending.remove(name)
 
-    def _reference(self, target: str, version: str, full: str) -> Any:
+    def _reference(self, target: str, version: str, full: str = "") -> Any:
+        made = self._made(target, version)
+        if full:
+            return {"identity": {"principalId": PRINCIPAL} if "identity" in made else {}}
+        return _ANSWERS.get(made["type"], {})
+
+    def _made(self, target: str, version: str) -> dict[str, Any]:
         for resource in self.template["resources"]:
-            here = resource_id(self.group, resource["type"], str(self.value(resource["name"])))
-            if here == target and resource["apiVersion"] == version and full == "full":
-                identity = {"principalId": PRINCIPAL} if "identity" in resource else {}
-                return {"identity": identity}
+            names = str(self.value(resource["name"])).split("/")
+            own = "scope" not in resource and resource_id(self.group, resource["type"], *names)
+            if own == target and resource["apiVersion"] == version:
+                return dict(resource)
         raise ArmError(f"reference: the template makes no {target} by {version}")
+
+    def ids(self) -> set[str]:
+        """Resource ids of all that the template describes, also of what a condition leaves out."""
+        found = set()
+        for resource in self.template["resources"]:
+            names = str(self.value(resource["name"])).split("/")
+            own = f"/providers/{resource['type']}/{names[-1]}"
+            scope = self.value(resource.get("scope", ""))
+            found.add(scope + own if scope else resource_id(self.group, resource["type"], *names))
+        return found
 
 
 def _concat(*parts: Any) -> Any:

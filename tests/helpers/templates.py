@@ -18,8 +18,19 @@ TEMPLATES = ("logic-app", "role-assignments", "automation-rule")
 RULE = resource_id("rg-soc", "Microsoft.SecurityInsights/alertRules", "00000000-0000-4000-8000-0000000000aa")
 
 _KINDS = {
+    "Microsoft.App/containerApps": "containerApp",
+    "Microsoft.App/managedEnvironments": "environment",
     "Microsoft.Authorization/roleAssignments": "roleAssignment",
+    "Microsoft.DBforPostgreSQL/flexibleServers": "database",
+    "Microsoft.DBforPostgreSQL/flexibleServers/databases": "databaseOf",
+    "Microsoft.KeyVault/vaults": "vault",
+    "Microsoft.KeyVault/vaults/secrets": "vaultSecret",
     "Microsoft.Logic/workflows": "workflow",
+    "Microsoft.ManagedIdentity/userAssignedIdentities": "identity",
+    "Microsoft.Network/privateDnsZones": "dnsZone",
+    "Microsoft.Network/privateDnsZones/virtualNetworkLinks": "dnsLink",
+    "Microsoft.Network/virtualNetworks": "network",
+    "Microsoft.OperationalInsights/workspaces": "logs",
     "Microsoft.Resources/deployments": "deployment",
     "Microsoft.SecurityInsights/automationRules": "automationRule",
     "Microsoft.Web/connections": "connection",
@@ -45,11 +56,11 @@ def read() -> Files:
 
 def problems(files: Files, **rule_parameters: Any) -> list[str]:
     """Every fault, a line each; empty means that nothing was found."""
-    found = list(_shape(files["app-role"], "application.json"))
+    found = list(shape(files["app-role"], "application.json"))
     found += _app_role(files["app-role"])
     for name in TEMPLATES:
-        found += _shape(files[name], "deployment-template.json")
-        found += _plain_secrets(files[name])
+        found += shape(files[name], "deployment-template.json")
+        found += plain_secrets(files[name])
     if "defaultValue" in files["logic-app"]["parameters"]["audience"]:
         found.append("the audience has no sensible default: it is another one in every tenant")
     try:
@@ -59,7 +70,7 @@ def problems(files: Files, **rule_parameters: Any) -> list[str]:
     for result in deployed.values():
         found += [f"nothing uses {name}" for name in sorted(result.unused)]
         for resource in result.resources:
-            found += _resource(resource)
+            found += resource_faults(resource)
     return [*found, *_logic_app(deployed["logic-app"]), *_together(deployed)]
 
 
@@ -85,7 +96,7 @@ def deploy_all(files: Files, **rule_parameters: Any) -> dict[str, Deployed]:
     }
 
 
-def _shape(document: Any, schema: str) -> Iterator[str]:
+def shape(document: Any, schema: str) -> Iterator[str]:
     for error in _validator(schema).iter_errors(document):
         yield f"{error.json_path}: {error.message}"
 
@@ -98,12 +109,12 @@ def _validator(reference: str) -> Draft202012Validator:
     return Draft202012Validator({"$ref": reference}, registry=registry)
 
 
-def _resource(resource: dict[str, Any]) -> Iterator[str]:
+def resource_faults(resource: dict[str, Any]) -> Iterator[str]:
     kind = _KINDS.get(resource["type"])
     if kind is None:
         yield f"no schema for {resource['type']}"
     else:
-        yield from _shape(resource, f"resources.json#/$defs/{kind}")
+        yield from shape(resource, f"resources.json#/$defs/{kind}")
 
 
 def _app_role(application: dict[str, Any]) -> Iterator[str]:
@@ -112,7 +123,7 @@ def _app_role(application: dict[str, Any]) -> Iterator[str]:
         yield f"no app role {wanted}, which the settings ask for"
 
 
-def _plain_secrets(template: dict[str, Any]) -> Iterator[str]:
+def plain_secrets(template: dict[str, Any]) -> Iterator[str]:
     for name, how in template.get("parameters", {}).items():
         if _SECRET.search(name) and how.get("type") not in ("securestring", "secureObject"):
             yield f"parameter {name} would keep a secret in plain text"
