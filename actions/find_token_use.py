@@ -27,7 +27,8 @@ async def find_token_use(case: Case, *, people: Sequence[Account]) -> dict[str, 
     )
     owners = {name.lower(): who.id.lower() for who in people for name in (who.id, *who.upns)}
     uses: dict[str, list[TokenUse]] = defaultdict(list)
-    for row in rows:
+    # What came from two places is put in order again.
+    for row in sorted(rows, key=lambda row: moment(row, "First")):
         uses[owners.get(text(row, "User").lower(), "")].append(_use(row))
     return {who.id.lower(): TokenUses(uses=tuple(uses[who.id.lower()]), gaps=asking.gaps) for who in people}
 

@@ -70,6 +70,9 @@ class _Driver:
             atexit.register(shutil.rmtree, folder, ignore_errors=True)
             _tenant(folder)
             os.environ["RESPOND_LAB__DATA"] = str(folder)
+            # Measured is what a response costs, not how many of them Microsoft's limits allow.
+            os.environ |= {"RESPOND_LAB__QUERIES_PER_30S": "100000", "RESPOND_PACE__LOGS_PER_30S": "100000"}
+            os.environ["RESPOND_PACE__IDENTITY_PROTECTION_PER_S"] = "1000"
             os.environ["RESPOND_STATE__URL"] = f"sqlite:///{folder / 'state' / 'respond.db'}"
             self._session = await self._stack.enter_async_context(open_session(shipped_config()))
         return self._session

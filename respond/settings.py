@@ -7,11 +7,12 @@ or a wrong type is a `UsageError` that names the key. The environment outranks t
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -60,10 +61,23 @@ def _is_address(value: str) -> str:
 Address = Annotated[str, AfterValidator(_is_address)]
 """A URL, or empty for the usual one."""
 
-_WORKSPACE_RESOURCE = (
-    r"(?i)^(/subscriptions/[^/?#]+/resourceGroups/[^/?#]+"
-    r"/providers/Microsoft\.OperationalInsights/workspaces/[^/?#]+)?$"
+_WORKSPACE_RESOURCE = re.compile(
+    r"/subscriptions/[^/?#]+/resourceGroups/[^/?#]+/providers/Microsoft\.OperationalInsights/workspaces/[^/?#]+",
+    re.IGNORECASE,
 )
+
+
+def _is_workspace(value: str) -> str:
+    if value and not _WORKSPACE_RESOURCE.fullmatch(value):
+        raise ValueError(
+            "is not the resource id of a workspace; write /subscriptions/ID/resourceGroups/NAME"
+            "/providers/Microsoft.OperationalInsights/workspaces/NAME, or leave it empty"
+        )
+    return value
+
+
+WorkspaceId = Annotated[str, AfterValidator(_is_workspace)]
+"""Azure resource id of a workspace, or empty."""
 
 
 class Cloud(StrEnum):
@@ -110,17 +124,15 @@ class Identity(_Section):
     @field_validator("certificate")
     @classmethod
     def _is_named(cls, value: str, info: ValidationInfo) -> str:
-        if info.data.get("kind") is IdentityKind.CERTIFICATE and not (value and info.data.get("client_id")):
-            raise ValueError('kind "certificate" needs client_id and the path of a PEM or PFX file here')
+        if info.data.get("kind") is IdentityKind.CERTIFICATE and not value:
+            raise ValueError('kind "certificate" needs the path of a PEM or PFX file here')
         return value
 
     @field_validator("secret")
     @classmethod
     def _is_given(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
-        if info.data.get("kind") is IdentityKind.SECRET and not (
-            value.get_secret_value() and info.data.get("client_id")
-        ):
-            raise ValueError('kind "secret" needs client_id and the secret; a certificate is better')
+        if info.data.get("kind") is IdentityKind.SECRET and not value.get_secret_value():
+            raise ValueError('kind "secret" needs the secret here or in the environment; a certificate is better')
         return value
 
 
@@ -135,7 +147,7 @@ class Tenant(_Section):
     cloud: Cloud = Cloud.PUBLIC
     tenant_id: str = ""
     workspace_id: str = ""
-    workspace_resource_id: str = Field(default="", pattern=_WORKSPACE_RESOURCE)
+    workspace_resource_id: WorkspaceId = ""
     graph_endpoint: Address = ""
     logs_endpoint: Address = ""
     arm_endpoint: Address = ""
@@ -405,7 +417,7 @@ class SentinelTickets(_Section):
         workspace: Azure resource id of the Log Analytics workspace.
     """
 
-    workspace: str = Field(default="", pattern=_WORKSPACE_RESOURCE)
+    workspace: WorkspaceId = ""
 
 
 MailAddress = Annotated[str, Field(pattern=r"^([^@\s<>]+@[^@\s<>]+)?$")]
@@ -662,7 +674,8 @@ def load_settings(directory: Path) -> Settings:
     path, values, named = _read(directory)
     name = tenants.chosen()
     if named:
-        return _laid(directory, values, named)[tenants.known(name, named)]
+        tenants.check_known(name, named)
+        return _laid(directory, values, named)[name]
     if name:
         raise UsageError(
             f"{tenants.VARIABLE}: write RESPOND_<SECTION>__<KEY>, with two underscores between them; there is no "
@@ -701,8 +714,8 @@ def _laid(
     """What is said of all tenants, and over it what is said of each: by name.
 
     Args:
-        whole: every tenant has to have its own ids, not the chosen one alone. A process that works for one tenant does
-            not see what the environment says of others.
+        whole: all of them, not the chosen one alone. A process that works for one tenant does not see what the
+            environment says of others, and a mistake about them is not its own.
     """
     path = directory / "respond.toml"
     common = tenants.laid_over(common, _environment("RESPOND_"))
@@ -713,10 +726,11 @@ def _laid(
     laid = {
         name: tenants.with_own_state(name, tenants.laid_over(common, said), common, base) for name, said in own.items()
     }
-    for name in named if whole else [name for name in named if name == tenants.chosen()]:
-        tenants.check_whole(name, laid[name])
     tenants.check_apart(laid)
-    return {name: _checked(name, values, own[name], path) for name, values in laid.items()}
+    wanted = [name for name in named if whole or name == tenants.chosen()]
+    for name in wanted:
+        tenants.check_whole(name, laid[name])
+    return {name: _checked(name, laid[name], own[name], path) for name in wanted}
 
 
 def _checked(name: str, values: dict[str, Any], own: dict[str, Any], path: Path) -> Settings:
@@ -774,10 +788,12 @@ def _explain(error: ValidationError, path: Path, *, tenant: str = "", own: dict[
     key, prefix, of = ".".join(parts), "RESPOND_", ""
     if tenant and _holds(own or {}, first["loc"]):
         prefix, of = tenants.prefix(tenant), f"tenants.{tenant}."
-    variable = prefix + "__".join(parts).upper()
+    # A list or a table is one variable, and the mistake may lie within.
+    names = (prefix + "__".join(parts[:length]).upper() for length in range(len(parts), 1, -1))
+    variable = next((name for name in names if name in os.environ), "")
     given = secret_files.given(tuple(f"{of}{key}".split(".")), path)
-    where = f"environment {variable}" if variable in os.environ else str(given)
-    what = "is not a known key" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
+    where = f"environment {variable}" if variable else str(given)
+    what = _unknown(first["loc"]) if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
     return f"{where}: {of}{key}: {what}"
 
 
@@ -791,6 +807,24 @@ def _holds(values: dict[str, Any], place: tuple[int | str, ...]) -> bool:
             return False
         found = found[part]
     return True
+
+
+def _unknown(place: tuple[int | str, ...]) -> str:
+    """What to write instead of a key that nobody knows: the most alike, or one of all."""
+    known = list(_keys(Settings, place[:-1]))
+    alike = difflib.get_close_matches(str(place[-1]), known, n=1)
+    other = f"did you mean {alike[0]}?" if alike else f"known: {', '.join(known)}" if known else "take it out"
+    return f"is not a known key; {other}"
+
+
+def _keys(model: type[BaseModel], place: tuple[int | str, ...]) -> Iterator[str]:
+    """The keys of the section at a place; none where there is no such section."""
+    for part in place:
+        field = model.model_fields.get(str(part))
+        if field is None or not isinstance(field.annotation, type) or not issubclass(field.annotation, BaseModel):
+            return
+        model = field.annotation
+    yield from (field.alias or name for name, field in model.model_fields.items())
 
 
 def tenant_of(settings: Settings) -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ FOLDER = "tenants"
 FORM = "the name of a tenant: small letters, digits and single hyphens, 31 characters at most"
 
 _NAME = re.compile(r"(?=.{1,31}$)[a-z0-9]+(-[a-z0-9]+)*")
-_OWN = re.compile(r"(^|_)(ids?|secret|password|token|certificate|thumbprint|key|workspace_resource_id)$")
+_OWN = re.compile(r"(^|_)(ids?|secret|password|token|certificate|file|thumbprint|key)$|^workspace_resource_id$")
 """Keys of `[tenant]` that say which tenant it is, or who may speak for us there."""
 _APART = ("tenant.tenant_id", "tenant.workspace_id", "tenant.workspace_resource_id", "webhook.hmac_secret")
 
@@ -83,18 +83,17 @@ def laid_over(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> Values:
     return both
 
 
-def known(name: str, names: Mapping[str, object] | list[str]) -> str:
-    """The name, if there is such a tenant.
+def check_known(name: str, names: Iterable[str]) -> None:
+    """Refuse a name that no tenant has.
 
     Raises:
-        UsageError: there is none, or it has to be said which one.
+        UsageError: there is no such tenant, or it has to be said which one.
     """
     told = ", ".join(sorted(names))
     if not name:
         raise UsageError(f"--tenant: say which one, here or as ${VARIABLE}: {told}")
     if name not in names:
         raise UsageError(f"--tenant: there is no [tenants.{name}]; tenants: {told}")
-    return name
 
 
 def check_common(common: Mapping[str, Any]) -> None:

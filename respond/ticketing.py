@@ -182,9 +182,9 @@ class _Mirror:
         return await self._system.create(self._draft)
 
     async def _after_lost_answer(self, error: Unanswered) -> None:
+        progress.emit(progress.Kind.WAITING, f"the ticket may have been created: {error.message}")
         if not self._is_findable:
             raise self._once_only(error.message) from error
-        progress.emit(progress.Kind.WAITING, f"looking whether the ticket was created: {error.message}")
         if not await self._is_there(digest=self._digest) and self._system.lags > _PATIENCE:
             raise self._unsure(error.message) from error
 

@@ -211,7 +211,7 @@ def test_a_broken_template_is_refused(name: str) -> None:
     assert any(said in fault for fault in found), found
 
 
-def test_who_reads_gets_no_role_that_writes_and_who_writes_none_that_hunts() -> None:
+def test_who_reads_and_who_writes_are_two_and_have_their_roles_on_the_workspace_alone() -> None:
     identities = [resource["name"] for resource in of_type(made(), "Microsoft.ManagedIdentity/userAssignedIdentities")]
     assert identities == ["respond-read", "respond-write"]
     (nested,) = of_type(made(), "Microsoft.Resources/deployments")

@@ -113,10 +113,10 @@ def directives(text: str) -> dict[str, list[str]]:
     return found
 
 
-def test_the_unit_runs_as_nobody_and_writes_to_its_state_alone() -> None:
+def test_the_unit_runs_without_rights_and_writes_to_its_state_alone() -> None:
     unit = directives(UNIT)
     wanted = {
-        "DynamicUser": "yes",
+        "User": "respond",
         "ProtectSystem": "strict",
         "ProtectHome": "yes",
         "PrivateTmp": "yes",
@@ -163,7 +163,7 @@ KNOWN = {
     "TimeoutStopSec",
     "Environment",
     "EnvironmentFile",
-    "DynamicUser",
+    "User",
     "StateDirectory",
     "StateDirectoryMode",
     "UMask",

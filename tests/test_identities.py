@@ -28,6 +28,7 @@ from respond.lab.constants import TENANT_ID, WORKSPACE_ID
 from respond.settings import Settings, load_settings
 from tests.helpers.canned import Canned, canned
 from tests.helpers.command import VICTIM, respond
+from tests.helpers.serving import serving
 from tests.helpers.tls import certificate, tls_before
 from tests.lab.running_lab import HTTP, RunningLab
 
@@ -55,13 +56,16 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Pat
 
 
 @pytest.fixture
-def authority(lab: Start, files: dict[str, tuple[Path, Path]], tmp_path: Path) -> Iterator[str]:
+def authority(
+    lab: Start, files: dict[str, tuple[Path, Path]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[str]:
     """The lab as an authority that azure-identity takes: behind TLS."""
     known = [str(files[name][1]) for name in ("known", "pfx")]
     held = {READER: READS, WRITER: WRITES}
     tenant = lab(client_certificates=known, client_permissions=held)
     with tls_before(tenant.url, tmp_path) as (url, trust):
         aiohttp.connector._SSL_CONTEXT_VERIFIED.load_verify_locations(trust)
+        monkeypatch.setenv("SSL_CERT_FILE", str(trust))  # httpx, and processes of their own
         yield url
 
 
@@ -134,6 +138,20 @@ def test_the_lab_checks_what_a_certificate_has_signed(
     assert HTTP.post(f"{plain_url()}/{TENANT_ID}/oauth2/v2.0/token", data=form).status_code == 200
 
 
+def real_tenant(authority: str) -> dict[str, str]:
+    """Settings of a tenant that is not the lab, although the lab answers for it."""
+    url = plain_url()
+    return {
+        "MODE": "azure",
+        "TENANT_ID": TENANT_ID,
+        "WORKSPACE_ID": WORKSPACE_ID,
+        "AUTHORITY": authority,
+        "GRAPH_ENDPOINT": url,
+        "LOGS_ENDPOINT": url,
+        "ARM_ENDPOINT": url,
+    }
+
+
 def plain_url() -> str:
     """Where the lab answers without TLS."""
     return os.environ["RESPOND_LAB__URL"]
@@ -199,8 +217,8 @@ def test_the_default_tries_four_ways_and_none_that_asks_a_person(monkeypatch: py
     [
         ('[tenant.read]\nkind = "device-code"', "tenant.read.kind: "),
         ('[tenant.read]\nkind = "interactive"', "tenant.read.kind: "),
-        ('[tenant.read]\nkind = "certificate"', 'tenant.read.certificate: kind "certificate" needs client_id and'),
-        ('[tenant.write]\nkind = "secret"\nclient_id = "x"', 'tenant.write.secret: kind "secret" needs client_id and'),
+        ('[tenant.read]\nkind = "certificate"', 'tenant.read.certificate: kind "certificate" needs the'),
+        ('[tenant.write]\nkind = "secret"\nclient_id = "x"', 'tenant.write.secret: kind "secret" needs the'),
         ('[tenant.read]\npassword = "x"', "tenant.read.password: is not a known key"),
         ('[tenant]\ncloud = "germany"', "tenant.cloud: "),
         ('[tenant]\nworkspace_resource_id = "x"', "tenant.workspace_resource_id: "),
@@ -222,6 +240,19 @@ def test_a_certificate_that_cannot_be_read_is_named_with_its_key(tmp_path: Path)
         claims(missing)
 
 
+@pytest.mark.parametrize(
+    ("tenant", "key"),
+    [
+        ({"read": {"kind": "certificate", "certificate": "x.pem"}}, r"tenant\.read\.client_id"),
+        ({"write": {"kind": "secret", "secret": PASSWORD}}, r"tenant\.write\.client_id"),
+        ({"client_secret": PASSWORD}, r"tenant\.client_id"),
+    ],
+)
+def test_an_application_without_an_id_is_named_with_its_key(tenant: dict[str, Any], key: str) -> None:
+    with pytest.raises(UsageError, match=rf"^{key} is empty: name the application; respond init prints"):
+        claims(azure("", **tenant), writes="write" in tenant)
+
+
 def test_who_writes_is_who_reads_unless_another_is_named() -> None:
     read = {"kind": "managed-identity", "client_id": READER}
     alone = azure("", read=read)
@@ -236,15 +267,8 @@ def test_a_real_run_reads_with_one_identity_and_writes_with_the_other(
     authority: str, files: dict[str, tuple[Path, Path]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither holds what the other does, so a request that carried the wrong token would be refused."""
-    url = plain_url()
     for key, value in {
-        "MODE": "azure",
-        "TENANT_ID": TENANT_ID,
-        "WORKSPACE_ID": WORKSPACE_ID,
-        "AUTHORITY": authority,
-        "GRAPH_ENDPOINT": url,
-        "LOGS_ENDPOINT": url,
-        "ARM_ENDPOINT": url,
+        **real_tenant(authority),
         "READ__KIND": "certificate",
         "READ__CLIENT_ID": READER,
         "READ__CERTIFICATE": str(files["known"][0]),
@@ -256,3 +280,29 @@ def test_a_real_run_reads_with_one_identity_and_writes_with_the_other(
     answer = respond("--user", VICTIM, "--json")
     assert (answer.code, answer.json["outcome"]) == (0, "contained-verified"), answer
     assert answer.json["gaps"] == []
+
+
+SECRET_HOLDER = {"CLIENT_ID": "5ec20000-0000-4000-8000-000000000001", "CLIENT_SECRET": PASSWORD}
+
+
+def test_a_real_tenant_is_examined_with_its_own_identity(authority: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for key, value in (real_tenant(authority) | SECRET_HOLDER).items():
+        monkeypatch.setenv(f"RESPOND_TENANT__{key}", value)
+    monkeypatch.setenv("RESPOND_WEBHOOK__AUDIENCE", "api://respond.example.com")
+    answer = respond("doctor", "--json")
+    found = {line["name"]: line for line in answer.json["results"]}
+    assert (answer.code, answer.json["mode"]) == (0, "azure"), answer.out
+    assert found["secret"]["status"] == "warning"
+    assert "secret, client 5ec20000" in found["reads as"]["found"]
+    assert {found[name]["status"] for name in ("clock", "signing keys", "workspace", "permissions")} == {"ok"}
+    assert PASSWORD not in answer.out
+
+
+def test_a_service_says_at_its_start_that_a_secret_is_weak(authority: str) -> None:
+    env = {f"RESPOND_TENANT__{key}": value for key, value in (real_tenant(authority) | SECRET_HOLDER).items()}
+    env |= {"RESPOND_WEBHOOK__AUDIENCE": "api://respond.example.com", "RESPOND_SCHEDULE__EVERY": "0s"}
+    with serving(**env) as service:
+        said = [line for line in service.lines if line["event"] == "weak-identity"]
+    (line,) = said
+    assert line["reason"] == "tenant.client_secret signs in with a password, which leaks and expires"
+    assert PASSWORD not in json.dumps(service.lines)

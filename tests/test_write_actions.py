@@ -22,8 +22,9 @@ from respond.models.incident import IncidentStatus, Severity
 from respond.models.intake import Unanswered
 from respond.models.intents import Intent
 from respond.models.ladder import May, Rung, Step, Word
-from respond.models.report import ActionStatus, Change
+from respond.models.report import ActionStatus, Change, Outcome, Verdict, VerdictKind
 from respond.settings import LabFault
+from tests.fakes.webhooks import webhooks
 from tests.helpers.command import VICTIM, respond
 from tests.helpers.house import CLIENT, DEVICE, GRANT, METHOD, RULE, USER_ID, device, house
 from tests.helpers.incidents import ENTRY, INCIDENT, act
@@ -109,6 +110,15 @@ def undoing(_name: str, _given: dict[str, Any], *, dry_run: bool = False) -> Ran
     return by_itself("take_back", {"account": ACCOUNT, "intent": intent, "word": WORD}, dry_run=dry_run)
 
 
+def telling(name: str, given: dict[str, Any], *, dry_run: bool = False) -> Ran:
+    """A notice to a channel; what arrives there is counted."""
+    with webhooks() as there, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RESPOND_NOTICES__TEAMS_URL", there.settings["teams_url"])
+        ran = by_itself(name, given, dry_run=dry_run)
+        assert len(there.posted["teams"]) == (ran.change["status"] == "done")
+    return ran
+
+
 SUBJECTS = {
     "revoke_sessions": Subject("POST */revokeSignInSessions", "User.RevokeSessions.All"),
     "disable_device": climbing(
@@ -165,6 +175,15 @@ SUBJECTS = {
             "about": INCIDENT.lower(),
             "people": (Unanswered(label="ann", reason="could be more than one account", candidates=("a", "b")),),
             "sightings": (),
+        },
+    ),
+    "send_notice": Subject(
+        way=telling,
+        given={
+            "account": ACCOUNT,
+            "verdict": Verdict(kind=VerdictKind.MALICIOUS, score=97, headline="redeemed elsewhere"),
+            "changes": (),
+            "outcome": Outcome.CONTAINED_VERIFIED,
         },
     ),
     "comment_incident": Subject(

@@ -221,6 +221,37 @@ def watch(context: Context, once: bool, config: str | None) -> int:
 
 
 @cli.command()
+@click.option("--tenant-id", metavar="ID", help="Object id of the tenant [asked for].")
+@click.option("--workspace-id", metavar="ID", help="Id of the Log Analytics workspace [asked for].")
+@click.option("--cloud", type=click.Choice(["public", "usgov", "usgov-dod", "china"]), help="Which cloud [asked for].")
+@click.option(
+    "--identity",
+    type=click.Choice(["managed", "certificate", "cli"]),
+    help="Who respond is: a managed identity, an application with a certificate, or you (developers) [asked for].",
+)
+@click.option("--write/--read-only", "writes", default=None, help="May it contain, or only plan [asked for].")
+@click.option("--dir", "directory", metavar="DIR", default="config", show_default=True, help="Where to write.")
+@click.option("--force", is_flag=True, help="Write respond.toml anew although there is one.")
+def init(
+    tenant_id: str | None,
+    workspace_id: str | None,
+    cloud: str | None,
+    identity: str | None,
+    writes: bool | None,
+    directory: str,
+    force: bool,
+) -> int:
+    """Write the configuration of a real tenant, and print what creates respond's identities there; runs none of it.
+
+    The commands go to stdout, as a script to read and run: `respond init > setup.sh`. Each permission stands beside the
+    actions that need it.
+    """
+    from respond.cli.init import Answers, initialize
+
+    return initialize(Answers(tenant_id, workspace_id, cloud, identity, writes), directory=directory, force=force)
+
+
+@cli.command()
 @json_option
 @config_option
 @click.pass_context

@@ -111,6 +111,9 @@ def credential(settings: Settings, lab_url: str | None, *, writes: bool = False)
         client_id = (tenant.write.client_id if writes else "") or tenant.read.client_id
         return LabCredential(tenant.authority or lab_url or "", tenant.tenant_id or LAB_TENANT_ID, client_id)
     key, identity = identity_of(settings, writes=writes)
+    if identity.kind in _APPLICATIONS and not identity.client_id:
+        named = "tenant.client_id" if key == "tenant.client_secret" else f"{key}.client_id"
+        raise UsageError(f"{named} is empty: name the application; respond init prints what creates one")
     try:
         return _MAKERS[identity.kind](settings.tenant.tenant_id, identity, _where(settings))
     except ValueError as error:
@@ -199,6 +202,7 @@ def _default(tenant_id: str, identity: Identity, where: dict[str, Any]) -> Async
     )
 
 
+_APPLICATIONS = frozenset({IdentityKind.CERTIFICATE, IdentityKind.SECRET})
 _MAKERS: Mapping[IdentityKind, Callable[[str, Identity, dict[str, Any]], AsyncTokenCredential]] = {
     IdentityKind.MANAGED: _managed,
     IdentityKind.WORKLOAD: _workload,

@@ -36,7 +36,7 @@ R = TypeVar("R", bound=Row)
 T = TypeVar("T")
 Body = Mapping[str, JsonValue]
 
-_METHODS = {
+METHODS = {
     "emailAuthenticationMethod": ("email_methods", "by_email_authentication_method_id"),
     "fido2AuthenticationMethod": ("fido2_methods", "by_fido2_authentication_method_id"),
     "microsoftAuthenticatorAuthenticationMethod": (
@@ -195,9 +195,9 @@ class Holdings:
         Raises:
             Permanent: Graph deletes no method of this type.
         """
-        if kind not in _METHODS:
+        if kind not in METHODS:
             raise Permanent(f"authentication method {method_id}: Graph has no way to delete a {kind}; a person has to")
-        collection, by_id = _METHODS[kind]
+        collection, by_id = METHODS[kind]
         builder = getattr(self._wire.sdk.users.by_user_id(user_id).authentication, collection)
         return _made("DELETE", getattr(builder, by_id)(method_id))
 

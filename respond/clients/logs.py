@@ -85,6 +85,7 @@ class Logs:
         check: refuses what must not leave.
         pace: the tenant's limits; its own where none is given.
         absent_for: how long a table or column that was missing is not asked for again.
+        row_limit: rows at which the service ends an answer.
     """
 
     def __init__(
@@ -97,6 +98,7 @@ class Logs:
         retry: Retry,
         pace: Pace | None = None,
         absent_for: timedelta = timedelta(0),
+        row_limit: int = ROW_LIMIT,
     ) -> None:
         self._retry = retry
         base = endpoint.rstrip("/").removesuffix("/v1")
@@ -111,6 +113,7 @@ class Logs:
             retry_total=0,
         )
         self.absent = Absent(absent_for)
+        self._row_limit = row_limit
         self.queries = 0
         self._workspace = workspace_id
         self._timeout = retry.request_timeout.total_seconds()
@@ -157,7 +160,10 @@ class Logs:
         except (ServiceRequestError, ServiceResponseError) as error:
             silent = f"Log Analytics did not answer ({type(error).__name__})"
             raise Transient(silent, service=Service.LOGS) from error
-        return _rows(answer)
+        rows = _rows(answer)
+        if len(rows) >= self._row_limit and not rows.partial:
+            rows.partial = f"it ends at {self._row_limit:,} rows"
+        return rows
 
     async def close(self) -> None:
         """Close the connections."""
@@ -182,8 +188,6 @@ def _rows(answer: LogsQueryResult | LogsQueryPartialResult) -> Rows:
     elif not tables:
         # Log Analytics answers 200 with nothing at all when it did not see the request body.
         raise Transient("Log Analytics answered without a table", service=Service.LOGS)
-    elif len(rows) >= ROW_LIMIT:
-        rows.partial = f"it ends at {ROW_LIMIT:,} rows"
     return rows
 
 

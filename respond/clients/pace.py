@@ -127,7 +127,7 @@ class Pace:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         settings = settings or PaceSettings()
-        self._limits = limits_of(settings) | dict(limits or {})
+        self._limits = {**limits_of(settings), **(limits or {})}
         self._turns = {scope: Turns(limit, clock) for scope, limit in self._limits.items()}
         self._breakers = Breakers(settings.breaker_after, settings.breaker_rest.total_seconds(), clock)
 

@@ -15,8 +15,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from respond.clients.defender import REACH
 from respond.clients.degrade import names, without_known
@@ -24,7 +23,7 @@ from respond.clients.dialect import MOVABLE, for_defender, hunting_tables
 from respond.clients.kql import Value
 from respond.clients.logs import Absent, Rows
 from respond.clients.sources import ask_what_is_there, read_query
-from respond.errors import Permanent, RespondError, TableMissing
+from respond.errors import BadQuery, Permanent, RespondError
 from respond.log_schema import sentinel_tables
 from respond.models.base import Gap
 from respond.settings import Place, Sources
@@ -36,30 +35,9 @@ if TYPE_CHECKING:
     from respond.clients.logs import Logs
 
 SIGN_INS = ("SigninLogs", "AADNonInteractiveUserSignInLogs")
-EVENTS = "EntraIdSignInEvents"
-"""What Defender has of sign-ins."""
-
 _DEFENDER = "Defender XDR"
 
 Answer = tuple[Rows, list[Gap]]
-
-
-class Where(StrEnum):
-    WORKSPACE = "workspace"
-    DEFENDER = "defender"
-    NEITHER = "neither"
-
-
-class Whereabouts(NamedTuple):
-    """Where a table is read.
-
-    Attributes:
-        reason: what was said where it is not; empty where it is in the first place that was asked.
-    """
-
-    table: str
-    where: Where
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -84,9 +62,9 @@ class Places:
     """
 
     def __init__(self, logs: Logs, defender: Defender, sources: Sources, *, auto: bool, absent_for: timedelta) -> None:
-        self._logs = logs
-        self._defender = defender
-        self._sources = sources
+        self.logs = logs
+        self.defender = defender
+        self.sources = sources
         self._auto = auto
         self._refused = Absent(absent_for)
 
@@ -109,48 +87,19 @@ class Places:
 
     def may_ask_defender(self, table: str) -> bool:
         """Whether Defender is to be asked for a table that the workspace lacks, or must not be asked for."""
-        place = self._sources.of(table)
+        place = self.sources.of(table)
         return place is Place.DEFENDER or (place is Place.AUTO and self._auto)
-
-    async def whereabouts(self) -> tuple[Whereabouts, ...]:
-        """Where each table of `[sources]` is read now, found out by asking for one row of each.
-
-        Raises:
-            RespondError: the workspace does not answer.
-        """
-        return tuple([await self.where_is(table) for table in Sources.model_fields])
-
-    async def where_is(self, table: str) -> Whereabouts:
-        """Where a table is read now; of sign-ins, whether Defender has its own table of them.
-
-        Raises:
-            RespondError: the workspace does not answer.
-        """
-        reason = f"sources.{table} is {Place.DEFENDER}"
-        if self._sources.of(table) is not Place.DEFENDER:
-            try:
-                await self._logs.query(f"{table} | take 1")
-            except TableMissing as error:
-                reason = error.message
-            else:
-                return Whereabouts(table, Where.WORKSPACE, "")
-        if not self.may_ask_defender(table):
-            return Whereabouts(table, Where.NEITHER, reason)
-        try:
-            await self._defender.query(f"{EVENTS if table in SIGN_INS else table} | take 1")
-        except RespondError as error:
-            return Whereabouts(table, Where.NEITHER, f"{reason}; {error.message}")
-        return Whereabouts(table, Where.DEFENDER, reason)
 
     async def _in_one_place(self, question: _Question) -> Answer:
         """The workspace, unless it lacks a table that Defender has."""
         tables = question.tables
-        if any(self._sources.of(table) is Place.DEFENDER for table in tables):
+        if any(self.sources.of(table) is Place.DEFENDER for table in tables):
             return await self._there(question)
-        here, lost = None, self._open(tables) & self._logs.absent.known().keys()
+        may_move = not any(self.sources.of(table) is Place.WORKSPACE for table in tables)
+        here, lost = None, self._open(tables) & self.logs.absent.known().keys() if may_move else set()
         if not lost:
             here = await self._here(question)
-            lost = self._open(tables) & _lacking(here).keys()
+            lost = self._open(tables) & _lacking(here).keys() if may_move else set()
         if lost:
             there, refusal = await self._try_there(question, lost)
             if there and not _lacking(there).keys() & tables:
@@ -164,8 +113,8 @@ class Places:
 
     async def _in_both(self, question: _Question, moved: frozenset[str]) -> Answer:
         """Each place for what it has; the rows are put together."""
-        away = {table for table in moved if self._sources.of(table) is Place.DEFENDER}
-        away |= self._open(moved) & self._logs.absent.known().keys()
+        away = {table for table in moved if self.sources.of(table) is Place.DEFENDER}
+        away |= self._open(moved) & self.logs.absent.known().keys()
         here = await self._here(question, without=away)
         lost = self._open(moved) & _lacking(here).keys()
         if not away | lost:
@@ -177,7 +126,7 @@ class Places:
         rows = Rows([*here[0], *there[0]])
         rows.partial = "; ".join(filter(None, (here[0].partial, there[0].partial)))
         kept = [gap for gap in here[1] if gap.source not in lost]
-        return rows, [*kept, *_naming(there[1], _lacking(here) | self._logs.absent.known())]
+        return rows, [*kept, *_naming(there[1], _lacking(here) | self.logs.absent.known())]
 
     async def _here(self, question: _Question, *, without: Collection[str] = ()) -> Answer:
         """The workspace's answer.
@@ -188,11 +137,11 @@ class Places:
         unread = {
             table: f"sources.{table} is {Place.DEFENDER}: not read in the workspace"
             for table in SIGN_INS
-            if self._sources.of(table) is Place.DEFENDER
+            if self.sources.of(table) is Place.DEFENDER
         }
         _, known = without_known(read_query(question.name), unread)
         rows, gaps = await ask_what_is_there(
-            self._logs,
+            self.logs,
             question.name,
             question.values,
             source=question.source,
@@ -203,7 +152,7 @@ class Places:
 
     async def _there(self, question: _Question, *, without: Collection[str] = ()) -> Answer:
         rows, gaps = await ask_what_is_there(
-            self._defender,
+            self.defender,
             question.name,
             question.values,
             source=question.source,
@@ -222,17 +171,18 @@ class Places:
         try:
             return await self._there(question, without=without), ""
         except RespondError as error:
-            for table in wanted if isinstance(error, Permanent) else ():
+            lasts = isinstance(error, Permanent) and not isinstance(error, BadQuery)
+            for table in wanted if lasts else ():
                 self._refused.add(table, error.message)
             return None, error.message
 
     def _open(self, tables: Collection[str]) -> set[str]:
         """Tables that Defender may be asked for if the workspace lacks them, as far as is known."""
-        left = {table for table in tables if self._auto and self._sources.of(table) is Place.AUTO}
+        left = {table for table in tables if self._auto and self.sources.of(table) is Place.AUTO}
         return left - self._refusals().keys()
 
     def _refusals(self) -> dict[str, str]:
-        return self._defender.absent.known() | self._refused.known()
+        return self.defender.absent.known() | self._refused.known()
 
 
 def _leaving_out(text: str, tables: Collection[str]) -> str:

@@ -6,7 +6,7 @@ permissions have no blank in them; the others are Azure roles, which no token na
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from respond.doctor.declared import Need, needs
 from respond.models.ladder import Ladder, May, Rung
@@ -43,6 +43,10 @@ READS_FOR_WRITES = frozenset({"User.Read.All", "Directory.Read.All", "UserAuthen
 """Permissions that write actions declare for the reading identity: it looks before the other one writes."""
 
 
+_TOGETHER = {"User.Read.All": "disable_account"}
+"""A permission that one write is refused without, beside its own: https://learn.microsoft.com/graph/api/user-update"""
+
+
 def is_graph(permission: str) -> bool:
     """Whether a token for Graph names it; the others are Azure roles."""
     return " " not in permission
@@ -66,14 +70,16 @@ def unneeded(settings: Settings, policy: Policy) -> Mapping[str, list[str]]:
     return found
 
 
-def is_read(permission: str, why: list[Need]) -> bool:
+def is_read(permission: str, why: Sequence[Need]) -> bool:
     """Whether the reading identity needs it."""
     return permission in READS_FOR_WRITES or not all(need.writes for need in why)
 
 
-def is_write(permission: str, why: list[Need]) -> bool:
+def is_write(permission: str, why: Sequence[Need]) -> bool:
     """Whether the writing identity needs it. An Azure role that allows both is needed by both."""
-    return permission not in READS_FOR_WRITES and any(need.writes for need in why)
+    if permission in READS_FOR_WRITES:
+        return any(need.action == _TOGETHER.get(permission) for need in why)
+    return any(need.writes for need in why)
 
 
 def _enabled(settings: Settings, ladder: Ladder) -> Iterator[Need]:

@@ -33,7 +33,7 @@ async def writing(patient: Patient) -> Sequence[Result]:
 
 
 async def _compare(
-    patient: Patient, name: str, wanted: Callable[[str, list[Need]], bool], *, writes: bool
+    patient: Patient, name: str, wanted: Callable[[str, Sequence[Need]], bool], *, writes: bool
 ) -> Sequence[Result]:
     claims = await claims_of(patient, writes=writes)
     if "roles" not in claims and "scp" not in claims:

@@ -20,7 +20,7 @@ from respond.lab.logs_api import LogsApi
 from respond.lab.state import LabState, now_text
 from respond.lab.tenant import LabTenant
 from respond.lab.tokens import Tokens
-from respond.lab.web import DropConnection, LabRequest, Reply
+from respond.lab.web import DropConnection, LabRequest, Malformed, Reply
 from respond.settings import LabFault, Settings
 
 Scope = MutableMapping[str, Any]
@@ -29,6 +29,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _LARGEST_BODY = 4 * 1024 * 1024
 _PIECE = 256 * 1024
+_KEPT_HEADERS = ("accept", "consistencylevel", "content-type", "prefer")
 _QUERY_PATH = re.compile(r"v1/workspaces/[^/]+/query", re.IGNORECASE)
 _TOKEN_PATH = re.compile(r"[^/]+/oauth2/v2\.0/token", re.IGNORECASE)
 _PUBLISHED_PATH = re.compile(
@@ -75,6 +76,7 @@ class LabApp:
         body = await _read_body(receive)
         request = _request(scope, body or b"")
         entry = {"at": now_text(), "method": request.method, "path": request.path, "status": 0}
+        entry |= _as_sent(scope, request)
         self._requests.append(entry)
         try:
             reply = (
@@ -172,6 +174,19 @@ def _request(scope: Scope, body: bytes) -> LabRequest:
     query = scope["query_string"].decode("latin-1")
     address = f"[{host}]" if ":" in host else host
     return LabRequest.of(scope["method"], f"{target}?{query}", headers, body, f"http://{address}:{port}")
+
+
+def _as_sent(scope: Scope, request: LabRequest) -> dict[str, Any]:
+    """What a contract is about: the target undecoded, the names in the body, headers. No values and no token."""
+    target = f"{scope['raw_path'].decode('latin-1')}?{scope['query_string'].decode('latin-1')}".removesuffix("?")
+    try:
+        body = request.json()
+    except Malformed:
+        body = None
+    fields = body.items() if isinstance(body, dict) else ()
+    names = {name: sorted(value) if isinstance(value, dict) else [] for name, value in fields}
+    headers = {name: value for name, value in request.headers.items() if name in _KEPT_HEADERS}
+    return {"target": target, "names": names, "has_body": bool(request.body), "headers": headers}
 
 
 async def _send(reply: Reply, send: Send) -> None:

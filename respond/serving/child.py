@@ -135,7 +135,23 @@ class Child:
     async def _run_once(self) -> None:
         self.seen(State.STARTING)
         self.secret = secrets.token_hex(32)
-        process = self._process = await asyncio.create_subprocess_exec(
+        code: int | None = None
+        try:
+            process = self._process = await self._start()
+            if self.is_ending:  # told so while it began
+                self._tell(signal.SIGTERM)
+            last = await self._listen(process)
+            code = await process.wait()
+        except OSError as error:  # no memory, no process to be had: that may pass
+            last = f"{type(error).__name__}: {error.strerror}"
+        self._process, self.url = None, ""
+        if not self.is_ending:
+            log("tenant-ended", level=Level.ERROR, tenant=self.name, code=code, reason=last or None)
+        self.seen(State.DOWN)
+
+    async def _start(self) -> Process:
+        """It lives as long as the pipe to it, whose first line is the secret."""
+        process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             "respond",
@@ -147,19 +163,9 @@ class Child:
             start_new_session=True,  # Ctrl-C is for the front, which tells them in order
             limit=_LONGEST_LINE,
         )
-        if self.is_ending:  # told so while it began
-            self._tell(signal.SIGTERM)
         assert process.stdin is not None  # noqa: S101
         process.stdin.write(f"{self.secret}\n".encode())
-        with contextlib.suppress(ConnectionError):
-            await process.stdin.drain()
-        last = await self._listen(process)
-        code = await process.wait()
-        process.stdin.close()
-        self._process, self.url = None, ""
-        if not self.is_ending:
-            log("tenant-ended", level=Level.ERROR, tenant=self.name, code=code, reason=last or None)
-        self.seen(State.DOWN)
+        return process
 
     async def _listen(self, process: Process) -> str:
         """Pass its log on until it ends; the last line that was none, as an error at the start is."""
@@ -185,8 +191,9 @@ class Child:
     def _pass_on(self, said: dict[str, Any]) -> None:
         head = {key: said.pop(key) for key in ("ts", "level", "event") if key in said}
         said.pop("tenant", None)
-        sys.stderr.write(json.dumps({**head, "tenant": self.name, **said}, ensure_ascii=False) + "\n")
-        sys.stderr.flush()
+        with contextlib.suppress(OSError):  # a log that nobody reads any more must not stop the service
+            sys.stderr.write(json.dumps({**head, "tenant": self.name, **said}, ensure_ascii=False) + "\n")
+            sys.stderr.flush()
         if head.get("event") == "listening":
             self.url = f"http://{said['address'][0]}"
         elif head.get("event") == "working":

@@ -70,7 +70,7 @@ class _Door:
         """Take one delivery of Microsoft Sentinel: the body that a Logic App forwards as `@triggerBody()`."""
         try:
             name, body = await self._whose(request)
-            answered = await self._ways[name].deliver(request.url.path, request.headers, body)
+            answered = await self._ways[name].deliver(request.url.path, request.headers.raw, body)
         except Problem as problem:
             self._figures.refused(ANSWERS.get(problem.status, Answer.FAILED))
             log("delivery-refused", level=Level.WARNING, status=problem.status.value, reason=problem.line)

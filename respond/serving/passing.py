@@ -7,7 +7,7 @@ else's, are told to come again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Sequence
 from datetime import timedelta
 from http import HTTPStatus
 
@@ -26,10 +26,11 @@ ANSWERS_WITHIN = 30.0
 _FIGURES_WITHIN = 2.0
 _PROBES_UNTIL_DEAD = 6
 _LATER = "30"
-_OURS = frozenset(
-    {"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "content-length", SECRET}
-)
+_BETWEEN = ("connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "content-length", "expect")
+_OURS = frozenset(name.encode() for name in (*_BETWEEN, SECRET))
 """Headers between two machines (RFC 9110, 7.6.1), and what only the front may say."""
+
+Headers = Sequence[tuple[bytes, bytes]]
 
 
 class Passing:
@@ -47,8 +48,11 @@ class Passing:
         limits = httpx.Limits(max_connections=MOST + 2, max_keepalive_connections=MOST)
         self._client = httpx.AsyncClient(limits=limits, timeout=ANSWERS_WITHIN, trust_env=False)
 
-    async def deliver(self, path: str, headers: Mapping[str, str], body: bytes) -> httpx.Response:
+    async def deliver(self, path: str, headers: Headers, body: bytes) -> httpx.Response:
         """Its answer to a delivery.
+
+        Args:
+            headers: as they came: names in any case, values in any encoding.
 
         Raises:
             Problem: 503, it has none to give just now.
@@ -62,7 +66,7 @@ class Passing:
         try:
             async with asyncio.timeout(ANSWERS_WITHIN):
                 return await self._client.post(child.url + path, content=body, headers=self._headers(headers))
-        except (httpx.TransportError, TimeoutError) as error:
+        except (httpx.HTTPError, TimeoutError) as error:
             raise self._later(f"its process did not answer: {type(error).__name__}") from error
         finally:
             self._with_it -= 1
@@ -71,7 +75,7 @@ class Passing:
         """Its `/metrics`; None if it does not answer."""
         try:
             return (await self._ask("/metrics", _FIGURES_WITHIN)).text
-        except (httpx.TransportError, TimeoutError):
+        except (httpx.HTTPError, TimeoutError):
             return None
 
     async def watch(self) -> None:
@@ -95,7 +99,7 @@ class Passing:
     async def _state(self) -> State:
         try:
             answer = await self._ask("/readyz", 2 * self._beat)
-        except (httpx.TransportError, TimeoutError):
+        except (httpx.HTTPError, TimeoutError):
             return State.SILENT
         return State.READY if answer.status_code == HTTPStatus.OK else State.NOT_READY
 
@@ -108,9 +112,9 @@ class Passing:
         async with asyncio.timeout(within):
             return await self._client.get(self.child.url + path, headers={SECRET: self.child.secret})
 
-    def _headers(self, headers: Mapping[str, str]) -> list[tuple[str, str]]:
-        kept = [(name, value) for name, value in headers.items() if name.lower() not in _OURS]
-        return [*kept, (SECRET, self.child.secret)]
+    def _headers(self, headers: Headers) -> list[tuple[bytes, bytes]]:
+        kept = [(name, value) for name, value in headers if name.lower() not in _OURS]
+        return [*kept, (SECRET.encode(), self.child.secret.encode())]
 
     def _later(self, why: str) -> Problem:
         self._figures.passed_on(self.child.name, answered=False)

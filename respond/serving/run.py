@@ -96,7 +96,7 @@ async def _at_work(config: Path, metrics: Metrics) -> AsyncIterator[tuple[Sessio
         stack.enter_context(observing(metrics))
         session = await stack.enter_async_context(open_session(config, serves=True))
         for key in weak_identities(session.settings):
-            log("weak-identity", level=Level.WARNING, reason=f"{key}: a secret is a password that leaks and expires")
+            log("weak-identity", level=Level.WARNING, reason=f"{key} signs in with a password, which leaks and expires")
         service = Service(session, metrics)
         metrics.observe_queue(service.depth)
         metrics.observe_breakers(session.connections.pace.unasked)

@@ -41,11 +41,13 @@ class Fault:
 
     Attributes:
         worked: the request does its work first, and only its answer is replaced.
+        late: seconds after the answer that it does its work instead.
     """
 
     method: str
     answer: Answer
     worked: bool = False
+    late: float = 0.0
 
 
 class Fake(Protocol):
@@ -117,4 +119,6 @@ def _with_faults(fake: Fake, request: Request) -> Answer:
     fake.faults.remove(fault)
     if fault.worked:
         fake.answer(request)
+    if fault.late:
+        threading.Timer(fault.late, fake.answer, [request]).start()
     return fault.answer

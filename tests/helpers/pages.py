@@ -18,6 +18,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ from unittest.mock import patch
 from tests.helpers.command import ROOT, respond
 
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+_LONGEST = 500.0
+"""Seconds that the commands of a page may take together."""
 _FENCE = re.compile(r"^```(?P<kind>\w*)(?P<rest>[^\n]*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 
 _SHIM = """#!{python} -IS
@@ -121,7 +124,11 @@ def carry_out(page: Path, place: Path, **env: str) -> list[Ran]:
         given = {"HOME": str(place), "PATH": f"{path}:{os.environ['PATH']}", "XDG_STATE_HOME": str(place / "state")}
         outside = {name: value for name, value in os.environ.items() if not name.startswith("RESPOND_")}
         shell = subprocess.Popen(["bash", place / "page.sh"], cwd=home, env=outside | given | env)  # noqa: S607
+        deadline = time.monotonic() + _LONGEST
         while shell.poll() is None:
+            if time.monotonic() > deadline:
+                shell.kill()
+                raise AssertionError(f"{page.name}: a command does not end")
             if select.select([door], [], [], 0.05)[0]:
                 _answer(door.accept()[0])
     ran = [piece for piece in todo if isinstance(piece, Command)]

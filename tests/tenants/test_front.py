@@ -16,6 +16,7 @@ from respond.store.cases import Store
 from respond.webhook.body import LARGEST
 from tests.helpers import victims
 from tests.helpers.command import respond
+from tests.helpers.guarded import answer_of
 from tests.helpers.serving import until
 from tests.helpers.tenants import (
     NAMES,
@@ -28,6 +29,7 @@ from tests.helpers.tenants import (
     workspace_id,
     workspace_resource_id,
 )
+from tests.webhook.test_gate import signed
 from tests.webhook.test_payload import sample
 
 ELSEWHERE = "cccccccc-0000-4000-8000-000000000002"
@@ -141,6 +143,27 @@ def test_what_is_no_delivery_is_refused_as_a_single_service_does(
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["status"] == status
+
+
+def test_headers_in_any_encoding_are_passed_on_as_they_came(house: Several) -> None:
+    host, port = house.front.url.removeprefix("http://").split(":")
+    said = b'{"hello": "there"}'
+    lines = [
+        b"POST /webhooks/sentinel HTTP/1.1",
+        b"Host: x",
+        b"Content-Type: application/json",
+        b"X-Name: M\xfcnchen \xf0\x9f\x98\x80",
+        b"X-Respond-Front: ours",
+        b"Expect: 100-continue",
+        b"Connection: close",
+        b"Content-Length: %d" % len(said),
+        *(f"{name}: {value}".encode() for name, value in signed(said, SECRETS["beta"]).items()),
+    ]
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(b"\r\n".join(lines) + b"\r\n\r\n" + said)
+        answer = answer_of(connection)
+    assert b"HTTP/1.1 422 " in answer
+    assert b"no incident, alert or entity" in answer
 
 
 def test_one_who_shows_nothing_is_refused_before_the_body_is_read(house: Several) -> None:

@@ -210,6 +210,12 @@ def test_a_mistake_is_named_with_its_tenant_and_key(
     assert said in refused(config({"alpha": changed}), "show", "X", "--tenant", "alpha")
 
 
+def test_a_mistake_about_one_tenant_is_no_others(config: Config) -> None:
+    folder = config({"alpha": {"hunt": {"since": "soon"}, "tenant": {"workspace_id": ""}}})
+    assert "show: there is no case X" in refused(folder, "show", "X", "--tenant", "beta")
+    assert "tenants.alpha." in refused(folder, "serve", "--port", "0")
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

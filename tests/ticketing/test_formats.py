@@ -179,7 +179,11 @@ def test_plain_text_begins_no_html_in_a_journal_or_a_mail(body: str) -> None:
     assert not re.search(r"\[\s*/?\s*code\s*\]|<[a-z/!?]", shown, re.IGNORECASE)
 
 
-LONG = "# Verdict first\n\n" + "\n".join(f"- evidence {number} of *many*" for number in range(5000)) + "\n\nlast words"
+LONG = (
+    "# Verdict first\n\n"
+    + "\n".join(f"- evidence {number} of *many*{' words' * 15}" for number in range(700))
+    + "\n\nlast words"
+)
 NOTE = "Cut here; the whole text: respond show DC-7F3K2Q"
 
 
@@ -190,13 +194,13 @@ def test_a_text_that_is_too_long_is_cut_at_a_block_and_says_so() -> None:
         formats.plain(draft(LONG), most=4000),
     )
     size = len(json.dumps(page, ensure_ascii=False, separators=(",", ":")))
-    assert formats.JIRA_LONGEST - 300 < size <= formats.JIRA_LONGEST
-    assert formats.GITHUB_LONGEST - 100 < len(body.encode()) <= formats.GITHUB_LONGEST
-    assert 4000 - 100 < len(line) <= 4000
+    assert formats.JIRA_LONGEST - 500 < size <= formats.JIRA_LONGEST
+    assert formats.GITHUB_LONGEST - 200 < len(body.encode()) <= formats.GITHUB_LONGEST
+    assert 4000 - 200 < len(line) <= 4000
     for shown in (seen(page["content"][-1]), body.split("\n")[-1], line.split("\n")[-1]):
         assert shown == NOTE
     assert mistakes(page) == []
-    assert re.search(r"- evidence \d+ of many\n\nCut here", line)
+    assert re.search(r"- evidence \d+ of many[ words]+\n\nCut here", line)
     assert body.startswith("<!-- x -->\n\n# Verdict first\n\n- evidence 0")
 
 

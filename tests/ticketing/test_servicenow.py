@@ -114,7 +114,7 @@ async def test_a_wrong_setting_is_named(section: dict[str, Any], expected: type[
 async def test_a_user_without_the_role_is_told_which_table() -> None:
     async with both("servicenow") as (system, fake):
         fake.can_write = False
-        with pytest.raises(Forbidden, match=r"ACL Exception.* create and write table incident"):
+        with pytest.raises(Forbidden, match=r"ACL Exception.* role that may read, create and write table incident"):
             await system.create(draft())
 
 

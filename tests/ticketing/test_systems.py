@@ -7,12 +7,15 @@ import re
 import socket
 import time
 from base64 import b64encode
-from contextlib import suppress
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from respond.clients.guard import check_leaving, unless_frozen
 from respond.clients.ticketing.wire import checked_key
@@ -178,6 +181,65 @@ async def test_neither_token_nor_password_is_shown_even_if_the_answer_repeats_it
         assert hidden not in caught.value.message
     assert "bad … " in caught.value.message
     assert kind.secret not in repr(vars(system))
+
+
+@each
+async def test_no_cookie_is_kept(kind: Kind) -> None:
+    async with both(kind.name) as (system, fake):
+        fake.faults += [Fault("POST", Answer(status, {}, {"Set-Cookie": "session=1; Path=/"})) for status in (201, 503)]
+        for _ in range(2):
+            with pytest.raises(Transient):
+                await system.create(draft())
+        await system.create(draft())
+        assert not any("cookie" in request.headers for request in fake.requests)
+
+
+NAMES = [
+    "result",
+    "issues",
+    "fields",
+    "labels",
+    "errors",
+    "errorMessages",
+    "error",
+    "message",
+    "key",
+    "number",
+    "sys_id",
+]
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inside: st.lists(inside, max_size=3) | st.dictionaries(st.sampled_from(NAMES) | st.text(max_size=5), inside),
+    max_leaves=12,
+)
+STATUS = st.sampled_from([200, 201, 204, 301, 400, 401, 403, 404, 409, 410, 422, 429, 500, 503, 599])
+
+
+@each
+def test_whatever_is_answered_is_a_ticket_or_an_error_of_ours(kind: Kind) -> None:
+    with asyncio.Runner() as runner:
+        stack = AsyncExitStack()
+        system, fake = runner.run(stack.enter_async_context(both(kind.name)))
+
+        async def ask(answer: Answer) -> None:
+            calls: list[tuple[str, Callable[[], Awaitable[Any]]]] = [
+                (kind.reads, lambda: system.find(CASE)),
+                ("POST", lambda: system.create(draft())),
+                (kind.writes, lambda: system.update(Found(handle="1", id="1"), draft())),
+            ]
+            for method, call in calls:
+                fake.faults[:] = [Fault(method, answer)]
+                with suppress(RespondError):
+                    found = await call()
+                    assert found is None or found.handle
+
+        @settings(max_examples=40)
+        @given(JSON, STATUS)
+        def check(body: Any, status: int) -> None:
+            runner.run(ask(Answer(status, None if status == 204 else body)))
+
+        check()
+        runner.run(stack.aclose())
 
 
 @each

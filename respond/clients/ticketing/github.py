@@ -8,8 +8,11 @@
 The first line of the body is a comment that names the case and that nobody sees. Issues are listed by label and their
 first lines compared; the search index, which lags, is not asked. GitHub takes no key that makes creating repeatable.
 
+An issue is listed as soon as it is there, but GitHub may still be at work on a request that we have given up; it ends
+those after 10 seconds (https://docs.github.com/rest/using-the-rest-api/troubleshooting-the-rest-api), hence `lags`.
+
 Leaves open: a token that may not set labels creates issues that cannot be found again; it needs "Issues: read and
-write". The list is taken to show a new issue within seconds, which GitHub does not promise.
+write".
 """
 
 from __future__ import annotations
@@ -24,7 +27,8 @@ import httpx
 from respond.clients.guard import Check
 from respond.clients.ticketing import formats
 from respond.clients.ticketing.markup import one_line
-from respond.clients.ticketing.wire import Manners, Refusal, Transport, checked_key, throttled
+from respond.clients.ticketing.outgoing import Manners, Refusal, Transport, throttled
+from respond.clients.ticketing.wire import checked_key, objects
 from respond.errors import NotFound, Permanent, RespondError, Unanswered, UsageError
 from respond.models.tickets import Draft, Found
 from respond.settings import Retry, Tickets
@@ -49,7 +53,7 @@ class GitHub:
     """
 
     name = "github"
-    lags = timedelta(seconds=5)
+    lags = timedelta(seconds=10)
 
     def __init__(self, settings: Tickets, *, check: Check, retry: Retry) -> None:
         import githubkit
@@ -170,7 +174,7 @@ def _objects(answer: Response[Any, Any]) -> list[dict[str, Any]]:
     found = _json(answer)
     if not isinstance(found, list):
         raise Unanswered("GitHub: the answer holds no list of issues; is tickets.github.url right?")
-    return [issue for issue in found if isinstance(issue, dict)]
+    return objects(found)
 
 
 def _object(answer: Response[Any, Any]) -> dict[str, Any]:
@@ -193,10 +197,7 @@ def _found(issue: dict[str, Any]) -> Found:
 
 
 def _said(body: dict[str, Any]) -> str:
-    errors = body.get("errors")
-    fields = [
-        str(error.get("field") or error.get("message") or "") for error in errors or () if isinstance(error, dict)
-    ]
+    fields = [str(error.get("field") or error.get("message") or "") for error in objects(body.get("errors"))]
     return ": ".join(part for part in (str(body.get("message") or ""), ", ".join(filter(None, fields))) if part)
 
 

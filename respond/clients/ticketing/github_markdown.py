@@ -17,7 +17,7 @@ NOTHING = "<!-- -->"
 
 _ESCAPES = re.compile(
     r"""
-      (?P<quote>[\\`*_{}\[\]()!|~])
+      (?P<quote>[\\`*_\[\]|~])
     | (?P<entity>[&<>])
     | (?P<math>\$)
     | (?P<joint>
@@ -30,7 +30,7 @@ _ESCAPES = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
-_BEGINS_BLOCK = re.compile(r"[-+=]|(\d+)(?=\.)")
+_BEGINS_BLOCK = re.compile(r"[-+=]|(\d+)(?=[.)])")
 _LINE = "\\\n"
 
 

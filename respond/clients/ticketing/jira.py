@@ -21,7 +21,8 @@ from typing import Any, Self
 from respond.clients.guard import Check
 from respond.clients.ticketing import formats
 from respond.clients.ticketing.markup import one_line
-from respond.clients.ticketing.wire import Manners, Refusal, Wire, checked_key
+from respond.clients.ticketing.outgoing import Manners, Refusal
+from respond.clients.ticketing.wire import Wire, checked_key, objects
 from respond.errors import Permanent, RespondError, Unanswered
 from respond.models.tickets import Draft, Found, Severity
 from respond.settings import Retry, Tickets
@@ -87,13 +88,11 @@ class Jira:
         }
         for _ in range(_MOST_PAGES):
             page = await self._wire.send("POST", "/rest/api/3/search/jql", body=asked)
-            issues = page.get("issues")
-            if not isinstance(issues, list):
+            if not isinstance(page.get("issues"), list):
                 raise Unanswered("Jira: the answer to a search holds no list of issues; is the URL right?")
-            for issue in issues:
-                if label in ((issue.get("fields") or {}).get("labels") or ()):
-                    return self._found(issue)
-            if page.get("isLast", True) or not page.get("nextPageToken"):
+            if issue := next((one for one in objects(page["issues"]) if label in _labels_of(one)), None):
+                return self._found(issue)
+            if page.get("isLast") or not page.get("nextPageToken"):
                 return None
             asked["nextPageToken"] = page["nextPageToken"]
         raise Permanent(f"Jira: more than {_MOST_PAGES} pages of issues for label {label}, and none that has it")
@@ -137,6 +136,12 @@ def _says(draft: Draft) -> dict[str, Any]:
 
 def _label(key: str) -> str:
     return f"respond-{checked_key(key)}"
+
+
+def _labels_of(issue: dict[str, Any]) -> list[Any]:
+    fields = issue.get("fields")
+    labels = fields.get("labels") if isinstance(fields, dict) else None
+    return labels if isinstance(labels, list) else []
 
 
 def _labels(tags: tuple[str, ...]) -> list[str]:

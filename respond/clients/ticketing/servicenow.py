@@ -10,8 +10,10 @@ ServiceNow's own client for Python, pysnc, is not used: it sets no limit on the 
 for an answer that it cannot read, knows no import sets, and blocks a thread that goes on writing after its run has
 given up.
 
-A POST to the table may create a record and answer 500, and then create another: whoever calls looks in between. An
-import set whose transform map coalesces on `correlation_id` cannot create two, however often it is sent.
+A POST to the table may create a record and answer 500, and then create another: whoever calls looks in between. A
+record is found as soon as it is there, but an instance may still be at work on a request that we have given up; it
+ends those after 60 seconds (default quota rule "REST Table API request timeout"), hence `lags`. An import set whose
+transform map coalesces on `correlation_id` cannot create two, however often it is sent.
 
 Leaves open: work notes are not written, since they pile up when a ticket is written again.
 """
@@ -24,7 +26,8 @@ from typing import Any, Self
 from respond.clients.guard import Check
 from respond.clients.ticketing import formats
 from respond.clients.ticketing.markup import one_line
-from respond.clients.ticketing.wire import Manners, Wire, checked_key
+from respond.clients.ticketing.outgoing import Manners
+from respond.clients.ticketing.wire import Wire, checked_key, objects
 from respond.errors import NotFound, Permanent, Unanswered
 from respond.models.tickets import Draft, Found, Severity
 from respond.settings import Retry, Tickets
@@ -32,6 +35,7 @@ from respond.settings import Retry, Tickets
 _FIELDS = "sys_id,number,correlation_id"
 _HOW_SOON = {Severity.HIGH: "1", Severity.MEDIUM: "2", Severity.LOW: "3"}
 _LONGEST_TITLE = 160
+_LONGEST_AT_WORK = timedelta(seconds=60)
 
 
 class ServiceNow:
@@ -42,20 +46,20 @@ class ServiceNow:
     """
 
     name = "servicenow"
-    lags = timedelta(0)
 
     def __init__(self, settings: Tickets, *, check: Check, retry: Retry) -> None:
         ours = settings.servicenow
         self._table = ours.table
         self._import_set = ours.import_set
         self._longest = ours.description_length
+        self.lags = timedelta() if ours.import_set else _LONGEST_AT_WORK
         manners = Manners(
             name="ServiceNow",
             secret=ours.password,
             hints={
                 400: "tickets.servicenow.table or .import_set names no table that can be written",
                 401: "tickets.servicenow.user or .password is wrong, or basic authentication is off for this user",
-                403: f"the user of tickets.servicenow.user needs to read, create and write {self._where}",
+                403: f"tickets.servicenow.user needs a role that may read, create and write {self._where}",
                 404: f"tickets.servicenow.url is no instance, or has no {self._where}",
             },
             said=_said,
@@ -81,9 +85,10 @@ class ServiceNow:
             "sysparm_fields": _FIELDS,
             "sysparm_limit": "1",
         }
-        records = (await self._wire.send("GET", f"/api/now/table/{self._table}", query=query)).get("result")
-        if not isinstance(records, list):
+        answer = await self._wire.send("GET", f"/api/now/table/{self._table}", query=query)
+        if not isinstance(answer.get("result"), list):
             raise Unanswered("ServiceNow: the answer to a search holds no list of records; is the URL right?")
+        records = objects(answer["result"])
         if not records:
             return None
         if records[0].get("correlation_id") != key:
@@ -125,8 +130,8 @@ class ServiceNow:
     async def _bring_in(self, fields: dict[str, str]) -> Found:
         """Columns of an import set table are called as those of the target, or with `u_` before it."""
         row = fields | {f"u_{name}": value for name, value in fields.items()}
-        rows = (await self._wire.send("POST", f"/api/now/import/{self._import_set}", body=row)).get("result")
-        into = [row for row in rows if row.get("table") == self._table] if isinstance(rows, list) else []
+        answer = await self._wire.send("POST", f"/api/now/import/{self._import_set}", body=row)
+        into = [one for one in objects(answer.get("result")) if one.get("table") == self._table]
         if not into or into[0].get("status") not in ("inserted", "updated", "ignored"):
             raise Permanent(
                 f"ServiceNow: import set {self._import_set} wrote nothing to table {self._table}; its transform map "
