@@ -78,7 +78,8 @@ async def _leg(case: Case, query: str, table: str, values: Mapping[str, Value]) 
     try:
         rows, gaps = await clients(case).places.ask(query, values, source=table, whole=True)
     except Transient as error:
-        raise Transient(f"{table}: the hunt is not complete: {error.message}", retry_after=error.retry_after) from error
+        incomplete = f"{table}: the hunt is not complete: {error.message}"
+        raise Transient(incomplete, retry_after=error.retry_after, until=error.until) from error
     return [read_sign_in(row, text(row, "Source") or table) for row in rows], gaps
 
 
@@ -101,9 +102,12 @@ async def _events(case: Case, rows: Sequence[SignIn], blind: Sequence[str]) -> t
     whose: dict[str, Value] = {"user_ids": tuple(dict.fromkeys(row.user_id for row in rows)), **ids, **case.span}
     found, gaps = await _of_defender(case, "hunt_events", whose, source=f"{CONFIRMATIONS} (other leg)")
     marked = {row.correlation_id for row in rows if row.leg is not Leg.LINKED and row.correlation_id}
-    events = (read_event(row, marked=marked) for row in found)
     had = {row.id for row in rows}
-    return [event for event in events if event.id not in had], gaps
+    events = [event for event in (read_event(row, marked=marked) for row in found) if event.id not in had]
+    if events:
+        limits = f"read in the place of {' and '.join(blind)}: it marks no device codes and not every refresh"
+        gaps = [*gaps, Gap(source=CONFIRMATIONS, reason=limits)]
+    return events, gaps
 
 
 async def _of_defender(

@@ -79,9 +79,7 @@ class Transient(RespondError):
         retry_after: seconds the service asked for, or None when it named none.
         service: who is to be asked again.
         throttled: it answered 429.
-
-    Attributes:
-        until: when it may be asked again, UTC; set where waiting for that was given up.
+        until: when it may be asked again, UTC; only where waiting for that was given up.
     """
 
     def __init__(
@@ -91,12 +89,13 @@ class Transient(RespondError):
         retry_after: float | None = None,
         service: Service = Service.OTHER,
         throttled: bool = False,
+        until: datetime | None = None,
     ) -> None:
         super().__init__(message)
         self.retry_after = retry_after
         self.service = service
         self.throttled = throttled
-        self.until: datetime | None = None
+        self.until = until
 
 
 class NotAsked(Transient):

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from respond import tenants
 from respond.errors import UsageError
 
 VARIABLE = "RESPOND_SECRETS"
@@ -31,7 +32,13 @@ def found() -> dict[tuple[str, ...], Path]:
             f"{VARIABLE}: {name} is not a directory; name the one that holds files such as tenant__client_id"
         )
     files = [path for path in sorted(Path(name).iterdir()) if not path.name.startswith(".")]
-    return {_key(path): path for path in files}
+    return {key: path for path in files if not _is_of_another(key := _key(path))}
+
+
+def _is_of_another(key: tuple[str, ...]) -> bool:
+    """A process that works for one tenant does not look at what is said of others."""
+    mine = tenants.chosen()
+    return bool(mine) and key[0] == "tenants" and key[1] not in (mine, mine.replace("-", "_"))
 
 
 def _key(path: Path) -> tuple[str, ...]:

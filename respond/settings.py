@@ -727,6 +727,7 @@ def _laid(
         name: tenants.with_own_state(name, tenants.laid_over(common, said), common, base) for name, said in own.items()
     }
     tenants.check_apart(laid)
+    tenants.check_identity(laid, os.environ)
     wanted = [name for name in named if whole or name == tenants.chosen()]
     for name in wanted:
         tenants.check_whole(name, laid[name])

@@ -31,7 +31,7 @@ from respond.observe.runs import running
 from respond.observe.traces import span
 from respond.settings import Settings
 from respond.store.cases import Store
-from respond.templates import Templates, shipped_templates
+from respond.templates import Templates
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -56,7 +56,7 @@ class Process:
     connections: Connections
     store: Store
     engine: durable.Engine | None = None
-    templates: Templates = field(default_factory=shipped_templates)
+    templates: Templates = field(default_factory=lambda: Templates({}))
     name: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     async def owns(self, run: str) -> bool:

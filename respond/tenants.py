@@ -32,6 +32,8 @@ _OWN = re.compile(r"(^|_)(ids?|secret|password|token|certificate|file|thumbprint
 """Keys of `[tenant]` that say which tenant it is, or who may speak for us there."""
 _APART = ("tenant.tenant_id", "tenant.workspace_id", "tenant.workspace_resource_id", "webhook.hmac_secret")
 
+_IDENTITIES = ("AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_PASSWORD")
+
 Values = dict[str, Any]
 
 
@@ -108,6 +110,23 @@ def check_common(common: Mapping[str, Any]) -> None:
         raise UsageError(
             f"{shared[0]}: would be shared by all of [tenants]; each has its own: write tenants.NAME.{shared[0]}"
         )
+
+
+def check_identity(tenants: Mapping[str, Mapping[str, Any]], environ: Mapping[str, str]) -> None:
+    """Refuse an identity that azure-identity would take from the environment, for every tenant the same.
+
+    https://learn.microsoft.com/python/api/azure-identity/azure.identity.environmentcredential
+
+    Raises:
+        UsageError: names the variable, and where it belongs.
+    """
+    real = [name for name, values in tenants.items() if _value(values, "tenant.mode") == "azure"]
+    for variable in _IDENTITIES if real else ():
+        if environ.get(variable):
+            raise UsageError(
+                f"environment {variable}: would be shared by all of [tenants]; each has its own: write it into "
+                f"[tenants.{real[0]}.tenant]"
+            )
 
 
 def _own_keys(section: object, above: str = "") -> Iterator[str]:

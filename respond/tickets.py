@@ -13,10 +13,10 @@ from respond.errors import TicketPageFailed
 from respond.models.case import Case
 from respond.models.report import ActionStatus, Change, Outcome, TicketRef
 from respond.models.tickets import Draft, Severity
+from respond.models.written import Written
 from respond.settings import state_dir
 from respond.step import process
 from respond.store.cases import Ticket
-from respond.templates import Written
 from respond.ticketing import linked_ref, mirror, outside
 
 

@@ -23,8 +23,6 @@ GIVEN = {
     "workspaceResourceGroup": "rg-soc",
     "databasePassword": "made-up/password@of-forty characters: 0123",
 }
-AWAITED = ("RESPOND_TENANT__READ__", "RESPOND_TENANT__WRITE__")
-"""Settings of identities of their own for reading and writing."""
 
 # https://learn.microsoft.com/azure/role-based-access-control/built-in-roles
 ROLES = {
@@ -92,8 +90,13 @@ def apps(deployed: Deployed) -> Iterator[str]:
 
 
 def is_setting(name: str) -> bool:
-    section, key, *_ = name.removeprefix("RESPOND_").lower().split("__")
-    return name.startswith(AWAITED) or key in type(Settings.model_fields[section].default).model_fields
+    kind: Any = Settings
+    for key in name.removeprefix("RESPOND_").lower().split("__"):
+        fields = getattr(kind, "model_fields", {})
+        if key not in fields:
+            return False
+        kind = type(fields[key].default)
+    return True
 
 
 VARIANTS: dict[str, dict[str, Any]] = {

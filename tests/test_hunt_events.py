@@ -59,6 +59,7 @@ def test_who_redeemed_a_code_is_shown_by_defender_and_nobody_is_cleared_by_it(wi
     assert (answer.code, answer.json["verdict"]) == (3, "suspicious")
     assert "redeemer-unseen" not in {finding["id"] for finding in answer.json["findings"]}
     assert "no table" in gaps(answer)[REDEMPTIONS]
+    assert gaps(answer)[EVENTS].startswith(f"read in the place of {REDEMPTIONS}: ")
 
 
 @pytest.mark.parametrize(

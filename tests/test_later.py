@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from respond.settings import LabFault
+from respond.errors import NotAsked, RespondError, Transient, until_of
+from respond.models import wire
+from respond.session import open_session
+from respond.settings import LabFault, shipped_config
 from tests.helpers.command import VICTIM, respond, revocations
 from tests.helpers.house import REVOKE, policy
 from tests.lab.running_lab import RunningLab
@@ -82,3 +87,25 @@ def test_a_hunt_that_has_to_wait_says_until_when_in_one_line(lab: Lab) -> None:
     assert (answer.code, answer.err.count("\n")) == (1, 1)
     assert "Log Analytics" in answer.err
     assert "asks to wait until 20" in answer.err
+
+
+def test_the_moment_is_kept_with_what_a_run_has_recorded() -> None:
+    until = datetime(2026, 1, 15, 9, 40, tzinfo=UTC)
+    kept = wire.loads(wire.dumps(NotAsked("Log Analytics: not yet", until=until)))
+    assert isinstance(kept, NotAsked)
+    assert (kept.message, kept.until) == ("Log Analytics: not yet", until)
+    assert wire.loads(wire.dumps(Transient("no answer"))).until is None
+
+
+def test_a_run_whose_hunt_has_to_wait_ends_with_the_moment(lab: Lab) -> None:
+    lab(faults=(throttled(QUERY, "900", times=0),))
+
+    async def run() -> RespondError:
+        async with open_session(shipped_config()) as session:
+            with pytest.raises(Transient) as ended:
+                await session.respond_to(VICTIM, since=None, dry_run=False)
+            return ended.value
+
+    until = until_of(asyncio.run(run()))
+    assert until is not None
+    assert timedelta(minutes=10) < until - datetime.now(UTC) < timedelta(minutes=15)

@@ -38,6 +38,22 @@ def test_what_kubernetes_puts_beside_the_files_is_passed_over(secrets: Path, tmp
     assert load_settings(tmp_path).tenant.client_id == "of-a-file"
 
 
+def test_a_process_for_one_tenant_reads_no_file_about_another(
+    secrets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RESPOND_STATE__URL")
+    ids = {"contoso": "a", "fabrikam-eu": "b"}
+    sections = (f'[tenants.{name}.tenant]\ntenant_id = "{one}"\nworkspace_id = "{one}"\n' for name, one in ids.items())
+    (tmp_path / "respond.toml").write_text("".join(sections))
+    (secrets / "tenants__contoso__webhook__hmac_secret").mkdir()
+    (secrets / "tenants__fabrikam-eu__webhook__hmac_secret").write_text(SECRET)
+    monkeypatch.setenv("RESPOND_TENANT", "fabrikam-eu")
+    assert load_settings(tmp_path).webhook.hmac_secret.get_secret_value() == SECRET
+    monkeypatch.setenv("RESPOND_TENANT", "contoso")
+    with pytest.raises(UsageError, match="cannot be read"):
+        load_settings(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [

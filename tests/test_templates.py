@@ -15,8 +15,9 @@ from markdown_it import MarkdownIt
 from respond.clients.ticketing.reading import as_html, as_text
 from respond.defang import LONGEST_VALUE, as_code, as_markdown, defang
 from respond.errors import UsageError
+from respond.models.written import FACTS
 from respond.settings import shipped_config
-from respond.templates import FACTS, Templates, load_templates, shipped_templates
+from respond.templates import Templates, load_templates
 from tests.helpers.command import VICTIM, respond
 from tests.helpers.house import house, policy
 from tests.lab.running_lab import RunningLab
@@ -88,6 +89,14 @@ def test_a_value_is_shown_as_it_is_wherever_it_stands(text: str, place: str) -> 
         assert " ".join(as_text(written).split()) == f"before {shown(text)} after"
 
 
+@pytest.mark.parametrize("text", CORPUS)
+def test_what_attackers_write_is_shown_as_it_is(text: str) -> None:
+    for place in PLACES:
+        written = place.replace("{}", as_markdown(text))
+        assert kinds(written) == kinds(place.replace("{}", "x" if shown(text) else ""))
+    assert " ".join(as_text(f"before {as_markdown(text)} after").split()) == f"before {shown(text)} after"
+
+
 @given(text=TEXT)
 def test_a_value_as_code_is_shown_as_it_is(text: str) -> None:
     if not as_code(text):
@@ -132,7 +141,7 @@ def test_a_file_of_ones_own_wins_over_the_shipped_one_and_leaves_the_rest(templa
     assert (written.title, written.body, written.trouble) == ("Stop 3 users", "Body of `DC-A`\n", "")
     people = [{"label": "ann", "reason": "unknown", "candidates": ("a", "b")}]
     others = {"about": "x", "case": {"id": "DC-A", "tenant": "lab"}, "people": people}
-    assert mine.write("unanswered", **others) == shipped_templates().write("unanswered", **others)
+    assert mine.write("unanswered", **others) == Templates({}).write("unanswered", **others)
 
 
 @pytest.mark.parametrize("text", CORPUS)
@@ -170,7 +179,9 @@ def test_a_mistake_in_a_template_is_named_with_file_and_line(
 
 
 def test_a_template_that_nothing_uses_is_named(templates: Callable[..., Templates]) -> None:
-    with pytest.raises(UsageError, match=r"tickets\.md\.j2: is not a known template; known: limit, notice, ticket"):
+    with pytest.raises(
+        UsageError, match=r"tickets\.md\.j2: is not a known template; known: limit\.md\.j2, notice\.md\.j2, ticket"
+    ):
         templates(tickets="x\n")
 
 
@@ -189,7 +200,7 @@ def test_a_template_that_nothing_uses_is_named(templates: Callable[..., Template
 )
 def test_a_template_that_fails_on_a_case_loses_no_ticket(text: str, templates: Callable[..., Templates]) -> None:
     written = templates(limit=text).write("limit", **facts())
-    shipped = shipped_templates().write("limit", **facts())
+    shipped = Templates({}).write("limit", **facts())
     assert written.title == shipped.title
     assert written.body.startswith(shipped.body)
     assert written.trouble.startswith("limit.md.j2")

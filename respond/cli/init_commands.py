@@ -131,9 +131,11 @@ def _grants(
 
 def _closing(plan: Plan) -> Iterator[str]:
     file = plan.directory / "respond.toml"
+    yield ""
+    yield f"# Then write these into {shlex.quote(str(file))}; until then the environment says it."
+    yield 'echo "[tenant] workspace_resource_id = \\"$WORKSPACE\\""'
+    yield 'export RESPOND_TENANT__WORKSPACE_RESOURCE_ID="$WORKSPACE"'
     if plan.identity != "cli":
-        yield ""
-        yield f"# Then write these into {shlex.quote(str(file))}; until then the environment says it."
         for section, variable in (("read", "READ"), *([("write", "WRITE")] if plan.writes else [])):
             yield f'echo "[tenant.{section}] client_id = \\"${variable}_APP\\""'
             yield f'export RESPOND_TENANT__{variable}__CLIENT_ID="${variable}_APP"'

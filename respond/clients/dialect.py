@@ -38,17 +38,8 @@ MOVABLE = frozenset(
 )
 """Tables that a workspace may hold a copy of, and that Defender XDR can be asked for instead."""
 
-_CASTS = {
-    ("dynamic", "string"): "parse_json({})",
-    ("string", "dynamic"): "tostring({})",
-    ("string", "int"): "tostring({})",
-    ("string", "long"): "tostring({})",
-    ("int", "string"): "toint({})",
-    ("long", "string"): "tolong({})",
-    ("long", "int"): "tolong({})",
-    ("bool", "int"): "tobool({})",
-}
-"""Type in the workspace, type in Defender -> what makes the one of the other."""
+_CASTS = {("dynamic", "string"): "parse_json({})"}
+"""Type in the workspace, type in Defender -> what makes the one of the other, for all that differ in `MOVABLE`."""
 
 
 def for_defender(text: str) -> str:

@@ -34,8 +34,8 @@ from respond.settings import Pace as PaceSettings
 
 CALLED = {Service.GRAPH: "Microsoft Graph", Service.LOGS: "Log Analytics", Service.SENTINEL: "Azure"}
 
-_CONNECTIONS = 80
-"""Requests of evidence to one host at a time. The pools hold 100, so one is always left for containment."""
+_MOST, _FEW = 60, 8
+"""Requests of evidence under way, by scope. A pool holds 100 connections: one is always left for containment."""
 _NEAR = 0.8
 """Graph says which share of a limit is used from here on: https://learn.microsoft.com/graph/throttling"""
 _TOO_MANY, _UNAVAILABLE, _ILL = 429, 503, 500
@@ -100,13 +100,13 @@ def limits_of(pace: PaceSettings) -> dict[Scope, Limit]:
     """What the settings say, for each scope."""
     kept = pace.contain_share
     return {
-        Scope.DIRECTORY: Limit(pace.graph_units_per_10s, 10, _CONNECTIONS, kept),
-        Scope.HUNTING: Limit(pace.hunting_per_min, 60),
-        Scope.RISK: Limit(pace.identity_protection_per_s, 1, patience=pace.risk_patience.total_seconds()),
-        Scope.REPORTS: Limit(pace.reports_per_10s, 10),
-        Scope.MAIL: Limit(at_once=_CONNECTIONS),
+        Scope.DIRECTORY: Limit(pace.graph_units_per_10s, 10, _MOST, kept),
+        Scope.HUNTING: Limit(pace.hunting_per_min, 60, _FEW),
+        Scope.RISK: Limit(pace.identity_protection_per_s, 1, _FEW, patience=pace.risk_patience.total_seconds()),
+        Scope.REPORTS: Limit(pace.reports_per_10s, 10, _FEW),
+        Scope.MAIL: Limit(at_once=_FEW),
         Scope.QUERIES: Limit(pace.logs_per_30s, 30, pace.logs_at_once),
-        Scope.RESOURCES: Limit(pace.arm_per_10s, 10, _CONNECTIONS, kept),
+        Scope.RESOURCES: Limit(pace.arm_per_10s, 10, _MOST, kept),
     }
 
 

@@ -1,4 +1,7 @@
-"""What the tenant itself does: is there risk data, and is device code flow blocked where it is not needed?"""
+"""What the tenant itself does: is there risk data, and is device code flow blocked where it is not needed?
+
+https://learn.microsoft.com/entra/identity/conditional-access/policy-block-authentication-flows
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,8 @@ from respond.models.tenant_facts import AccessPolicy
 
 _P2 = "AAD_PREMIUM_P2"
 _BLOCK = (
-    "block it in Entra ID, Conditional Access, for all users and resources but the few that need it: "
-    "https://learn.microsoft.com/entra/identity/conditional-access/policy-block-authentication-flows"
+    "block it in Entra ID, Conditional Access, with a policy for all users and resources but the few that need it: "
+    "Conditions, Authentication flows, Device code flow; Grant, Block access"
 )
 
 

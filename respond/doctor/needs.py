@@ -6,7 +6,7 @@ permissions have no blank in them; the others are Azure roles, which no token na
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from respond.doctor.declared import Need, needs
 from respond.models.ladder import Ladder, May, Rung
@@ -38,6 +38,30 @@ DANGEROUS = {
     "full_access_as_app": "reads every mailbox",
 }
 """Application permissions that reach far beyond this program, and how."""
+
+_DIRECTORY = "Directory.ReadWrite.All"
+_METHODS = "UserAuthenticationMethod.ReadWrite.All"
+_REACH = {
+    "DelegatedPermissionGrant.ReadWrite.All": (_DIRECTORY,),
+    "Device.ReadWrite.All": (_DIRECTORY,),
+    "Directory.Read.All": (_DIRECTORY,),
+    "IdentityRiskyUser.Read.All": ("IdentityRiskyUser.ReadWrite.All",),
+    "MailboxSettings.Read": ("MailboxSettings.ReadWrite",),
+    "User.EnableDisableAccount.All": ("User.ReadWrite.All", _DIRECTORY),
+    "User.Read.All": ("Directory.Read.All", "User.ReadWrite.All", _DIRECTORY),
+    "User.RevokeSessions.All": ("User.ReadWrite.All", _DIRECTORY),
+    "UserAuthenticationMethod.Read.All": (_METHODS,),
+}
+
+
+def beyond(permission: str, held: Collection[str]) -> str:
+    """A permission that is held and allows what this one does, and more; empty when there is none.
+
+    https://learn.microsoft.com/graph/permissions-reference, and the page of each endpoint.
+    """
+    wider = (_METHODS,) if permission.startswith("UserAuthMethod-") else _REACH.get(permission, ())
+    return next((name for name in wider if name in held), "")
+
 
 READS_FOR_WRITES = frozenset({"User.Read.All", "Directory.Read.All", "UserAuthenticationMethod.Read.All"})
 """Permissions that write actions declare for the reading identity: it looks before the other one writes."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from respond.doctor.credential import claims_of, has_two
 from respond.doctor.declared import Need
-from respond.doctor.needs import DANGEROUS, enabled, is_graph, is_read, is_write, unneeded
+from respond.doctor.needs import DANGEROUS, beyond, enabled, is_graph, is_read, is_write, unneeded
 from respond.doctor.patient import Patient
 from respond.models.checkup import Result, error, ok, skipped, warning
 
@@ -25,8 +25,9 @@ async def reading(patient: Patient) -> Sequence[Result]:
 
 async def writing(patient: Patient) -> Sequence[Result]:
     """The token that changes things, where it is another one; and the Azure role, which no token names."""
-    role = [need.action for need in enabled(patient.settings, patient.policy).get("Microsoft Sentinel Responder", [])]
-    results = [skipped("Azure roles", "Microsoft Sentinel Responder is not in a token", f"needed by {_names(role)}")]
+    roles = [name for name in enabled(patient.settings, patient.policy) if not is_graph(name)]
+    found = f"{' and '.join(roles)} on the workspace: no token names them"
+    results = [skipped("Azure roles", found, "the line of the workspace shows the first; an incident, the other")]
     if has_two(patient):
         return [*await _compare(patient, "permissions to write", is_write, writes=True), *results]
     return results
@@ -36,6 +37,8 @@ async def _compare(
     patient: Patient, name: str, wanted: Callable[[str, Sequence[Need]], bool], *, writes: bool
 ) -> Sequence[Result]:
     claims = await claims_of(patient, writes=writes)
+    if not claims:
+        return [skipped(name, "the token for Graph cannot be read", "the first response shows what is missing")]
     if "roles" not in claims and "scp" not in claims:
         return [error(name, "the token for Graph carries no permission", f"{_GRANT}; a new token takes up to an hour")]
     held = {*claims.get("roles", ()), *str(claims.get("scp", "")).split()}
@@ -44,15 +47,22 @@ async def _compare(
         for permission, why in enabled(patient.settings, patient.policy).items()
         if is_graph(permission) and wanted(permission, why)
     }
-    results = [
-        error(permission, f"missing; needed by {_names(need.action for need in why)}", _GRANT)
-        for permission, why in needed.items()
-        if permission not in held
-    ]
-    results += _superfluous(patient, {permission for permission in held - needed.keys() if is_graph(permission)})
-    if not any(permission not in held for permission in needed):
-        results.insert(0, ok(name, f"all {len(needed)} that the enabled actions need"))
-    return results
+    missing = needed.keys() - held
+    instead = {permission: wider for permission in missing if (wider := beyond(permission, held))}
+    results = [_missing(permission, needed[permission], instead.get(permission, "")) for permission in sorted(missing)]
+    results += _superfluous(patient, held - needed.keys() - set(instead.values()))
+    return results if missing else [ok(name, f"all {len(needed)} that the enabled actions need"), *results]
+
+
+def _missing(permission: str, why: Sequence[Need], wider: str) -> Result:
+    needed = f"needed by {_names(need.action for need in why)}"
+    if wider:
+        return warning(
+            permission,
+            f"covered by {wider}, which reaches further; {needed}",
+            "grant it; then the wider one, if nothing else needs it, can go",
+        )
+    return error(permission, f"missing; {needed}", _GRANT)
 
 
 def _superfluous(patient: Patient, extra: set[str]) -> list[Result]:
@@ -61,7 +71,7 @@ def _superfluous(patient: Patient, extra: set[str]) -> list[Result]:
         warning(permission, f"granted, not needed: {DANGEROUS[permission]}", "take it away")
         for permission in sorted(extra & DANGEROUS.keys())
     ]
-    harmless = sorted(extra - DANGEROUS.keys() - ONLY_DOCTOR.keys())
+    harmless = sorted(filter(is_graph, extra - DANGEROUS.keys() - ONLY_DOCTOR.keys()))
     if harmless:
         told = (f"{name} ({_names(ruled_out[name])}: never)" if name in ruled_out else name for name in harmless)
         results.append(ok("superfluous", f"granted, not needed: {', '.join(told)}", "take away what nobody will miss"))

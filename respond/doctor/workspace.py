@@ -95,10 +95,9 @@ async def _table(patient: Patient, name: str, used_by: Sequence[str]) -> Result:
             rows = await logs.query(f"{recent} | summarize Newest = max(TimeGenerated)")
             newest = rows[0]["Newest"] if rows else None
             plan = await _plan(patient, name)
-    except TableMissing as missing:
-        found = f"{missing.message}; read by {', '.join(used_by)}"
+    except TableMissing:
         report = error if name in _ESSENTIAL else warning
-        return report(name, found, _TODO.get(name, _CONNECT))
+        return report(name, f"missing; read by {', '.join(used_by)}", _TODO.get(name, _CONNECT))
     except RespondError as refused:
         return error(name, refused.message, "see the line of the workspace")
     return _judged(name, newest, plan)
@@ -110,10 +109,9 @@ def _judged(name: str, newest: object, plan: str) -> Result:
         found = f"present{on}: queries that join are refused, and plainer ones see less"
         return warning(name, found, "set the table's plan to Analytics")
     if not isinstance(newest, datetime):
-        found = f"present, no row in {format_duration(_LOOK_BACK)}"
-        if name in _ESSENTIAL:
-            return warning(name, f"{found}{on}", _TODO[name])
-        return ok(name, f"{found} (fine where its source is not in use){on}")
+        # Of the others many are quiet by nature, or of a source that is not in use.
+        found = f"present, empty for {format_duration(_LOOK_BACK)}{on}"
+        return warning(name, found, _TODO[name]) if name in _ESSENTIAL else ok(name, found)
     age = max(datetime.now(UTC) - newest, timedelta(0))
     found = f"newest row {_rounded(age)} old{on}"
     if age > _FRESH and name in _STEADY:

@@ -104,6 +104,7 @@ class Metrics:
         for service in Service:
             self._retries.labels(service)
             self._throttled.labels(service)
+            self._pace_wait.labels(service)
         for result in Round:
             self._rounds.labels(result)
         for answer in Answer:

@@ -100,11 +100,12 @@ def _checked(config: Path) -> dict[str, Settings]:
 
 @contextmanager
 def _of(name: str) -> Iterator[None]:
-    """A key that is wrong is one of this tenant's."""
+    """A key that is wrong is one of this tenant's; an option is everybody's."""
     try:
         yield
     except UsageError as error:
-        raise UsageError(f"tenants.{name}.{error.message}") from error
+        said = error.message.replace(" webhook.", f" tenants.{name}.webhook.")
+        raise UsageError(said if said.startswith("--") else f"tenants.{name}.{said}") from error
 
 
 def _children(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email.utils
 import json
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -28,8 +29,8 @@ READS = [
     "MailboxSettings.Read", "UserAuthenticationMethod.Read.All",
 ]  # fmt: skip
 WRITES = [
-    "User.RevokeSessions.All", "User.EnableDisableAccount.All", "Device.ReadWrite.All", "MailboxSettings.ReadWrite",
-    "DelegatedPermissionGrant.ReadWrite.All", "UserAuthMethod-Email.ReadWrite.All",
+    "User.Read.All", "User.RevokeSessions.All", "User.EnableDisableAccount.All", "Device.ReadWrite.All",
+    "MailboxSettings.ReadWrite", "DelegatedPermissionGrant.ReadWrite.All", "UserAuthMethod-Email.ReadWrite.All",
     "UserAuthMethod-MicrosoftAuthApp.ReadWrite.All", "UserAuthMethod-Passkey.ReadWrite.All",
     "UserAuthMethod-Phone.ReadWrite.All", "UserAuthMethod-PlatformCred.ReadWrite.All",
     "UserAuthMethod-SoftwareOATH.ReadWrite.All", "UserAuthMethod-TAP.ReadWrite.All",
@@ -100,15 +101,17 @@ def test_all_permissions_are_there(tenant: str) -> None:
 
 
 def test_a_missing_permission_is_named_with_the_actions_that_need_it(ill: Start) -> None:
-    lab = ill(withheld_permissions=("Device.ReadWrite.All", "User.Read.All", "IdentityRiskyUser.ReadWrite.All"))
+    lab = ill(
+        withheld_permissions=("Device.ReadWrite.All", "MailboxSettings.ReadWrite", "IdentityRiskyUser.ReadWrite.All")
+    )
     lost = {line[0]: line for line in told("permissions to read", url=lab.url) if line[1] == "error"}
-    assert set(lost) == {"Device.ReadWrite.All", "User.Read.All"}
+    assert set(lost) == {"Device.ReadWrite.All", "MailboxSettings.ReadWrite"}
     assert "missing; needed by disable_device -> grant it" in lost["Device.ReadWrite.All"][2]
-    assert "count_users, disable_account, find_accounts" in lost["User.Read.All"][2]
+    assert "needed by disable_rule" in lost["MailboxSettings.ReadWrite"][2]
     rules = policy(ladder__malicious__confirm_user="auto", ladder__malicious__disable_device="never")
     rules = rules.model_copy(update={"ladder": rules.ladder.model_copy(update={"suspicious": rules.ladder.malicious})})
     lost = {line[0]: line for line in told("permissions to read", url=lab.url, rules=rules) if line[1] == "error"}
-    assert set(lost) == {"IdentityRiskyUser.ReadWrite.All", "User.Read.All"}
+    assert set(lost) == {"IdentityRiskyUser.ReadWrite.All", "MailboxSettings.ReadWrite"}
 
 
 def test_each_of_two_identities_needs_its_own_permissions_only(ill: Start) -> None:
@@ -185,3 +188,31 @@ def test_an_authority_that_does_not_know_us_is_an_error(answer: Canned, words: s
 def dated(date: str) -> Any:
     """A service whose clock shows this."""
     return canned(Canned(headers={"Date": date}))
+
+
+def test_a_wider_permission_does_and_is_warned_about(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = [name for name in (*READS, *WRITES) if name not in ("User.RevokeSessions.All", "MailboxSettings.Read")]
+    roles = [name for name in kept if not name.startswith("UserAuthMethod-")]
+    roles += ["User.ReadWrite.All", "UserAuthenticationMethod.ReadWrite.All"]
+    monkeypatch.setenv("PATH", f"{az(tmp_path, {'roles': roles})}:/usr/bin:/bin")
+    found = {line[0]: line for line in told("permissions to read", url=None, settings={"tenant": AZURE})}
+    assert {line[1] for line in found.values()} == {"warning", "ok"}
+    assert "covered by User.ReadWrite.All, which reaches further" in found["User.RevokeSessions.All"][2]
+    assert "covered by MailboxSettings.ReadWrite" in found["MailboxSettings.Read"][2]
+    assert "covered by UserAuthenticationMethod.ReadWrite.All" in found["UserAuthMethod-Phone.ReadWrite.All"][2]
+    assert "User.ReadWrite.All" not in found
+
+
+def test_a_token_that_cannot_be_read_is_not_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = az(tmp_path, {}) / "az"
+    file.write_text(re.sub(r'"accessToken": "[^"]*"', '"accessToken": "opaque"', file.read_text()))
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    ((_, status, words),) = told("permissions to read", url=None, settings={"tenant": AZURE})
+    assert (status, words.partition(" ->")[0]) == ("skipped", "the token for Graph cannot be read")
+
+
+def test_a_clock_that_cannot_be_compared_is_warned_about() -> None:
+    with dated("yesterday") as service:
+        ((_, status, words),) = told("clock", url=service.url)
+    assert status == "warning"
+    assert "sent no date" in words

@@ -64,7 +64,7 @@ def test_every_table_that_a_query_reads_is_looked_at(tenant: str) -> None:
     assert {"SigninLogs", "EmailEvents", "ThreatIntelIndicators", "AuditLogs", "SecurityIncident"} <= set(found)
     assert [line for line in found.values() if line[1] != "ok"] == []
     assert "min old, Analytics plan" in found["SigninLogs"][2]
-    assert "no row in 7d (fine where" in found["AuditLogs"][2]
+    assert "present, empty for 7d, Analytics plan" in found["AuditLogs"][2]
 
 
 def test_a_table_that_is_missing_says_who_reads_it_and_how_it_is_connected(ill: Start) -> None:
@@ -90,7 +90,7 @@ def test_a_table_that_gets_no_rows_any_more_is_warned_about(ill: Start, seed_var
     assert "newest row 3 d old" in found["EmailEvents"][2]
     assert "has it stopped?" in found["EmailEvents"][2]
     assert found["SigninLogs"][1] == "warning"
-    assert "no row in 7d, Analytics plan -> Entra ID, Diagnostic settings" in found["SigninLogs"][2]
+    assert "present, empty for 7d, Analytics plan -> Entra ID, Diagnostic settings" in found["SigninLogs"][2]
 
 
 @pytest.mark.parametrize(

@@ -156,3 +156,14 @@ def test_two_services_in_one_process_do_not_meet() -> None:
 
 def test_the_content_type_is_the_text_format_of_prometheus() -> None:
     assert CONTENT_TYPE == "text/plain; version=0.0.4; charset=utf-8"
+
+
+def test_waits_for_a_turn_and_endpoints_that_are_not_asked_are_told_by_service() -> None:
+    metrics = Metrics()
+    metrics.observe_breakers(lambda: {Service.GRAPH: 0, Service.LOGS: 2})
+    metrics.waited_for_turn(Service.LOGS, 0.2)
+    told = figures(metrics)
+    assert told['respond_breaker_open{service="log-analytics"}'] == 2
+    assert told['respond_breaker_open{service="graph"}'] == 0
+    assert told['respond_pace_wait_seconds_count{service="log-analytics"}'] == 1
+    assert told['respond_pace_wait_seconds_count{service="graph"}'] == 0

@@ -155,6 +155,35 @@ def test_what_lets_one_into_a_tenant_is_never_common(
     )
 
 
+@pytest.mark.parametrize("variable", ["AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_PASSWORD"])
+def test_an_identity_of_the_environment_is_nobodys_where_there_are_several(
+    variable: str, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, PASSWORD)
+    assert load_tenants(config())
+    said = refused(config({"beta": {"tenant": {"mode": "azure"}}}), "show", "X", "--tenant", "alpha")
+    assert said.startswith(f"environment {variable}: would be shared by all of [tenants]")
+    assert said.endswith("[tenants.beta.tenant]")
+
+
+@pytest.mark.parametrize(
+    ("host", "webhook", "said"),
+    [
+        ("0.0.0.0", {}, "--host 0.0.0.0: the webhook does not listen beyond this machine"),  # noqa: S104 - refused
+        ("127.0.0.1", {"hmac_secret": PASSWORD}, "tenants.alpha.webhook.hmac_secret: is shorter than 32 characters"),
+        (
+            "127.0.0.1",
+            {"audience": "api://x", "app_role": ""},
+            "tenants.alpha.webhook.callers: no identity may deliver",
+        ),
+    ],
+)
+def test_the_front_does_not_start_open_to_all_or_misconfigured(
+    host: str, webhook: dict[str, Any], said: str, config: Config
+) -> None:
+    assert refused(config({"alpha": {"webhook": webhook}}), "serve", "--host", host, "--port", "0").startswith(said)
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [

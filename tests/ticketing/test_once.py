@@ -176,3 +176,16 @@ def test_no_secret_and_no_live_link_is_in_what_is_sent_or_said(place: Place) -> 
     assert "<b>" not in message["body"]["content"]
     assert message["subject"].startswith("[DC-TEST] Device code phishing: ")
     assert "evil" not in told.summary
+
+
+def test_a_freeze_of_the_tenant_stops_a_ticket_that_is_kept_in_it_and_no_other(place: Place) -> None:
+    there = place("mail")
+    assert respond("freeze").code == 0
+    held = respond("--user", VICTIM, "--json").action("open_ticket")
+    assert (held["status"], there.created()) == ("failed", 0)
+    assert held["summary"].startswith("LAB-1 opened; mail: ")
+    assert "respond thaw ends that" in held["summary"]
+    place("github")
+    outside_of_it = respond("--user", VICTIM, "--json").action("open_ticket")
+    assert outside_of_it["status"] == "done"
+    assert "#1 opened in github" in outside_of_it["summary"]
