@@ -351,6 +351,6 @@ def _check_tenant(settings: Settings) -> None:
     missing = [key for key in ("tenant_id", "workspace_id") if not getattr(tenant, key)]
     if not settings.is_lab and missing:
         raise UsageError(f"tenant.{missing[0]} is empty: azure mode needs tenant.tenant_id and tenant.workspace_id")
-    tickets = settings.tickets
-    if not settings.is_lab and tickets.system is TicketsIn.SENTINEL and not tickets.sentinel.workspace:
-        raise UsageError('tickets.sentinel.workspace is empty; tickets.system = "sentinel" needs it')
+    incidents = settings.tickets.system is TicketsIn.SENTINEL
+    if not settings.is_lab and incidents and not tenant.workspace_resource_id:
+        raise UsageError('tenant.workspace_resource_id is empty; tickets.system = "sentinel" needs it')

@@ -410,16 +410,6 @@ class GitHub(_Section):
     token: SecretStr = SecretStr("")
 
 
-class SentinelTickets(_Section):
-    """Where an incident is created for a case that no incident brought.
-
-    Attributes:
-        workspace: Azure resource id of the Log Analytics workspace.
-    """
-
-    workspace: WorkspaceId = ""
-
-
 MailAddress = Annotated[str, Field(pattern=r"^([^@\s<>]+@[^@\s<>]+)?$")]
 
 
@@ -452,7 +442,6 @@ class Tickets(_Section):
     servicenow: ServiceNow = ServiceNow()
     jira: Jira = Jira()
     github: GitHub = GitHub()
-    sentinel: SentinelTickets = SentinelTickets()
     mail: Mail = Mail()
 
     @model_validator(mode="after")

@@ -85,7 +85,7 @@ def system_of(case: Case) -> TicketSystem | None:
         from respond.clients.ticketing.sentinel import SentinelTickets
 
         incident = next((seen.incident for seen in process().store.intake.sightings(case.id) if seen.incident), "")
-        workspace = tickets.sentinel.workspace or LAB_WORKSPACE
+        workspace = process().settings.tenant.workspace_resource_id or LAB_WORKSPACE
         return SentinelTickets(clients(case).sentinel, workspace, incident=incident)
     if tickets.system is TicketsIn.MAIL:
         from respond.clients.ticketing.mail import MailTickets

@@ -69,6 +69,13 @@ def authority(
         yield url
 
 
+@pytest.fixture(autouse=True)
+def _nobody_signed_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No identity of the machine that the tests run on."""
+    for name in [name for name in os.environ if name.startswith(("AZURE_", "IDENTITY_", "MSI_"))]:
+        monkeypatch.delenv(name)
+
+
 def azure(authority: str, **tenant: Any) -> Settings:
     named = {"mode": "azure", "tenant_id": TENANT_ID, "workspace_id": WORKSPACE_ID, "authority": authority}
     return Settings.model_validate({"tenant": named | tenant})
@@ -201,15 +208,24 @@ def test_a_developer_signs_in_through_the_azure_cli(tmp_path: Path, monkeypatch:
     assert TENANT_ID in asked
 
 
-def test_the_default_tries_four_ways_and_none_that_asks_a_person(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_CLIENT_SECRET", "AZURE_TOKEN_CREDENTIALS"):
-        monkeypatch.delenv(name, raising=False)
+def test_the_default_tries_four_ways_and_none_that_asks_a_person() -> None:
     from respond.clients.credentials import credential
 
     made: Any = credential(azure(""), None)
     asyncio.run(made.close())
     tried = [type(one).__name__.removeprefix("AsyncFailedDAC") for one in made.credentials]
     assert tried == ["EnvironmentCredential", "Credential", "ManagedIdentityCredential", "AzureCliCredential"]
+
+
+def test_the_default_takes_the_first_way_that_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_POD_IDENTITY_AUTHORITY_HOST", "http://127.0.0.1:1")  # no machine that has an identity
+    issued = jwt.encode({"oid": READER}, "a key that is long enough for the algorithm", "HS256")
+    answer = {"accessToken": issued, "expires_on": int(time.time()) + 3600, "tokenType": "Bearer"}
+    az = tmp_path / "az"
+    az.write_text(f"#!/bin/sh\ncat <<'END'\n{json.dumps(answer)}\nEND\n")
+    az.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert claims(azure(""))["oid"] == READER
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,6 @@ async def _look(directory: Path) -> Checkup:
             config=directory,
             clients=clients,
             lab_url=connections.lab_url,
-            tickets=getattr(clients, "tickets", None),
+            tickets=clients.tickets,
         )
         return await look_at(patient)

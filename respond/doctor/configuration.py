@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from respond.clients.clouds import cloud_of
 from respond.clients.credentials import weak_identities
 from respond.doctor.patient import Patient
-from respond.models.checkup import Result, error, ok, warning
+from respond.models.checkup import Result, ok, warning
 from respond.models.ladder import OnTimeout
 from respond.settings import Cloud
 
@@ -23,7 +23,8 @@ async def configuration(patient: Patient) -> Sequence[Result]:
     results = [ok("configuration", f"{where}{', own ' + ', '.join(named) if named else ''}")]
     if tenant.cloud is Cloud.CHINA:
         lacks = " and ".join(name for _, name in cloud_of(patient.settings).lacks)
-        results.append(error("cloud", _SENTINEL_IN_CHINA, "use the schedule and respond --user; tickets elsewhere"))
+        todo = "live on the schedule and respond --user: both ask the workspace alone"
+        results.append(warning("cloud", _SENTINEL_IN_CHINA, todo))
         results.append(warning("cloud", f"{lacks} do not exist there", "nothing: that evidence is a gap in every case"))
     for key in weak_identities(patient.settings):
         found = f"{key}: a secret is a password that leaks and expires"

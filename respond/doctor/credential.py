@@ -11,7 +11,9 @@ from respond.clients.credentials import identity_of
 from respond.doctor.patient import Patient
 from respond.errors import RespondError
 from respond.models.checkup import Result, error, ok, warning
+from respond.settings import IdentityKind
 
+_KINDS = {IdentityKind.DEFAULT: "the first of environment, workload identity, managed identity, Azure CLI"}
 _TODO = "set tenant.read and tenant.write (respond init prints what creates them), then check authority and tenant_id"
 
 
@@ -60,7 +62,7 @@ async def _tokens(patient: Patient, name: str, scopes: dict[str, str], *, writes
         return [error(name, f"{', '.join(service for service, _ in lost)}: {lost[0][1]}", _TODO)]
     claims = await claims_of(patient, writes=writes)
     _, identity = identity_of(patient.settings, writes=writes)
-    kind = "lab" if patient.settings.is_lab else identity.kind.value
+    kind = "lab" if patient.settings.is_lab else _KINDS.get(identity.kind, identity.kind.value)
     who = f"{kind}, client {claims.get('appid') or claims.get('azp') or '?'}, object {claims.get('oid') or '?'}"
     if claims.get("idtyp") == "user" or "scp" in claims:
         todo = "for developers only: a service needs a managed identity or a certificate"

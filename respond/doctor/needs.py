@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
+from respond.clients.ticketing.mail import PERMISSION
 from respond.doctor.declared import Need, needs
 from respond.models.ladder import Ladder, May, Rung
 from respond.models.policy import Policy
-from respond.settings import Settings
+from respond.settings import Settings, TicketsIn
 
 _READ_FOR = {
     ("find_access", "UserAuthenticationMethod.Read.All"): Rung.REMOVE_METHOD,
@@ -121,6 +122,8 @@ def _enabled(settings: Settings, ladder: Ladder) -> Iterator[Need]:
         ):
             continue
         yield need
+    if settings.tickets.system is TicketsIn.MAIL:
+        yield Need(PERMISSION, "open_ticket", "One ticket for one case, as mail (tickets.system).", writes=True)
 
 
 def climbs(ladder: Ladder, rung: Rung) -> bool:

@@ -12,12 +12,14 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
+from respond.clients.whereabouts import Where, where_is
 from respond.doctor.patient import Patient
 from respond.durations import format_duration
 from respond.errors import BadQuery, Forbidden, NotFound, RespondError, TableMissing
 from respond.log_schema import sentinel_tables
 from respond.models.checkup import Result, error, ok, warning
-from respond.settings import shipped_config
+from respond.models.signin import DEFENDER_TABLE
+from respond.settings import Place, Sources, shipped_config
 
 _ESSENTIAL = ("SigninLogs", "AADNonInteractiveUserSignInLogs")
 _FRESH = timedelta(hours=24)
@@ -87,6 +89,8 @@ def queries_by_table() -> Mapping[str, tuple[str, ...]]:
 
 
 async def _table(patient: Patient, name: str, used_by: Sequence[str]) -> Result:
+    if name in Sources.model_fields and patient.settings.sources.of(name) is Place.DEFENDER:
+        return await _elsewhere(patient, name, used_by)
     logs = patient.clients.logs
     days = format_duration(_LOOK_BACK)
     try:
@@ -96,11 +100,28 @@ async def _table(patient: Patient, name: str, used_by: Sequence[str]) -> Result:
             newest = rows[0]["Newest"] if rows else None
             plan = await _plan(patient, name)
     except TableMissing:
-        report = error if name in _ESSENTIAL else warning
-        return report(name, f"missing; read by {', '.join(used_by)}", _TODO.get(name, _CONNECT))
+        return await _elsewhere(patient, name, used_by)
     except RespondError as refused:
         return error(name, refused.message, "see the line of the workspace")
     return _judged(name, newest, plan)
+
+
+async def _elsewhere(patient: Patient, name: str, used_by: Sequence[str]) -> Result:
+    """A table that is not read in the workspace: Defender XDR may have it."""
+    missing, todo = f"missing; read by {', '.join(used_by)}", _TODO.get(name, _CONNECT)
+    if name not in Sources.model_fields:
+        return warning(name, missing, todo)
+    try:
+        async with patient.room:
+            found = await where_is(patient.clients.places, name)
+    except RespondError as refused:
+        return error(name, refused.message, "see the line of the workspace")
+    report = error if name in _ESSENTIAL else warning
+    if found.where is not Where.DEFENDER:
+        return report(name, f"{missing}; nor in Defender XDR" if found.reason else missing, todo)
+    if name in _ESSENTIAL:
+        return error(name, f"{missing}; Defender's {DEFENDER_TABLE} shows such sign-ins, but not all of them", todo)
+    return ok(name, "read in Defender XDR")
 
 
 def _judged(name: str, newest: object, plan: str) -> Result:
@@ -122,7 +143,7 @@ def _judged(name: str, newest: object, plan: str) -> Result:
 async def _plan(patient: Patient, name: str) -> str:
     """As Azure says, where the settings name the workspace's resource; else by what the table refuses."""
     tenant = patient.settings.tenant
-    workspace = tenant.workspace_resource_id or patient.settings.tickets.sentinel.workspace
+    workspace = tenant.workspace_resource_id
     if workspace:
         try:
             return await patient.clients.sentinel.plan(workspace, name) or "unknown"

@@ -16,6 +16,7 @@ from respond.clients.guard import is_read
 from respond.doctor.checks import CHECKS, look_at
 from respond.doctor.patient import Check, Patient
 from respond.errors import Transient
+from respond.lab.constants import SECURITY_INSIGHTS
 from respond.models.checkup import Health, ok
 from respond.policies import load_policy
 from respond.settings import Settings, shipped_config
@@ -25,6 +26,7 @@ from tests.helpers.command import respond
 from tests.lab.running_lab import RunningLab
 
 Start = Callable[..., RunningLab]
+WORKSPACE = SECURITY_INSIGHTS.partition("/providers/Microsoft.SecurityInsights")[0]
 SECRET = "a-shared-secret-of-more-than-thirty-two-signs"
 TENANT = "f0a1c2d3-1111-4222-8333-944445555666"
 CALLER = "5a5a5a5a-0000-4000-8000-0000000000cc"
@@ -35,9 +37,9 @@ def test_a_configuration_that_holds_is_named(tenant: str) -> None:
     assert told("configuration", url=tenant) == [("configuration", "ok", "config: lab mode, public cloud -> ")]
 
 
-def test_a_cloud_without_sentinel_is_an_error() -> None:
+def test_a_cloud_without_sentinel_is_warned_about() -> None:
     found = told("configuration", url=None, settings={"tenant": AZURE | {"cloud": "china"}})
-    assert [status for _, status, _ in found] == ["ok", "error", "warning"]
+    assert [status for _, status, _ in found] == ["ok", "warning", "warning"]
     assert "Sentinel retired in Azure China" in found[1][2]
     assert "Identity Protection and Defender advanced hunting do not exist" in found[2][2]
 
@@ -269,3 +271,25 @@ def test_settings_that_cannot_be_read_are_a_usage_error(tmp_path: Path) -> None:
 def test_every_check_has_a_name_of_its_own() -> None:
     names = [check.name for check in CHECKS]
     assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "reads"),
+    [
+        ("GET", "/v1.0/subscribedSkus", True),
+        ("GET", "/v1.0/identity/conditionalAccess/policies?$select=id", True),
+        ("GET", f"{WORKSPACE}/tables/SigninLogs?api-version=2023-09-01", True),
+        ("GET", "/v1.0/groups/g1", True),
+        ("GET", "/v1.0/roleManagement/directory/roleDefinitions/r1", True),
+        ("PATCH", "/v1.0/identity/conditionalAccess/policies/p1", False),
+        ("POST", "/v1.0/identity/conditionalAccess/policies", False),
+        ("GET", "/v1.0/identity/conditionalAccess/policies/p1", False),
+        ("PUT", f"{WORKSPACE}/tables/SigninLogs", False),
+        ("DELETE", f"{WORKSPACE}/tables/SigninLogs", False),
+        ("GET", f"{WORKSPACE}/tables/SigninLogs/../../sharedKeys", False),
+        ("GET", f"{WORKSPACE}/tables/a%2Fb", False),
+        ("POST", f"{WORKSPACE}/sharedKeys", False),
+    ],
+)
+def test_the_read_list_grew_by_what_doctor_asks_and_no_more(method: str, path: str, reads: bool) -> None:
+    assert is_read(method, f"https://example.com{path}") == reads

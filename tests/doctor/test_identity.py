@@ -85,6 +85,14 @@ def test_a_persons_token_is_for_developers_only(tmp_path: Path, monkeypatch: pyt
     assert "a person's token -> for developers only" in words
 
 
+def test_the_default_says_what_it_tries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_POD_IDENTITY_AUTHORITY_HOST", "http://127.0.0.1:1")  # no machine that has an identity
+    monkeypatch.setenv("PATH", f"{az(tmp_path, {'appid': READER, 'roles': READS})}:/usr/bin:/bin")
+    ((_, status, words),) = told("reads as", url=None, settings={"tenant": AZURE | {"read": {"kind": "default"}}})
+    assert status == "ok"
+    assert f"environment, workload identity, managed identity, Azure CLI, client {READER}" in words
+
+
 def test_dangerous_permissions_are_warned_about(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     roles = [*READS, *WRITES, "Directory.ReadWrite.All", "Policy.Read.All"]
     monkeypatch.setenv("PATH", f"{az(tmp_path, {'roles': roles})}:/usr/bin:/bin")

@@ -76,6 +76,17 @@ def test_a_table_that_is_missing_says_who_reads_it_and_how_it_is_connected(ill: 
     assert "find_clicks" in other[2]
 
 
+def test_a_table_that_defender_has_is_no_loss(ill: Start, seed_variant: Variant) -> None:
+    def move(head: dict[str, Any]) -> None:
+        head["defender_tables"] = ["EmailEvents", "UrlClickEvents"]
+
+    lab = ill(seed_variant(scenario=move))
+    found = {line[0]: line for line in told("tables", url=lab.url)}
+    assert found["EmailEvents"][1] == "ok"
+    assert found["EmailEvents"][2].startswith("read in Defender XDR")
+    assert found["UrlClickEvents"][1] == "ok"
+
+
 def test_a_table_that_gets_no_rows_any_more_is_warned_about(ill: Start, seed_variant: Variant) -> None:
     def age(rows: list[dict[str, Any]]) -> None:
         for row in rows:

@@ -63,8 +63,6 @@ def _lab_fault(name: str, trouble: Trouble) -> LabFault:
     match = BY_MICROSOFT[name]
     if trouble in ("drop_after", "drop_before"):
         return LabFault(match=match, kind=trouble)
-    if trouble == "500 after":  # what the lab cannot do: a lost answer stands for it
-        return LabFault(match=match, kind="drop_after")
     return LabFault(match=match, status=int(trouble), retry_after="1" if trouble == "429" else "")
 
 
