@@ -48,6 +48,8 @@ def _literal(text: str) -> str:
 
 LONGEST_VALUE = 4_000
 _SPECIAL = re.compile(r"[\\`*\[\]<>&|~]|(?<![^\W_])_|_(?![^\W_])|:(?=//)|(?<=www)\.", re.IGNORECASE)
+_DEFANGED = re.compile(r"(hxxps?://[A-Za-z0-9-]+(?:\[\.\][A-Za-z0-9-]+)+)")
+"""Nothing in it means anything in Markdown, and people copy it out of the page as it is."""
 _BLOCK = re.compile(r"(?:[-+=#]|\d{1,9}[.)])+(?=\s|$)|[-=](?=[-=\s]*$)")
 
 
@@ -57,7 +59,9 @@ def as_markdown(text: str) -> str:
     It begins no list, heading, quote or code, ends none, and makes no link of GitHub's either.
     """
     shown = _cut(defang(text)).strip(" \t")
-    escaped = _SPECIAL.sub(lambda sign: f"\\{sign[0]}", shown)
+    parts = _DEFANGED.split(shown)
+    parts[::2] = [_SPECIAL.sub(lambda sign: f"\\{sign[0]}", part) for part in parts[::2]]
+    escaped = "".join(parts)
     start = _BLOCK.match(escaped)
     return escaped if start is None else f"{start[0][:-1]}\\{start[0][-1]}{escaped[start.end() :]}"
 

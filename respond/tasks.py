@@ -27,7 +27,7 @@ def _purge(others: Recipients) -> Iterator[str]:
             f"purge the lure in Defender (Explorer, soft delete), network message id {messages[:400]}: delivered to "
             f"{', '.join(names[:_MOST_NAMED])}{more}"
         )
-        yield "ask them whether they followed the link; `respond hunt` shows who redeemed a code"
+        yield "ask them whether they followed the link; respond hunt shows who redeemed a code"
     yield from (f"who else got the lure could not be read: {gap.reason}" for gap in others.gaps)
 
 

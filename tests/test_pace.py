@@ -21,7 +21,8 @@ from respond.clients.breaker import BLIP, Breakers
 from respond.clients.graph import Graph
 from respond.clients.lanes import Lane, ahead
 from respond.clients.logs import Logs
-from respond.clients.pace import Pace, Route, Scope
+from respond.clients.pace import Pace
+from respond.clients.routes import Route, Scope
 from respond.clients.turns import TooLong, Turns
 from respond.errors import NotAsked, Service, Transient
 from respond.settings import LAB_WORKSPACE_ID, Retry

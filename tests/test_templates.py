@@ -97,6 +97,18 @@ def test_what_attackers_write_is_shown_as_it_is(text: str) -> None:
     assert " ".join(as_text(f"before {as_markdown(text)} after").split()) == f"before {shown(text)} after"
 
 
+def test_a_link_can_be_copied_out_of_the_page_as_it_is() -> None:
+    clicked = as_markdown("clicked https://a-b.evil.example/x_y, then (c)")
+    assert clicked == "clicked hxxps://a-b[.]evil[.]example/x_y, then (c)"
+
+
+@pytest.mark.parametrize("end", ["(y)", "[y]", ": y", "[.](y)", "[.]: y", "](y)"])
+def test_nothing_after_a_defanged_link_makes_one_of_it(end: str) -> None:
+    text = f"hxxps://a[.]b{end}"
+    assert "<a" not in as_html(f"{as_markdown(text)}\n\n{as_markdown('[.]: y')}")
+    assert as_text(as_markdown(text)) == text
+
+
 @given(text=TEXT)
 def test_a_value_as_code_is_shown_as_it_is(text: str) -> None:
     if not as_code(text):

@@ -23,8 +23,11 @@ class Laters:
 
     def plan(self, case: str, waits: Sequence[Later], *, run: str) -> None:
         """Plan what a run could not do; what it had taken from here is settled."""
+        mine = (later.c.case_id == case) & (later.c.taken_by == run)
+        if not waits and not self._read(mine):
+            return  # as nearly always; a transaction that writes costs a flush to the disk
         with writing(self._db, "later", case) as db:
-            db.execute(sa.delete(later).where(later.c.case_id == case, later.c.taken_by == run))
+            db.execute(sa.delete(later).where(mine))
             for one in waits:
                 named = {"case_id": case, "name": one.step.rung.value, "object": one.step.object}
                 db.execute(sa.delete(later).where(*(later.c[name] == value for name, value in named.items())))

@@ -14,7 +14,9 @@ from respond.errors import NotFound, Permanent
 from respond.models.report import Outcome
 from respond.models.tickets import Draft, Severity
 from respond.settings import LAB_WORKSPACE, Settings
+from tests.helpers.desk import desk
 from tests.helpers.incidents import INCIDENT, NAME, VERSION, entry, seed_with_incident
+from tests.helpers.serving import until
 from tests.lab.running_lab import RunningLab, running
 
 DRAFT = Draft(
@@ -95,3 +97,17 @@ async def test_a_very_long_ticket_is_cut_where_sentinel_would_refuse_it(sentinel
     (comment,) = there.get(f"{made.handle}/comments?{VERSION}")["value"]
     assert len(comment["properties"]["message"]) <= 30_000
     assert "cut here" in comment["properties"]["message"]
+
+
+def test_an_incident_that_is_delivered_becomes_the_ticket_of_its_case(tmp_path: Path) -> None:
+    with desk(tmp_path, seed_with_incident(tmp_path), {"RESPOND_TICKETS__SYSTEM": "sentinel"}) as there:
+        for _ in range(2):
+            there.deliver({"IncidentArmID": INCIDENT, "Entity": None})
+            until(lambda: len(there.lab.get("/_lab/incidents")[0]["comments"]) >= 3)
+            there.rest()
+        (incident,) = there.lab.get("/_lab/incidents")
+        assert len(incident["comments"]) == 3
+        assert sum("Done" in comment["properties"]["message"] for comment in incident["comments"]) == 2
+        ticket = there.reports()[-1].ticket
+        assert ticket
+        assert (ticket.system, ticket.id) == ("sentinel", str(incident["incident"]["properties"]["incidentNumber"]))
