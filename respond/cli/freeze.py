@@ -6,6 +6,7 @@ import sys
 from contextlib import closing
 from datetime import UTC, datetime
 
+from respond import tenants
 from respond.models.brakes import Freeze
 from respond.settings import config_dir, load_settings, state_url, tenant_of
 from respond.who_am_i import operator
@@ -24,7 +25,7 @@ def freeze(*, why: str, name: str | None, config: str | None) -> int:
         sys.stdout.write(f"tenant {tenant}: was frozen, and somebody else has thawed it since\n")
     else:
         sys.stdout.write(
-            f"tenant {tenant}: frozen {'' if is_new else 'already, '}{_since(found)}; thaw: respond thaw\n"
+            f"tenant {tenant}: frozen {'' if is_new else 'already, '}{_since(found)}; thaw: respond thaw{_option()}\n"
         )
     return 0
 
@@ -45,6 +46,11 @@ def thaw(*, name: str | None, config: str | None) -> int:
     else:
         sys.stdout.write(f"tenant {tenant}: thawed by {by}; it was frozen a moment ago\n")
     return 0
+
+
+def _option() -> str:
+    """What the same tenant is named by, where there are several."""
+    return f" --tenant {tenants.chosen()}" if tenants.chosen() else ""
 
 
 def _since(found: Freeze) -> str:
