@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from respond import tenants
-from respond.cli.opening import open_store
+from respond.cli.opening import open_store_of
 from respond.errors import UsageError
 from respond.settings import Settings, config_dir, load_settings, load_tenants, state_url
 
@@ -49,7 +49,7 @@ def _list(reports: list[tuple[str, Report]], *, as_json: bool) -> int:
 
 def show_case(case: str, *, html: str | None, as_json: bool, config: str | None) -> int:
     """The newest report of one case, on the terminal, as JSON or as an HTML page."""
-    with closing(open_store(config)) as store:
+    with closing(open_store_of(case, config)) as store:
         report = store.report(case.upper())
     if report is None:
         raise UsageError(f"show: there is no case {case[:40]}; `respond cases` lists them")

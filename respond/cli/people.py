@@ -8,7 +8,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from respond.cli.opening import open_store
+from respond.cli.opening import open_store_of
 from respond.cli.user import print_report
 from respond.errors import RunFailed, UsageError
 from respond.settings import config_dir
@@ -30,7 +30,7 @@ def apply_plan(case: str, *, by: str | None, as_json: bool, config: str | None) 
     from respond.models.report import ActionStatus
 
     name, directory, who = case.upper(), config_dir(config), operator(by)
-    with closing(open_store(config)) as store:
+    with closing(open_store_of(case, config)) as store:
         plan, known = store.plan(name), _known(store, name, "apply")
     if plan is None:
         raise UsageError(f"apply: {name} has no plan; `respond --user {known.user.upn} --dry-run` makes one")
@@ -58,7 +58,7 @@ def answer_case(
 
     name, directory, who, now = case.upper(), config_dir(config), operator(by), datetime.now(UTC)
     verb = "approve" if yes else "deny"
-    with closing(open_store(config)) as store:
+    with closing(open_store_of(case, config)) as store:
         report = _known(store, name, verb)
         newest = _asked(store, name, names, verb)
         answer = Answer.APPROVED if yes else Answer.DENIED
@@ -82,7 +82,7 @@ def undo_case(case: str, *, dry_run: bool, by: str | None, as_json: bool, config
     from respond.models.orders import Order
 
     name, directory, who = case.upper(), config_dir(config), operator(by)
-    with closing(open_store(config)) as store:
+    with closing(open_store_of(case, config)) as store:
         report = _known(store, name, "undo")
         if not any(one.undone_at is None for one in store.intents.of_case(name)):
             raise UsageError(f"undo: {name} has changed nothing that was not taken back")

@@ -195,6 +195,11 @@ class Store:
             if (row["kind"], row["value"]) in wanted
         )
 
+    def has(self, case: str) -> bool:
+        """Whether there is such a case."""
+        with self._db.connect() as db:
+            return db.execute(sa.select(cases.c.id).where(cases.c.id == case)).first() is not None
+
     def report(self, case: str) -> Report | None:
         """The newest report of a case, a live one before a dry run's."""
         query = (

@@ -62,6 +62,8 @@ def test_each_delivery_is_contained_in_its_own_tenant_and_seen_in_no_other(house
     assert any(case in line and "beta" in line for line in page.splitlines())
     assert "there is no case" in respond("show", case, "--tenant", "alpha", "--config", str(house.config)).err
     assert respond("show", case, "--tenant", "beta", "--config", str(house.config)).code == 0
+    assert respond("show", case, "--config", str(house.config)).code == 0
+    assert "none of alpha, beta has a case DC-NONE" in respond("show", "DC-NONE", "--config", str(house.config)).err
 
 
 def test_a_frozen_tenant_writes_nothing_and_does_not_stop_the_other(house: Several) -> None:
