@@ -19,9 +19,8 @@ async def hunting(patient: Patient) -> Sequence[Result]:
         return [skipped("Defender hunting", "off (hunt.defender)")]
     if cloud_of(patient.settings).lacks:
         return [skipped("Defender hunting", f"does not exist in the {patient.settings.tenant.cloud} cloud")]
-    graph = patient.clients.graph
     try:
-        await graph.hunt("print Answer = 1")
+        await patient.clients.defender.query("print Answer = 1")
     except Forbidden as refused:
         todo = "grant ThreatHunting.Read.All to the reading identity, or set hunt.defender = false"
         return [error("Defender hunting", refused.message, todo)]
@@ -30,7 +29,7 @@ async def hunting(patient: Patient) -> Sequence[Result]:
 
 async def _table(patient: Patient, name: str, asked_by: str) -> Result:
     try:
-        await patient.clients.graph.hunt(f"{name} | take 1")
+        await patient.clients.defender.query(f"{name} | take 1")
     except Permanent as refused:
         todo = "connect Entra ID in Defender XDR, or live with the gap"
         return warning(name, f"not in Defender: {refused.message}; asked by {asked_by}", todo)
