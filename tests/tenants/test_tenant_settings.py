@@ -195,7 +195,7 @@ def test_the_front_does_not_start_open_to_all_or_misconfigured(
 )
 @pytest.mark.parametrize(
     "command",
-    [("show", "X"), ("approve", "X"), ("freeze",), ("audit", "verify"), ("hunt",), ("watch",), ("lab", "reset")],
+    [("freeze",), ("audit", "verify"), ("hunt",), ("watch",), ("lab", "reset"), ("doctor",)],
 )
 def test_a_command_says_which_tenant_it_is_for(
     command: tuple[str, ...], given: tuple[str, ...], said: str, config: Config
@@ -343,3 +343,9 @@ def test_layers_are_laid_one_after_the_other_in_any_grouping(
     assert tenants.laid_over(tenants.laid_over(first, second), second) == tenants.laid_over(first, second)
     left = tenants.laid_over(tenants.laid_over(first, second), third)
     assert set(left) == first.keys() | second.keys() | third.keys()
+
+
+@pytest.mark.parametrize("command", ["show", "approve", "deny", "apply", "undo"])
+def test_a_command_about_a_case_that_no_tenant_has_names_all_of_them(command: str, config: Config) -> None:
+    said = refused(config(), command, "DC-NONE")
+    assert said.startswith("--tenant: none of alpha, beta has a case DC-NONE; `respond cases` lists them")
