@@ -54,7 +54,7 @@ kql-check: $(READY) $(KQL)/node_modules/.ready ## every query, by Microsoft's ow
 # Keeps the versions it finds; UPGRADE=1 looks for newer ones. Needs uv, which nothing else does. The container takes
 # the other two, each a part of requirements.lock: what the program needs, and what builds its wheel.
 UV_COMPILE = env -u UV_INDEX -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS uv pip compile --quiet --no-config --universal \
-	  --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links \
+	  --python-version 3.11 --generate-hashes --no-strip-extras --no-annotate --no-emit-index-url --no-emit-find-links \
 	  --custom-compile-command "make lock"
 BUILD_REQUIRES = sed -n 's/^requires = \["\(.*\)"\]$$/\1/p' pyproject.toml
 PART = --constraints requirements.lock --output-file
