@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -141,7 +142,7 @@ def test_export_is_json_lines_that_anybody_can_verify(store: Store) -> None:
     entries = [json.loads(line) for line in answer.out.splitlines()]
     assert [entry["number"] for entry in entries] == [1, 2]
     assert [digest_of(entry) for entry in entries] == [entry["digest"] for entry in entries]
-    shown = (ROOT / "docs" / "audit.md").read_text().split("```python\n")[1].split("```")[0]
+    (shown,) = re.findall(r"```python[^\n]*\n(.*?)```", (ROOT / "docs" / "audit.md").read_text(), re.DOTALL)
     subprocess.run([sys.executable, "-c", shown], input=answer.out, text=True, encoding="utf-8", check=True)
     of_one = respond("audit", "export", "--case", "dc-2")
     assert of_one.out == answer.out.splitlines(keepends=True)[1]

@@ -121,7 +121,7 @@ def pins(name: str) -> dict[str, str]:
     """Each pin of a lock file with its hashes."""
     text = re.sub(r"\\\n\s*", " ", (ROOT / name).read_text())
     lines = [line for line in text.splitlines() if not line.startswith("#")]
-    return {re.split(r"==|\s", line)[0]: line for line in lines}
+    return {re.split(r"[^\w.-]", line)[0]: line for line in lines}
 
 
 @pytest.mark.parametrize("part", ["requirements.runtime.lock", "requirements.build.lock"])

@@ -95,14 +95,18 @@ def test_a_switch_beside_a_thousand_ids(lab: RunningLab) -> None:
 PREFIX = "2001:db8::/32"
 LATEST = "SigninLogs | where Id < '3' | summarize arg_max(TimeGenerated, Id, ResultType) by UserId, AppId"
 IF = "SigninLogs | summarize maxif(DurationMs, ResultType == '0'), minif(Id, ResultType == '1') by AppId"
+DAYS = (
+    "datatable(At: datetime)[datetime(2026-01-13T23:59:00Z), datetime(2026-01-14T00:01:00Z), "
+    "datetime(2026-01-15T09:00:00Z), datetime(2026-01-15T09:40:00Z)]"
+)
 
 
 @pytest.mark.parametrize(
     ("query", "rows"),
     [
         ("SigninLogs | summarize s = make_set(AppId, 50) | project array_length(s)", [[2]]),
-        ("SigninLogs | summarize n = count() by d = bin(TimeGenerated, 1d) | summarize count(), max(n)", [[3, 2]]),
-        ("SigninLogs | summarize d = dcount(format_datetime(TimeGenerated, 'yyyy-MM-dd'))", [[3]]),
+        (f"{DAYS} | summarize n = count() by d = bin(At, 1d) | summarize count(), max(n)", [[3, 2]]),
+        (f"{DAYS} | summarize d = dcount(format_datetime(At, 'yyyy-MM-dd'))", [[3]]),
         ("print format_datetime(datetime(2026-01-15T09:05:06Z), 'yyyy-MM-dd HH:mm:ss')", [["2026-01-15 09:05:06"]]),
         (f"print ipv6_is_match('2001:DB8:0::1', '{PREFIX}')", [[True]]),
         (f"print ipv6_is_match('2001:db9::1', '{PREFIX}')", [[False]]),
