@@ -15,7 +15,7 @@ from respond.models.evidence import Fact
 from respond.models.later import Later
 from respond.models.report import ActionStatus, Report
 from respond.step import process, read_action
-from respond.tickets import ticket_ref
+from respond.ticketing.keep import ticket_ref
 
 
 @read_action()

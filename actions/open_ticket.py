@@ -14,7 +14,7 @@ from respond.models.evidence import Account, Evidence
 from respond.models.report import ActionStatus, Change, Moment, Outcome, Verdict
 from respond.models.tickets import Severity
 from respond.step import process, write_action
-from respond.tickets import keep_ticket
+from respond.ticketing.keep import keep_ticket
 
 NAME = "open_ticket"
 _SETTLED = (ActionStatus.DONE, ActionStatus.UNNEEDED)

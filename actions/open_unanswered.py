@@ -16,7 +16,7 @@ from respond.models.intake import Sighting, Unanswered
 from respond.models.report import ActionStatus, Change, Outcome, Person, Report, Span, VerdictKind
 from respond.models.tickets import Severity
 from respond.step import process, write_action
-from respond.tickets import keep_ticket, ticket_ref
+from respond.ticketing.keep import keep_ticket, ticket_ref
 
 NAME = "open_unanswered"
 

@@ -15,9 +15,9 @@ from respond.models.case import Case
 from respond.models.evidence import Account
 from respond.models.notices import Notice
 from respond.models.report import ActionStatus, Change, Outcome, Verdict
-from respond.notifying import pending, tell
 from respond.settings import NoticeOn
 from respond.step import process, write_action
+from respond.ticketing.notify import pending, tell
 
 NAME = "send_notice"
 

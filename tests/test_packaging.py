@@ -55,7 +55,7 @@ def test_every_locked_package_has_one_version_and_hashes() -> None:
 
 
 def test_the_lock_file_holds_pins_and_hashes_and_nothing_else() -> None:
-    pin = re.compile(r"[a-z0-9.-]+==[0-9][0-9a-z.+!]*( ; [\w'. <>=!()-]+)? \\", re.IGNORECASE)
+    pin = re.compile(r"[a-z0-9.-]+(\[[a-z0-9, -]+\])?==[0-9][0-9a-z.+!]*( ; [\w'. <>=!()-]+)? \\", re.IGNORECASE)
     digest = re.compile(r"    --hash=sha256:[0-9a-f]{64}( \\)?")
     odd = [
         line

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from respond import step, ticketing
+from respond import step
 from respond.clients.connect import Connections
 from respond.errors import Forbidden, NotFound, Transient, Unanswered
 from respond.models.links import Link, LinkState
@@ -17,6 +17,7 @@ from respond.models.report import Outcome
 from respond.models.tickets import Draft, Severity
 from respond.settings import Settings
 from respond.store.cases import Store
+from respond.ticketing import mirror as ticketing
 from tests.helpers.ticket_desk import TicketDesk
 
 CASE = "DC-AAAAAA"

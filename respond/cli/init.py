@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import click
 
+from respond.cli.init_commands import Plan, script
 from respond.errors import UsageError
 from respond.settings import Cloud, load_settings, shipped_config
 
@@ -33,35 +34,12 @@ class Answers:
     writes: bool | None
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What is to be set up.
-
-    Attributes:
-        identity: `managed`, `certificate` or `cli`.
-        writes: whether a second identity is created, for containing.
-        directory: of the configuration.
-    """
-
-    tenant_id: str
-    workspace_id: str
-    cloud: Cloud
-    identity: str
-    writes: bool
-    directory: Path
-
-    def certificate(self, name: str) -> Path:
-        """Where the certificate of an identity is kept with its key."""
-        return self.directory / f"{name}.pem"
-
-
 def initialize(answers: Answers, *, directory: str, force: bool) -> int:
     """Ask for what was not said, write the files, and print the commands.
 
     Raises:
         UsageError: an answer is none, or there is a configuration already.
     """
-    from respond.cli.init_commands import script
     from respond.doctor.needs import enabled
     from respond.policies import load_policy
 

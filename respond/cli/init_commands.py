@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from respond.clients.clouds import CLOUDS
@@ -17,7 +19,6 @@ from respond.doctor.needs import is_graph, is_read, is_write
 from respond.settings import Cloud
 
 if TYPE_CHECKING:
-    from respond.cli.init import Plan
     from respond.doctor.declared import Need
 
 Needed = Mapping[str, "Sequence[Need]"]
@@ -30,6 +31,28 @@ _AZ_CLOUDS = {
     Cloud.CHINA: "AzureChinaCloud",
 }
 _MOST_NAMES = 4
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be set up.
+
+    Attributes:
+        identity: `managed`, `certificate` or `cli`.
+        writes: whether a second identity is created, for containing.
+        directory: of the configuration.
+    """
+
+    tenant_id: str
+    workspace_id: str
+    cloud: Cloud
+    identity: str
+    writes: bool
+    directory: Path
+
+    def certificate(self, name: str) -> Path:
+        """Where the certificate of an identity is kept with its key."""
+        return self.directory / f"{name}.pem"
 
 
 def script(plan: Plan, needed: Needed) -> str:

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from respond import step, ticketing
+from respond import step
 from respond.clients.connect import Connections
 from respond.clients.ticketing.system import TicketSystem
 from respond.errors import Forbidden, Unanswered
 from respond.settings import Settings
 from respond.store.cases import Store
+from respond.ticketing import mirror as ticketing
 from tests.fakes.served import LOST, Answer, Fault
 from tests.ticketing.systems import BY_NAME, CASE, KINDS, both, draft
 

@@ -1,4 +1,4 @@
-"""What a ticket system has to be able to do. Who creates at most once is not the system but `respond.ticketing`."""
+"""What a ticket system has to be able to do. Who creates at most once is not it, but `respond.ticketing.mirror`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The embedded ticket of a case, which is always kept: in the database, and as a page in the state directory.
 
 Safe to repeat: the ticket is found again by its case, which the database allows once only. The system of the settings,
-if there is one, mirrors it (`respond.ticketing`); when that fails, the ticket here is kept all the same.
+if there is one, mirrors it (`mirror`); when that fails, the ticket here is kept all the same.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from respond.models.written import Written
 from respond.settings import state_dir
 from respond.step import process
 from respond.store.cases import Ticket
-from respond.ticketing import linked_ref, mirror, outside
+from respond.ticketing.mirror import linked_ref, mirror, outside
 
 
 async def keep_ticket(
