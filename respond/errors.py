@@ -15,6 +15,7 @@
         ├── Unauthenticated   no token, or the service refused it
         ├── TableMissing      the workspace has no such table: the source is not connected
         ├── BadQuery          the service does not take the query
+        ├── FieldsRefused     a ticket system does not take some of the fields
         ├── Frozen            all writes of the tenant are frozen, and this was one; it was not sent
         ├── TicketPageFailed  a ticket is kept, but the page that shows it cannot be written
         └── WriteRefused      a dry run tried to send something that is not on the read list
@@ -125,6 +126,18 @@ class NotFound(Permanent):
 
 class Conflict(Permanent):
     """Somebody else has changed the object since it was read: read it again, then decide again."""
+
+
+class FieldsRefused(Permanent):
+    """A ticket system does not take some of the fields.
+
+    Args:
+        fields: their names.
+    """
+
+    def __init__(self, message: str, fields: frozenset[str] = frozenset()) -> None:
+        super().__init__(message)
+        self.fields = fields
 
 
 class Forbidden(Permanent):

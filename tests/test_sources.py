@@ -237,7 +237,8 @@ def test_a_source_that_is_slower_than_its_limit_is_a_gap_and_the_verdict_stands(
 
 
 def test_with_every_source_slow_the_limit_is_what_they_cost_together(look: Look) -> None:
-    answer = look(logs_latency="3s", concurrent_queries=50, environment=(("RESPOND_EVIDENCE__LIMIT", "1s"),))
+    environment = (("RESPOND_EVIDENCE__LIMIT", "1s"), ("RESPOND_PACE__LOGS_AT_ONCE", "50"))
+    answer = look(logs_latency="3s", concurrent_queries=50, environment=environment)
     assert (answer.code, answer.json["verdict"]) in ((3, "suspicious"), (3, "malicious"))
     late = {source for source, reason in gaps(answer).items() if reason == "no answer within 1s"}
     assert late == QUESTIONS.keys() - {"ThreatIntelIndicators (lures)"}

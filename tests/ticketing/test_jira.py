@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from respond.clients.guard import is_read
-from respond.clients.ticketing.jira import FieldsRefused
-from respond.errors import NotFound, Permanent, Transient, Unanswered, Unauthenticated
+from respond.errors import FieldsRefused, NotFound, Permanent, Transient, Unanswered, Unauthenticated
 from respond.models.tickets import Severity
 from tests.fakes.jira import NOT_ON_SCREEN, PROJECT
 from tests.fakes.served import Answer, Fault

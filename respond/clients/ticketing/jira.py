@@ -23,7 +23,7 @@ from respond.clients.ticketing import formats
 from respond.clients.ticketing.markup import one_line
 from respond.clients.ticketing.outgoing import Manners, Refusal
 from respond.clients.ticketing.wire import Wire, checked_key, objects
-from respond.errors import Permanent, RespondError, Unanswered
+from respond.errors import FieldsRefused, Permanent, RespondError, Unanswered
 from respond.models.tickets import Draft, Found, Severity
 from respond.settings import Retry, Tickets
 
@@ -31,18 +31,6 @@ _PRIORITY = {Severity.HIGH: "High", Severity.MEDIUM: "Medium", Severity.LOW: "Lo
 _SETTINGS = {"project": "tickets.jira.project", "issuetype": "tickets.jira.issue_type"}
 _LONGEST_TITLE = 255
 _MOST_PAGES = 10
-
-
-class FieldsRefused(Permanent):
-    """Jira does not take some fields as they are.
-
-    Args:
-        fields: their names.
-    """
-
-    def __init__(self, message: str, fields: frozenset[str]) -> None:
-        super().__init__(message)
-        self.fields = fields
 
 
 class Jira:
