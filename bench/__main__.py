@@ -21,6 +21,7 @@ from bench.figures import Goal, Measured
 from bench.memory import PROC
 
 _LONG = 900.0  # seconds until a measurement counts as hung
+_WIDE = 160  # columns of the table where nobody watches
 
 
 def _module(*arguments: str) -> dict[str, list[float]]:
@@ -214,7 +215,7 @@ def main() -> int:
                 measured[name] = MEASUREMENTS[name][1](product)
             except RunFailedError as error:
                 measured[name] = Measured(note=str(error))
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else _WIDE)
     machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs"
     console.print(f"Python {platform.python_version()}, {machine}")
     console.print(table(measured))
