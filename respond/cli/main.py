@@ -256,7 +256,7 @@ def init(
 @config_option
 @click.pass_context
 def doctor(context: Context, as_json: bool, config: str | None) -> int:
-    """Is everything there that a response needs, and what to do about what is not; changes nothing.
+    """Is everything there that a response needs, and what to do about what is not; changes nothing in the tenant.
 
     Exit 1 when something is wrong; warnings are not.
     """

@@ -29,6 +29,7 @@ from respond.clients.graph_tenant import TenantFacts
 from respond.clients.guard import Check
 from respond.clients.pace import Pace
 from respond.clients.retry import parse_retry_after, retried
+from respond.clients.sent import ILL_BEFORE_WORK, NEVER_SENT
 from respond.errors import (
     BadQuery,
     Forbidden,
@@ -57,8 +58,6 @@ R = TypeVar("R", bound=Row)
 T = TypeVar("T")
 
 _ACCOUNT = list(UserRow.kinds)
-_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
-_ILL_BEFORE_WORK = (408, 429, 503)
 
 
 class _Transport(httpx.AsyncHTTPTransport):
@@ -319,7 +318,7 @@ def _errors(target: str) -> Iterator[None]:
     except APIError as error:
         raise _from_answer(error, target) from error
     except httpx.TransportError as error:
-        kind = Transient if isinstance(error, _NEVER_SENT) else Unanswered
+        kind = Transient if isinstance(error, NEVER_SENT) else Unanswered
         raise kind(f"{target}: Graph did not answer ({type(error).__name__})", service=Service.GRAPH) from error
     except ClientAuthenticationError as error:
         raise Unauthenticated(no_token("Microsoft Graph", error)) from error
@@ -351,7 +350,7 @@ def _from_answer(error: APIError, target: str) -> Exception:
     said = f"{status} {getattr(main, 'code', None) or ''}: {getattr(main, 'message', None) or error.message or ''}"
     text = f"{target}: Graph answered {said[:300]}"
     headers = {name.lower(): value for name, value in dict(error.response_headers or {}).items()}
-    if status in _ILL_BEFORE_WORK:
+    if status in ILL_BEFORE_WORK:
         asked = parse_retry_after(headers.get("retry-after"))
         throttled = status == httpx.codes.TOO_MANY_REQUESTS
         return Transient(text, retry_after=asked, service=Service.GRAPH, throttled=throttled)

@@ -18,6 +18,7 @@ import aiohttp
 import httpx
 
 from respond.clients.retry import parse_retry_after
+from respond.clients.sent import ILL_BEFORE_WORK, NEVER_SENT
 from respond.errors import Forbidden, NotFound, Permanent, RespondError, Transient, Unanswered
 
 if TYPE_CHECKING:
@@ -31,8 +32,6 @@ MOST_BYTES = 28 * 1024 - 512
 """Teams takes 28 KB for the whole message; some is left for what the workflow adds."""
 _SHORT, _LONGEST_TITLE = 1_500, 500
 _SECTION = 3_000
-_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
-_ILL_BEFORE_WORK = (408, 429, 503)
 _TOO_LARGE = 413
 
 
@@ -92,7 +91,7 @@ class Teams:
                     self._url.get_secret_value(), content=body, headers={"Content-Type": "application/json"}
                 )
         except httpx.RequestError as error:
-            raise _lost("Teams", error, sent=not isinstance(error, _NEVER_SENT)) from None  # its text holds the URL
+            raise _lost("Teams", error, sent=not isinstance(error, NEVER_SENT)) from None  # its text holds the URL
         return answer.status_code, parse_retry_after(answer.headers.get("Retry-After"))
 
 
@@ -198,7 +197,7 @@ def _lost(name: str, error: Exception, *, sent: bool) -> RespondError:
 
 def _refused(name: str, key: str, status: int, wait: float | None, said: str = "") -> RespondError:
     text = f"{name} answered {status}{f' {said}' if said else ''}"
-    if status in _ILL_BEFORE_WORK:
+    if status in ILL_BEFORE_WORK:
         return Transient(text, retry_after=wait, throttled=status == httpx.codes.TOO_MANY_REQUESTS)
     if status >= 500:
         return Unanswered(f"{text}: the notice may have been posted", retry_after=wait)

@@ -30,6 +30,7 @@ from respond.clients.credentials import no_token
 from respond.clients.guard import Check
 from respond.clients.pace import Pace
 from respond.clients.retry import parse_retry_after, retried
+from respond.clients.sent import ILL_BEFORE_WORK
 from respond.clients.transport import Transport, was_sent
 from respond.errors import (
     Conflict,
@@ -53,7 +54,6 @@ if TYPE_CHECKING:
 API_VERSION = "2025-09-01"
 _TOO_MANY = 429
 _TABLES_VERSION = "2023-09-01"
-_ILL_BEFORE_WORK = (408, _TOO_MANY, 503)
 
 Properties = dict[str, Any]
 
@@ -273,7 +273,7 @@ def _from_answer(answer: AsyncHttpResponse, body: dict[str, Any] | None, target:
     said = f"{error.get('code') or ''}: {error.get('message') or ''}" if isinstance(error, dict) else ""
     text = f"{target}: Sentinel answered {status} {said}"[:400]
     wait = parse_retry_after(answer.headers.get("Retry-After"))
-    if status in _ILL_BEFORE_WORK:
+    if status in ILL_BEFORE_WORK:
         return Transient(text, retry_after=wait, service=Service.SENTINEL, throttled=status == _TOO_MANY)
     if status >= 500:
         return Unanswered(text, retry_after=wait, service=Service.SENTINEL)

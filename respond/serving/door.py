@@ -15,16 +15,14 @@ from http import HTTPStatus
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
-from starlette.exceptions import HTTPException
 
-from respond import __version__
 from respond.observe.logs import Level, log
 from respond.observe.metrics import CONTENT_TYPE, Answer
 from respond.observe.tenants import TenantFigures
 from respond.serving.child import State
 from respond.serving.passing import Passing
 from respond.webhook import openapi
-from respond.webhook.app import ANSWERS, answer, defect, healthy, no_such_page
+from respond.webhook.app import ANSWERS, answer, bare_app, healthy
 from respond.webhook.body import check_headers, discard_body, read_body
 from respond.webhook.problems import Problem
 from respond.webhook.routing import Routes
@@ -40,22 +38,12 @@ def make_front(routes: Routes, ways: Mapping[str, Passing], figures: TenantFigur
         ways: to the tenants' processes, by name.
         within: how long a sender may take for its body.
     """
-    app = FastAPI(
-        title="respond",
-        version=__version__,
-        docs_url=None,
-        redoc_url=None,
-        openapi_url="/openapi.json",
-        redirect_slashes=False,
-        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
-    )
+    app = bare_app()
     door = _Door(routes, ways, figures, within)
     app.add_api_route("/webhooks/sentinel", door.receive, methods=["POST"], **openapi.DELIVER)
     app.add_api_route("/healthz", healthy, methods=["GET"], **openapi.HEALTH)
     app.add_api_route("/readyz", door.ready, methods=["GET"], **openapi.READY)
     app.add_api_route("/metrics", door.figures, methods=["GET"], **openapi.METRICS)
-    app.add_exception_handler(HTTPException, no_such_page)
-    app.add_exception_handler(Exception, defect)
     return app
 
 

@@ -75,8 +75,8 @@ class Limits:
     workspace_id: str
 
 
-def make_app(door: Door, gate: Gate, metrics: Metrics, limits: Limits) -> FastAPI:
-    """The application; whoever runs it is the edge of the process."""
+def bare_app() -> FastAPI:
+    """An application without paths, that shows nobody more than it has to."""
     app = FastAPI(
         title="respond",
         version=__version__,
@@ -88,13 +88,19 @@ def make_app(door: Door, gate: Gate, metrics: Metrics, limits: Limits) -> FastAP
         # Its own spans would hold queries and exception texts; ours hold no personal data.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
+    app.add_exception_handler(HTTPException, no_such_page)
+    app.add_exception_handler(Exception, defect)
+    return app
+
+
+def make_app(door: Door, gate: Gate, metrics: Metrics, limits: Limits) -> FastAPI:
+    """The application; whoever runs it is the edge of the process."""
+    app = bare_app()
     hook = _Hook(door, gate, metrics, limits)
     app.add_api_route("/webhooks/sentinel", hook.receive, methods=["POST"], **openapi.DELIVER)
     app.add_api_route("/healthz", healthy, methods=["GET"], **openapi.HEALTH)
     app.add_api_route("/readyz", _ready(door), methods=["GET"], **openapi.READY)
     app.add_api_route("/metrics", _figures(metrics), methods=["GET"], **openapi.METRICS)
-    app.add_exception_handler(HTTPException, no_such_page)
-    app.add_exception_handler(Exception, defect)
     return app
 
 

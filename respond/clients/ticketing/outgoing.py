@@ -17,6 +17,7 @@ import httpx
 
 from respond.clients.guard import Check
 from respond.clients.retry import parse_retry_after
+from respond.clients.sent import ILL_BEFORE_WORK, NEVER_SENT
 from respond.defang import defang
 from respond.errors import (
     Conflict,
@@ -32,8 +33,6 @@ from respond.errors import (
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
-_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
-_ILL_BEFORE_WORK = (408, 429, 503)
 _KINDS: dict[int, type[RespondError]] = {401: Unauthenticated, 403: Forbidden, 404: NotFound, 409: Conflict}
 
 
@@ -93,7 +92,7 @@ class Transport(httpx.AsyncHTTPTransport):
             async with asyncio.timeout(self._limit):
                 answer = await super().handle_async_request(request)
                 await answer.aread()
-        except _NEVER_SENT as error:
+        except NEVER_SENT as error:
             raise Transient(f"{line} could not be sent ({type(error).__name__}); is the URL right?") from error
         except (httpx.RequestError, TimeoutError) as error:
             raise Unanswered(f"{line} was sent and not answered ({type(error).__name__})") from error
@@ -131,7 +130,7 @@ def _by_status(refusal: Refusal, hint: str) -> RespondError:
     status = refusal.status
     text = f"{refusal.line}; {hint}" if hint else refusal.line
     wait = parse_retry_after(refusal.headers.get("Retry-After"))
-    if status in _ILL_BEFORE_WORK:
+    if status in ILL_BEFORE_WORK:
         return Transient(text, retry_after=wait, throttled=status == httpx.codes.TOO_MANY_REQUESTS)
     if status >= httpx.codes.INTERNAL_SERVER_ERROR:
         return Unanswered(text, retry_after=wait)
