@@ -33,7 +33,8 @@ from respond.lab.child import ChildLab
 from respond.models.report import Outcome
 from respond.settings import shipped_config
 from respond.store.cases import Store
-from tests.helpers import deliveries, house, postgres, victims
+from tests.helpers import deliveries, postgres, victims
+from tests.helpers import dug_in_story as house
 from tests.helpers.serving import Serving, serving
 
 _CONNECTIONS = 8

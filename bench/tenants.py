@@ -27,7 +27,8 @@ from urllib.request import urlopen
 
 from bench.memory import PROC
 from respond.lab.child import ChildLab
-from tests.helpers import house, victims
+from tests.helpers import dug_in_story as house
+from tests.helpers import victims
 from tests.helpers.serving import Serving, until
 from tests.helpers.tenants import NAMES, body, children_of, ids, toml
 

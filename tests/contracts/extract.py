@@ -30,7 +30,7 @@ from msgraph.generated.security.microsoft_graph_security_run_hunting_query impor
 from msgraph.graph_service_client import GraphServiceClient
 
 from respond.clients.graph_holdings import METHODS
-from tests.test_graph_client import Credential
+from tests.clients.test_graph_client import Credential
 
 TARGET = Path(__file__).with_name("graph.json")
 

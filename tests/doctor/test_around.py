@@ -21,8 +21,8 @@ from respond.models.checkup import Health, ok
 from respond.policies import load_policy
 from respond.settings import Settings, shipped_config
 from respond.store.database import freezes, open_database
-from tests.helpers.checkup import policy, told
 from tests.helpers.command import respond
+from tests.helpers.doctor_checks import policy, told
 from tests.lab.running_lab import RunningLab
 
 Start = Callable[..., RunningLab]

@@ -16,8 +16,8 @@ import pytest
 from respond.doctor.needs import enabled, unneeded
 from respond.policies import load_policy
 from respond.settings import Settings, shipped_config
-from tests.helpers.canned import Canned, canned
-from tests.helpers.checkup import hurried, policy, told
+from tests.helpers.canned_service import Canned, canned
+from tests.helpers.doctor_checks import hurried, policy, told
 from tests.lab.running_lab import RunningLab
 
 Start = Callable[..., RunningLab]

@@ -10,7 +10,7 @@ import pytest
 
 from respond.doctor.workspace import queries_by_table
 from respond.lab.constants import SECURITY_INSIGHTS
-from tests.helpers.checkup import examined, hurried, policy, told
+from tests.helpers.doctor_checks import examined, hurried, policy, told
 from tests.lab.running_lab import RunningLab
 
 Start = Callable[..., RunningLab]

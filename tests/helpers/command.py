@@ -47,7 +47,7 @@ def spawn(*arguments: str, die_at: str = "") -> subprocess.Popen[str]:
     Args:
         die_at: `started:open_ticket`; the process kills itself at that event of that action.
     """
-    module = ["tests.helpers.mortal", die_at] if die_at else ["respond"]
+    module = ["tests.helpers.killed_command", die_at] if die_at else ["respond"]
     return subprocess.Popen(
         [sys.executable, "-m", *module, *arguments],
         cwd=ROOT,

@@ -9,7 +9,7 @@ from typing import Any
 
 from respond.models.report import Report
 from respond.store.cases import Store
-from tests.helpers.incidents import VERSION
+from tests.helpers.incident_actions import VERSION
 from tests.lab.running_lab import RunningLab
 
 

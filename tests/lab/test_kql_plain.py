@@ -14,7 +14,7 @@ from respond.lab import kql_plain, kql_text, scenario
 from respond.lab.kql import Engine
 from respond.lab.state import LabState
 from respond.lab.tenant import LabTenant
-from tests.test_kql import OURS, VALUES, body_and_parameters
+from tests.config.test_kql import OURS, VALUES, body_and_parameters
 
 STORIES = ("seed-true-positive", "teams-external-link")
 OWN = [

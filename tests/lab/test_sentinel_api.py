@@ -15,7 +15,7 @@ from respond.errors import UsageError
 from respond.lab import scenario
 from respond.lab.constants import ARM_AUDIENCE, SECURITY_INSIGHTS, SUBSCRIPTION_ID
 from respond.lab.state import LabState
-from tests.helpers.incidents import ENTRY, INCIDENT, NAME, VERSION, entry
+from tests.helpers.incident_actions import ENTRY, INCIDENT, NAME, VERSION, entry
 from tests.lab.running_lab import HTTP, RunningLab, token
 
 Start = Callable[..., RunningLab]

@@ -14,10 +14,10 @@ import pytest
 
 from respond.lab import scenario
 from respond.settings import LabFault
-from tests.helpers.desk import Desk, arm_id, desk, notice
-from tests.helpers.incidents import VERSION, seed_with_incident
+from tests.helpers.incident_actions import VERSION, seed_with_incident
+from tests.helpers.service_desk import Desk, arm_id, desk, notice
 from tests.helpers.serving import until
-from tests.helpers.tale import Tale, account, guid, now_of, upn
+from tests.helpers.tenant_story import Tale, account, guid, now_of, upn
 from tests.lab.running_lab import running
 
 _PEOPLE = ("ann", "bob", "cyd", "dan", "eve", "fay", "gus", "hal", "ida", "jon")

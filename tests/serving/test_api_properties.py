@@ -18,7 +18,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from tests.helpers.guarded import Guarded, guarded
+from tests.helpers.guarded_service import Guarded, guarded
 from tests.lab.running_lab import HTTP
 from tests.webhook.test_payload import SHAPES, sample
 

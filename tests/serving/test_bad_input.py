@@ -23,7 +23,7 @@ from respond.lab.constants import TENANT_ID, WORKSPACE_ID
 from respond.webhook.body import LARGEST
 from respond.webhook.signatures import sign
 from tests.helpers import deliveries
-from tests.helpers.guarded import AUDIENCE, CALLER, PATIENCE, STRANGER, Guarded, answer_of, guarded
+from tests.helpers.guarded_service import AUDIENCE, CALLER, PATIENCE, STRANGER, Guarded, answer_of, guarded
 from tests.webhook.test_gate import SECRET, signed
 from tests.webhook.test_payload import SHAPES, sample
 

@@ -14,10 +14,10 @@ import pytest
 
 from respond.store.cases import Store
 from tests.helpers.command import respond
-from tests.helpers.desk import Desk, beside, state_of
-from tests.helpers.gate import Gate, gate
+from tests.helpers.holding_proxy import Gate, gate
+from tests.helpers.service_desk import Desk, beside, state_of
 from tests.helpers.serving import serving, until
-from tests.helpers.tale import Tale, account, guid, upn
+from tests.helpers.tenant_story import Tale, account, guid, upn
 from tests.lab.running_lab import running
 
 _HELD = ("ann", "bob")

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.helpers import deliveries, house, victims
+from tests.helpers import deliveries, dug_in_story, victims
 from tests.helpers.command import respond
 from tests.helpers.outcome import left
 from tests.helpers.serving import serving
@@ -21,7 +21,7 @@ LIMIT, CASES = 10, 50
 
 def test_of_fifty_cases_at_once_exactly_as_many_are_contained_as_the_limit_allows(lab: Start, tmp_path: Path) -> None:
     tenant = lab(victims.write(tmp_path / "story", CASES), queries_per_30s=1_000_000)
-    config = house.policy(tmp_path, limits={"per_hour": LIMIT})
+    config = dug_in_story.policy(tmp_path, limits={"per_hour": LIMIT})
     bodies = [json.dumps(deliveries.body(number)).encode() for number in range(CASES)]
     with serving(RESPOND_SCHEDULE__EVERY="0s", RESPOND_CONFIG=str(config), RESPOND_SERVE__RUNS_AT_ONCE="8") as service:
         asyncio.run(storm(service, bodies, connections=8))
@@ -58,7 +58,7 @@ def test_a_frozen_tenant_is_not_written_to_by_the_service_until_it_is_thawed(lab
 
 def test_the_service_looks_again_at_what_it_has_contained(lab: Start, tmp_path: Path) -> None:
     tenant = lab(victims.write(tmp_path / "story", 1))
-    config = house.policy(tmp_path, watch=["1s"])
+    config = dug_in_story.policy(tmp_path, watch=["1s"])
     with serving(RESPOND_SCHEDULE__EVERY="0s", RESPOND_CONFIG=str(config)) as service:
         service.post(deliveries.body(0))
         service.wait_for("followed")

@@ -14,9 +14,9 @@ import pytest
 from respond.models.report import VerdictKind
 from respond.settings import LAB_TENANT_ID, LAB_WORKSPACE_ID, LabFault
 from respond.store.cases import Store
-from tests.helpers.desk import Desk, arm_id, beside, desk, notice, state_of
+from tests.helpers.service_desk import Desk, arm_id, beside, desk, notice, state_of
 from tests.helpers.serving import serving, until
-from tests.helpers.tale import Tale, account, guid, upn
+from tests.helpers.tenant_story import Tale, account, guid, upn
 from tests.lab.running_lab import running
 
 _PEOPLE = ("lea", "max", "amy", "ben", "oda", "pia", "zed", "mia", "ute", "udo", "sam", "sue", "tom", "una")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from respond.durable import RECORDS_VERSION
-from tests.helpers import deliveries, house, victims
+from tests.helpers import deliveries, dug_in_story, victims
 from tests.helpers.command import finish, spawn
 from tests.helpers.outcome import left
 from tests.helpers.serving import Serving, serving, until
@@ -40,7 +40,7 @@ def test_what_a_killed_worker_had_another_finishes_and_no_action_is_done_twice(
     lab: Start, tmp_path: Path, pg_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     count = 100
-    monkeypatch.setenv("RESPOND_CONFIG", str(house.policy(tmp_path, limits=house.UNLIMITED)))
+    monkeypatch.setenv("RESPOND_CONFIG", str(dug_in_story.policy(tmp_path, limits=dug_in_story.UNLIMITED)))
     tenant = lab(victims.write(tmp_path / "story", count), queries_per_30s=1_000_000)
     bodies = [json.dumps(deliveries.body(number)).encode() for number in range(count)]
     # The service only takes deliveries: all but one of them are the workers' to answer.
@@ -99,7 +99,7 @@ def test_runs_of_an_older_version_are_left_to_it_while_it_lives_and_begun_anew_w
         monkeypatch.setenv("RESPOND_STATE__DIR", str(tmp_path / "files"))
     url = pg_url if database == "postgresql" else f"sqlite:///{tmp_path / 'state' / 'respond.db'}"
     tenant = lab(victims.write(tmp_path / "story", 1), logs_latency="3s")
-    old = Serving("serve", "--port", "0", env=QUICK, module="tests.helpers.older")
+    old = Serving("serve", "--port", "0", env=QUICK, module="tests.helpers.older_version")
     old.listens()
     assert old.post(deliveries.body(0)).status_code == 202
     old.wait_for("action-done")
@@ -116,6 +116,6 @@ def test_runs_of_an_older_version_are_left_to_it_while_it_lives_and_begun_anew_w
 
 
 def test_the_older_version_of_the_test_is_another_one() -> None:
-    from tests.helpers.older import VERSION
+    from tests.helpers.older_version import VERSION
 
     assert VERSION != RECORDS_VERSION

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.helpers import deliveries, house, victims
+from tests.helpers import deliveries, dug_in_story, victims
 from tests.helpers.command import finish, spawn
 from tests.helpers.outcome import comments, left
 from tests.helpers.serving import Serving, serving, until
@@ -67,7 +67,7 @@ def test_a_thousand_deliveries_of_one_incident_are_one_case_one_revoke_one_ticke
 def test_different_incidents_are_a_case_each_and_none_is_lost_though_the_process_is_killed_three_times(
     count: int, lab: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("RESPOND_CONFIG", str(house.policy(tmp_path, limits=house.UNLIMITED)))
+    monkeypatch.setenv("RESPOND_CONFIG", str(dug_in_story.policy(tmp_path, limits=dug_in_story.UNLIMITED)))
     tenant = lab(victims.write(tmp_path / "story", count), queries_per_30s=1_000_000)
     url = f"sqlite:///{tmp_path / 'state' / 'respond.db'}"
     bodies = [json.dumps(deliveries.body(number)).encode() for number in range(count)]

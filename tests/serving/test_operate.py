@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from respond.observe.metrics import CONTENT_TYPE
 from respond.settings import LabFault
 from tests.helpers import deliveries, victims
-from tests.helpers.guarded import Guarded, guarded
+from tests.helpers.guarded_service import Guarded, guarded
 from tests.helpers.outcome import left
 from tests.helpers.postgres import Uri
 from tests.helpers.serving import Serving, serving, until

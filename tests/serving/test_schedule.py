@@ -16,9 +16,9 @@ from respond.lab.state import LabState
 from respond.settings import LabFault
 from respond.store.cases import Store
 from tests.helpers.command import respond
-from tests.helpers.desk import Desk, beside, desk, state_of
+from tests.helpers.service_desk import Desk, beside, desk, state_of
 from tests.helpers.serving import Serving, serving, until
-from tests.helpers.tale import Tale, account, guid, iso, now_of, real_now, upn
+from tests.helpers.tenant_story import Tale, account, guid, iso, now_of, real_now, upn
 from tests.lab.running_lab import running
 
 _OFTEN = {"RESPOND_SCHEDULE__EVERY": "2s", "RESPOND_RETRY__ATTEMPTS": "2"}

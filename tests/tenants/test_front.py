@@ -16,7 +16,7 @@ from respond.store.cases import Store
 from respond.webhook.body import LARGEST
 from tests.helpers import victims
 from tests.helpers.command import respond
-from tests.helpers.guarded import answer_of
+from tests.helpers.guarded_service import answer_of
 from tests.helpers.serving import until
 from tests.helpers.tenants import (
     NAMES,

@@ -97,7 +97,9 @@ def test_a_token_goes_to_its_tenant_whatever_the_body_says(name: str, shape: str
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(
-    "said", [b"", b"{}", b"no json", json.dumps(sample("entity")).encode(), gzip.compress(b"[" * 100)]
+    "said",
+    [b"", b"{}", b"no json", json.dumps(sample("entity")).encode(), gzip.compress(b"[" * 100)],
+    ids=["empty", "button", "no-json", "entity", "gzip"],
 )
 def test_a_signed_body_that_names_no_workspace_goes_to_whose_secret_signed_it(name: str, said: bytes) -> None:
     assert whose(routes(), said, **named(signed(said, SECRETS[name]))) == name

@@ -14,15 +14,14 @@ from pathlib import Path
 import pytest
 
 from respond.serving.passing import MOST
-from tests.helpers import house as houses
-from tests.helpers import postgres, victims
+from tests.helpers import dug_in_story, postgres, victims
 from tests.helpers.command import ROOT, respond
 from tests.helpers.serving import Serving, until
 from tests.helpers.tenants import NAMES, Several, body, children_of, several, write_config
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Several]:
+def write_story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Several]:
     with several(tmp_path_factory.mktemp("house"), count=4) as running:
         yield running
 
@@ -79,7 +78,7 @@ def test_a_hung_process_holds_no_more_than_its_own_senders(house: Several) -> No
 def test_a_limit_counts_its_own_tenant_alone(tmp_path: Path) -> None:
     """Each may contain one in an hour: the second of one waits for a person, and the first of the other does not."""
     (tmp_path / "conf").mkdir()
-    limited = houses.policy(tmp_path, limits={"per_run": 10, "per_hour": 1, "share_at_least": 1000})
+    limited = dug_in_story.policy(tmp_path, limits={"per_run": 10, "per_hour": 1, "share_at_least": 1000})
     (tmp_path / "conf" / "ladder.toml").write_text((limited / "ladder.toml").read_text())
     with several(tmp_path) as running:
         for number in range(2):

@@ -12,7 +12,7 @@ from respond.lab.constants import SECURITY_INSIGHTS
 from respond.settings import LabFault
 from tests.fakes import github, jira, servicenow
 from tests.fakes.served import LOST, Answer, Fault, Request, served
-from tests.helpers.incidents import VERSION
+from tests.helpers.incident_actions import VERSION
 from tests.lab.running_lab import RunningLab, running
 
 SYSTEMS = ("servicenow", "jira", "github", "sentinel", "mail")

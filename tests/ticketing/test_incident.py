@@ -14,8 +14,8 @@ from respond.errors import NotFound, Permanent
 from respond.models.report import Outcome
 from respond.models.tickets import Draft, Severity
 from respond.settings import LAB_WORKSPACE, Settings
-from tests.helpers.desk import desk
-from tests.helpers.incidents import INCIDENT, NAME, VERSION, entry, seed_with_incident
+from tests.helpers.incident_actions import INCIDENT, NAME, VERSION, entry, seed_with_incident
+from tests.helpers.service_desk import desk
 from tests.helpers.serving import until
 from tests.lab.running_lab import RunningLab, running
 

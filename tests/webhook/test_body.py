@@ -166,6 +166,7 @@ def test_another_compression_is_415_and_the_answer_says_which_is_taken(encoding:
         gzip.compress(b"{}") * 2,
         gzip.compress(b"") * 50_000,
     ],
+    ids=["plain", "zlib", "cut-off", "wrong-sum", "more-behind-it", "two", "many"],
 )
 def test_what_is_not_one_gzip_stream_is_400(body: bytes) -> None:
     began = time.monotonic()

@@ -1,0 +1,304 @@
+"""The contract of every action that writes. An action that is not in the table fails the first test."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import pkgutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+import actions
+from respond.models.evidence import Account
+from respond.models.incident import IncidentStatus, Severity
+from respond.models.intake import Unanswered
+from respond.models.intents import Intent
+from respond.models.ladder import May, Rung, Step, Word
+from respond.models.report import ActionStatus, Change, Outcome, Verdict, VerdictKind
+from respond.settings import LabFault
+from tests.fakes.webhooks import webhooks
+from tests.helpers.command import VICTIM, respond
+from tests.helpers.dug_in_story import CLIENT, DEVICE, GRANT, METHOD, RULE, USER_ID, device, write_story
+from tests.helpers.incident_actions import ENTRY, INCIDENT, act
+from tests.lab.running_lab import RunningLab
+
+DISABLED = "de000000-0000-4000-8000-0000000000dd"
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What came of a write action.
+
+    Attributes:
+        change: its `Change`, as JSON.
+        waited: seconds that it took at most.
+    """
+
+    change: dict[str, Any]
+    waited: float
+
+
+def by_command(name: str, _given: dict[str, Any], *, dry_run: bool = False) -> Ran:
+    """In a response to the seed's attack."""
+    answer = respond("--user", VICTIM, "--json", *(["--dry-run"] if dry_run else []))
+    times = answer.json["timings_ms"]
+    waited = (times["contained"] or times["total"]) - times["decided"]
+    return Ran(answer.action(name), waited / 1000)
+
+
+def by_itself(name: str, given: dict[str, Any], *, dry_run: bool = False) -> Ran:
+    """Outside a run: no playbook that the command line starts has an incident to answer to."""
+    started = time.monotonic()
+    change = act(declared()[name], dry_run=dry_run, **given)
+    return Ran(change.model_dump(mode="json"), time.monotonic() - started)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """How the lab sees a write action.
+
+    Attributes:
+        request: `METHOD */path` of its write; empty when it writes to the local store only.
+        permission: what it needs beyond reading.
+        way: how it is run.
+        given: its arguments, where it is run by itself.
+        provable: whether what was written can be read back.
+    """
+
+    request: str = ""
+    permission: str = ""
+    way: Callable[..., Ran] = by_command
+    given: dict[str, Any] = field(default_factory=dict)
+    provable: bool = True
+
+    def run(self, name: str, *, dry_run: bool = False) -> Ran:
+        return self.way(name, self.given, dry_run=dry_run)
+
+
+WORD = Word(may=May.AUTO)
+ACCOUNT = Account(id=USER_ID, upn=VICTIM, display_name="Target User")
+
+
+def climbing(rung: Rung, request: str, permission: str, **step: Any) -> Subject:
+    """A rung of the ladder, about what the attacker has dug in with."""
+    about = {"object": USER_ID, "label": VICTIM, "why": "the attacker did it"} | step
+    given = {"account": ACCOUNT, "step": Step(rung=rung, **about), "word": WORD}
+    return Subject(request, permission, by_itself, given, provable=rung is not Rung.CONFIRM_SIGN_INS)
+
+
+def undoing(_name: str, _given: dict[str, Any], *, dry_run: bool = False) -> Ran:
+    """The undo of a device that the case had disabled."""
+    step = Step(rung=Rung.DISABLE_DEVICE, object=DISABLED, label="LAPTOP", why="registered after the approval")
+    intent = Intent(
+        tenant="lab",
+        case="DC-TEST",
+        user_id=USER_ID,
+        name=step.rung.value,
+        object=DISABLED,
+        step=json.dumps({"run": "r", "step": step.model_dump(mode="json")}),
+        before='{"accountEnabled":true}',
+        at=datetime.now(UTC),
+    )
+    return by_itself("take_back", {"account": ACCOUNT, "intent": intent, "word": WORD}, dry_run=dry_run)
+
+
+def telling(name: str, given: dict[str, Any], *, dry_run: bool = False) -> Ran:
+    """A notice to a channel; what arrives there is counted."""
+    with webhooks() as there, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RESPOND_NOTICES__TEAMS_URL", there.settings["teams_url"])
+        ran = by_itself(name, given, dry_run=dry_run)
+        assert len(there.posted["teams"]) == (ran.change["status"] == "done")
+    return ran
+
+
+SUBJECTS = {
+    "revoke_sessions": Subject("POST */revokeSignInSessions", "User.RevokeSessions.All"),
+    "disable_device": climbing(
+        Rung.DISABLE_DEVICE, f"PATCH */devices/{DEVICE}", "Device.ReadWrite.All", object=DEVICE, label="DESKTOP-EVIL"
+    ),
+    "remove_method": climbing(
+        Rung.REMOVE_METHOD,
+        f"DELETE */microsoftAuthenticatorMethods/{METHOD}",
+        "UserAuthMethod-MicrosoftAuthApp.ReadWrite.All",
+        object=METHOD,
+        label="Pixel 6",
+        kind="microsoftAuthenticatorAuthenticationMethod",
+    ),
+    "remove_grant": climbing(
+        Rung.REMOVE_GRANT,
+        f"DELETE */oauth2PermissionGrants/{GRANT}",
+        "DelegatedPermissionGrant.ReadWrite.All",
+        object=GRANT,
+        label=CLIENT,
+    ),
+    "disable_rule": climbing(
+        Rung.DISABLE_RULE, "PATCH */messageRules/*", "MailboxSettings.ReadWrite", object=RULE, label=".."
+    ),
+    "confirm_user": climbing(
+        Rung.CONFIRM_USER, "POST */riskyUsers/confirmCompromised", "IdentityRiskyUser.ReadWrite.All"
+    ),
+    "confirm_sign_ins": climbing(
+        Rung.CONFIRM_SIGN_INS,
+        "POST */signIns/confirmCompromised",
+        "IdentityRiskEvent.ReadWrite.All",
+        ids=("e0000000-0000-4000-8000-000000000001",),
+    ),
+    "disable_account": climbing(Rung.DISABLE_ACCOUNT, f"PATCH */users/{USER_ID}", "User.EnableDisableAccount.All"),
+    "take_back": Subject(f"PATCH */devices/{DISABLED}", "Device.ReadWrite.All", undoing),
+    "open_ticket": Subject(),
+    "open_limit_ticket": Subject(
+        way=by_itself,
+        given={
+            "account": ACCOUNT,
+            "changes": (
+                Change(
+                    name="revoke_sessions",
+                    status=ActionStatus.AWAITING_APPROVAL,
+                    target=VICTIM,
+                    summary="3 users were contained within the last hour, which is the limit",
+                    held="limit",
+                ),
+            ),
+        },
+    ),
+    "open_unanswered": Subject(
+        way=by_itself,
+        given={
+            "about": INCIDENT.lower(),
+            "people": (Unanswered(label="ann", reason="could be more than one account", candidates=("a", "b")),),
+            "sightings": (),
+        },
+    ),
+    "send_notice": Subject(
+        way=telling,
+        given={
+            "account": ACCOUNT,
+            "verdict": Verdict(kind=VerdictKind.MALICIOUS, score=97, headline="redeemed elsewhere"),
+            "changes": (),
+            "outcome": Outcome.CONTAINED_VERIFIED,
+        },
+    ),
+    "comment_incident": Subject(
+        "PUT */incidents/*/comments/*",
+        "Microsoft Sentinel Responder",
+        by_itself,
+        {"incident": INCIDENT, "stage": "verdict", "text": "malicious 97\nhttps://evil.example/x <b>*now*</b>"},
+    ),
+    "tag_incident": Subject(
+        "PUT */incidents/????????-????-????-????-????????????",
+        "Microsoft Sentinel Responder",
+        by_itself,
+        {
+            "incident": INCIDENT,
+            "labels": ("respond:malicious",),
+            "severity": Severity.HIGH,
+            "status": IncidentStatus.ACTIVE,
+        },
+    ),
+}
+REMOTE = [pytest.param(name, subject, id=name) for name, subject in SUBJECTS.items() if subject.request]
+
+
+def declared() -> dict[str, Any]:
+    found = {}
+    for module in pkgutil.iter_modules(actions.__path__):
+        action = getattr(importlib.import_module(f"actions.{module.name}"), module.name)
+        found[module.name] = action
+    return found
+
+
+def test_one_file_is_one_action_of_that_name() -> None:
+    assert all(callable(action) and hasattr(action, "permissions") for action in declared().values())
+
+
+def test_every_write_action_is_under_contract() -> None:
+    assert {name for name, action in declared().items() if action.writes} == set(SUBJECTS)
+
+
+@pytest.fixture
+def tenant(lab: Callable[..., RunningLab], tmp_path: Path) -> Callable[..., RunningLab]:
+    """Start the seed's lab, in which the attacker has dug in, and Sentinel has made an incident of the attack."""
+
+    def dug_in(directory: dict[str, Any]) -> None:
+        directory["devices"].append(device(DISABLED, name="LAPTOP") | {"accountEnabled": False})
+
+    place = write_story(tmp_path, edit=dug_in)
+    (place / "incidents.json").write_text(json.dumps([ENTRY]))
+    return lambda **settings: lab(place, **settings)
+
+
+Tenant = Callable[..., RunningLab]
+
+
+@pytest.mark.parametrize("name", SUBJECTS)
+def test_repeated_it_writes_once(name: str, tenant: Tenant) -> None:
+    there, subject = tenant(), SUBJECTS[name]
+    first, second = subject.run(name), subject.run(name)
+    assert (first.change["status"], second.change["status"]) == ("done", "unneeded")
+    assert len(written(there, subject)) == (1 if subject.request else 0)
+
+
+@pytest.mark.parametrize("name", SUBJECTS)
+def test_in_a_dry_run_it_plans_and_writes_nothing(name: str, tenant: Tenant) -> None:
+    there, subject = tenant(), SUBJECTS[name]
+    ran = subject.run(name, dry_run=True)
+    assert ran.change["status"] == "planned"
+    assert bool(ran.change["request"]) == bool(subject.request)
+    if subject.request:
+        request = ran.change["request"]
+        assert matches(subject, request["method"], urlsplit(request["url"]).path)
+    assert there.get("/_lab/writes") == []
+
+
+@pytest.mark.parametrize(("name", "subject"), REMOTE)
+def test_throttled_it_waits_as_told_and_succeeds(name: str, subject: Subject, tenant: Tenant) -> None:
+    there = tenant(faults=(LabFault(match=subject.request, status=429, retry_after="2"),))
+    ran = subject.run(name)
+    assert ran.change["status"] == "done"
+    assert ran.waited >= 2
+    assert len(written(there, subject)) == 1
+
+
+@pytest.mark.parametrize(("name", "subject"), REMOTE)
+def test_forbidden_it_names_the_permission(name: str, subject: Subject, tenant: Tenant) -> None:
+    there = tenant(withheld_permissions=(subject.permission,))
+    ran = subject.run(name)
+    assert ran.change["status"] == "failed"
+    assert subject.permission in ran.change["summary"]
+    assert written(there, subject) == []
+
+
+def test_a_response_whose_containment_is_forbidden_fails_with_a_ticket(tenant: Tenant) -> None:
+    tenant(withheld_permissions=("User.RevokeSessions.All",))
+    answer = respond("--user", VICTIM, "--json")
+    assert (answer.code, answer.json["outcome"]) == (1, "not-contained")
+    assert answer.action("open_ticket")["status"] == "done"
+
+
+@pytest.mark.parametrize("kind", ["drop_after", "drop_before"])
+@pytest.mark.parametrize(("name", "subject"), REMOTE)
+def test_a_lost_answer_is_looked_into_and_not_repeated(kind: str, name: str, subject: Subject, tenant: Tenant) -> None:
+    there = tenant(faults=(LabFault(match=subject.request, kind=kind),))  # type: ignore[arg-type]  # a literal
+    ran = subject.run(name)
+    assert ran.change["status"] in ("done", "unneeded")
+    assert ran.change["verified"] is (True if subject.provable else None)
+    # Where nothing can be read back, nothing is claimed either, and nothing is sent twice.
+    assert len(written(there, subject)) == (1 if subject.provable or kind == "drop_after" else 0)
+
+
+def written(there: RunningLab, subject: Subject) -> list[dict[str, Any]]:
+    """Writes that took effect, whether or not the answer arrived."""
+    writes = there.get("/_lab/writes")
+    return [write for write in writes if matches(subject, write["method"], write["path"]) and write["status"] < 300]
+
+
+def matches(subject: Subject, method: str, path: str) -> bool:
+    return fnmatch(f"{method} {path}", subject.request)

@@ -1,0 +1,78 @@
+"""Killed before, during and after each write of the ladder: the same end, and nothing is done twice."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from respond.models.ladder import Rung
+from respond.settings import LabFault
+from tests.helpers.command import VICTIM, respond
+from tests.helpers.dug_in_story import DEVICE, GRANT, METHOD, RULE, USER_ID, policy, write_story
+from tests.lab.running_lab import RunningLab
+from tests.playbooks.test_crash import _forks, kill_at
+
+Lab = Callable[..., RunningLab]
+forks = _forks
+PATHS = {
+    Rung.DISABLE_DEVICE: f"PATCH */devices/{DEVICE}",
+    Rung.REVOKE_SESSIONS: "POST */revokeSignInSessions",
+    Rung.CONFIRM_USER: "POST */riskyUsers/confirmCompromised",
+    Rung.CONFIRM_SIGN_INS: "POST */signIns/confirmCompromised",
+    Rung.REMOVE_METHOD: f"DELETE */microsoftAuthenticatorMethods/{METHOD}",
+    Rung.REMOVE_GRANT: f"DELETE */oauth2PermissionGrants/{GRANT}",
+    Rung.DISABLE_RULE: "PATCH */messageRules/*",
+    Rung.DISABLE_ACCOUNT: f"PATCH */users/{USER_ID}",
+}
+EVERYTHING = dict.fromkeys((rung.value for rung in Rung), "auto")
+
+
+@pytest.fixture
+def tenant(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., RunningLab]:
+    """Everything that an attacker can dig in with, and a policy that climbs every rung."""
+    place = write_story(tmp_path)
+    monkeypatch.setenv("RESPOND_CONFIG", str(policy(tmp_path, malicious=EVERYTHING, watch=[])))
+    return lambda **settings: lab(place, **settings)
+
+
+def end(there: RunningLab) -> None:
+    """The one end that every story has."""
+    answer = respond("--user", "nobody@contoso.com")
+    assert f"{VICTIM}: contained-verified" in answer.err, answer.err
+    directory = there.get("/_lab/directory")
+    assert not next(one["accountEnabled"] for one in directory["devices"] if one["id"] == DEVICE)
+    assert not next(one["accountEnabled"] for one in directory["users"] if one["id"] == USER_ID)
+    assert METHOD not in [one["id"] for one in directory["authenticationMethods"][USER_ID]]
+    assert directory["oauth2PermissionGrants"] == []
+    assert not next(one["isEnabled"] for one in directory["messageRules"][USER_ID] if one["id"] == RULE)
+    written = Counter(write["path"] for write in there.get("/_lab/writes") if write["status"] < 300)
+    assert len(written) == len(Rung)
+    assert set(written.values()) == {1}
+    assert respond("audit", "verify").code == 0
+    (report,) = respond("cases", "--json").json
+    done = [one for one in report["actions"] if one["step"]]
+    assert {one["name"] for one in done} == {rung.value for rung in Rung}
+    assert all(one["status"] in ("done", "unneeded") for one in done), json.dumps(done)
+
+
+def test_every_rung_has_its_path() -> None:
+    assert set(PATHS) == set(Rung)
+
+
+@pytest.mark.parametrize("event", ["started", "done"])
+@pytest.mark.parametrize("rung", Rung)
+def test_killed_before_or_after_a_write(rung: Rung, event: str, tenant: Callable[..., RunningLab]) -> None:
+    there = tenant()
+    kill_at(f"{event}:{rung.value}")
+    end(there)
+
+
+@pytest.mark.parametrize("rung", Rung)
+def test_killed_when_the_request_is_sent_and_the_answer_lost(rung: Rung, tenant: Callable[..., RunningLab]) -> None:
+    there = tenant(faults=(LabFault(match=PATHS[rung], kind="drop_after"),))
+    kill_at(f"waiting:{rung.value}")
+    end(there)
