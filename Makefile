@@ -12,7 +12,7 @@ SERVE  ?= yes
 COMPILE = $(BIN)/python -m compileall -q respond actions playbooks
 
 MAKEFLAGS += --no-print-directory
-.PHONY: help demo test lint bench compare docs kql-check lock clean
+.PHONY: help demo check test soak lint quick-lint bench compare docs kql-check lock clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -24,14 +24,35 @@ demo: $(READY) ## answer one phished user in the lab tenant; state in .demo/
 	  $(BIN)/respond --user target.user@contoso.com $(ARGS)
 	@echo; echo "  Its state is in .demo/. To look around: export RESPOND_STATE__URL=sqlite:///.demo/respond.db"
 
-test: lint ## lint, then every test (ARGS="-k name" picks some)
-	@$(BIN)/python -m pytest $(ARGS)
+# Two workers, unless the machine has more processors or WORKERS says otherwise.
+WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); [ $$n -gt 2 ] && echo $$n || echo 2)
+# Python keeps what it compiles, also where the environment says otherwise: reading the tests takes half as long then.
+PYTEST  := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+NOTHING_STARTED := not process and not database and not lab and not soak
 
-lint: $(READY) ## ruff, formatting, types, import contracts
+check: lint ## lint, then the tests that start no process, no lab and no database: the inner loop, a minute
+	@$(PYTEST) -q -m "$(NOTHING_STARTED)" --hypothesis-profile=check $(ARGS)
+
+# The types are checked beside the tests: from a cold cache they take a minute.
+test: quick-lint ## lint, check, and end to end one test a rule (ARGS="-k name" picks some); minutes
+	@types=$$(mktemp); $(BIN)/mypy --no-error-summary >$$types 2>&1 & checker=$$!; \
+	tests=0; $(PYTEST) -m "not soak" $(BUDGET) $(ARGS) || tests=$$?; \
+	lint=0; wait $$checker || lint=$$?; \
+	[ $$lint -eq 0 ] || { echo >&2 "lint     types"; cat >&2 $$types; }; \
+	rm -f $$types; [ $$tests -eq 0 ] && [ $$lint -eq 0 ]
+
+soak: $(READY) ## every test, with new random examples and in random order, then the mutation list; half an hour
+	@seed=$${SEED:-$$(date +%s)}; echo "soak     SEED=$$seed"; \
+	$(PYTEST) --hypothesis-profile=soak --hypothesis-seed=$$seed --random-order --random-order-seed=$$seed $(ARGS)
+	@echo "soak     mutations"; $(BIN)/python -m tools.mutation
+
+lint: quick-lint ## ruff, formatting, types, import contracts
+	@echo "lint     types";   $(BIN)/mypy --no-error-summary
+
+quick-lint: $(READY)
 	@echo "lint     ruff";    $(BIN)/ruff check --quiet .
 	@echo "lint     format";  $(BIN)/ruff format --check --quiet . || \
 	  { echo >&2 "lint: formatting differs in the files above; run: $(BIN)/ruff format ."; exit 1; }
-	@echo "lint     types";   $(BIN)/mypy --no-error-summary
 	@echo "lint     imports"; out=$$($(BIN)/lint-imports --no-logo 2>&1) || { echo >&2 "$$out"; exit 1; }
 
 bench: $(READY) ## speed and memory, each against its goal

@@ -1,10 +1,15 @@
-"""A state directory and a lab for each test that wants them."""
+"""A state directory and a lab for each test that wants them; and which tests belong to which command.
+
+`make check` runs what is marked neither `process` nor `database`, `lab` or `soak`; `make test` all but `soak`;
+`make soak` everything. The first three marks come from what a test and its fixtures do: see `tests/helpers/tiers.py`.
+"""
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+import subprocess
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -13,11 +18,49 @@ import pytest
 from hypothesis import settings
 
 from respond.lab import scenario
-from tests.lab.running_lab import RunningLab, running
+from tests.helpers import tiers
+from tests.lab.running_lab import RunningLab, running, stop_idle
 
-# How long an example takes says more about the machine than about the rule.
-settings.register_profile("respond", deadline=None)
-settings.load_profile("respond")
+pytest_plugins = ["tests.helpers.budget"]
+
+# How long an example takes says more about the machine than about the rule. The same examples each time, so that a
+# change is judged by what it changes; `make soak` looks for new ones.
+settings.register_profile("check", deadline=None, max_examples=15, derandomize=True, database=None)
+settings.register_profile("test", deadline=None, max_examples=25, derandomize=True, database=None)
+settings.register_profile("soak", deadline=None, max_examples=200, print_blob=True)
+settings.load_profile("test")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test with what it starts, and keep those together that share what one of them has to make."""
+    for item in items:
+        assert isinstance(item, pytest.Function)
+        for tier in tiers.starts(item):
+            item.add_marker(tier.value)
+        if tiers.shares(item) and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Generator[None, Any, Any]:
+    """A worker cannot send half a surrogate pair, which is what some tests are about."""
+    report = yield
+    return _sendable(report)
+
+
+def _sendable(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_sendable(key): _sendable(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_sendable(inner) for inner in value)
+    return value
+
+
+def pytest_unconfigure() -> None:
+    stop_idle()
 
 
 @pytest.fixture(autouse=True)
@@ -25,6 +68,12 @@ def _apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees the settings or the state of the machine it runs on."""
     monkeypatch.setenv("RESPOND_STATE__URL", f"sqlite:///{tmp_path / 'state' / 'respond.db'}")
     monkeypatch.delenv("RESPOND_CONFIG", raising=False)
+
+
+@pytest.fixture
+def starts_processes() -> Any:
+    """For a test in which the product starts a process, which no code of the test shows; this names what does."""
+    return subprocess.Popen
 
 
 @pytest.fixture

@@ -36,6 +36,8 @@ SigninLogs | where TimeGenerated > recent and ResultType in ("0", "1") and UserI
 | summarize make_set(A, 10), dcount(B), countif(A == "x") by C = B | sort by C desc | take 10"""
 
 _translations = Translations()
+_warm = threading.Event()
+_internal_views: set[str] = set()
 
 
 class Engine:
@@ -58,15 +60,17 @@ class Engine:
         self._text_columns = _text_columns(tables)
         self._catalog = str(con.sql("SELECT current_database()").fetchall()[0][0])
         self._hidden = _hidden(con, tables)
-        internal = "SELECT view_name FROM duckdb_views() WHERE schema_name != 'information_schema'"
-        self._internal = {str(row[0]) for row in con.sql(internal).fetchall()}
+        self._internal = _internal(con)
         # the parser's caches are shared by all threads, and it never releases the interpreter anyway
         self._parser = threading.Lock()
 
     def warm_up(self) -> None:
         """Let the parser fill its caches: the first query of a process otherwise takes a second longer."""
+        if _warm.is_set():
+            return
         with suppress(QueryError):  # a story may say that SigninLogs is absent
             self._translate(_WARM_UP)
+            _warm.set()
 
     def run(self, query: str, *, window: Window | None, row_limit: int, timeout: timedelta) -> Result:
         """Answer one query, with all rows at once.
@@ -170,11 +174,22 @@ class Engine:
 
 def _hidden(con: DuckDBPyConnection, tables: dict[str, Columns]) -> dict[str, list[str]]:
     """Columns that a table of the database has and the workspace lacks."""
+    count = con.sql("SELECT sum(column_count) FROM duckdb_tables() WHERE NOT internal").fetchall()[0][0]
+    if count == sum(map(len, tables.values())):
+        return {}  # asking for each column takes as long as loading a small story
     found: dict[str, list[str]] = {}
     for table, column in con.sql("SELECT table_name, column_name FROM duckdb_columns() WHERE NOT internal").fetchall():
         if table in tables and column not in tables[table]:
             found.setdefault(table, []).append(column)
     return found
+
+
+def _internal(con: DuckDBPyConnection) -> set[str]:
+    """The views that every DuckDB database has; asked for once, as that takes milliseconds."""
+    if not _internal_views:
+        internal = "SELECT view_name FROM duckdb_views() WHERE schema_name != 'information_schema'"
+        _internal_views.update(str(row[0]) for row in con.sql(internal).fetchall())
+    return _internal_views
 
 
 def _check_text(query: str) -> None:

@@ -17,7 +17,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from respond import collector
 from respond.errors import UsageError
-from respond.lab.app import LabApp, Scope
+from respond.lab.app import LabApp, Receive, Scope, Send
 from respond.lab.state import LabState
 from respond.lab.tenant import LabTenant
 from respond.settings import Settings
@@ -46,14 +46,13 @@ class LabServer(uvicorn.Server):
         port: int = 0,
         on_listening: Callable[[], None] = lambda: None,
     ) -> None:
-        state = LabState(state_dir)
-        self.tenant = LabTenant(state, data, settings.lab.absent_columns)
         self._on_listening = on_listening
         self._transports: dict[Any, asyncio.Transport] = {}
-        app = LabApp(settings, state, self.tenant, self._drop)
+        self.change_tenant(settings, data=data, state_dir=state_dir)
         self._socket = _bind(host, port)
         config = uvicorn.Config(
-            app,
+            self._answer,
+            interface="asgi3",
             http=_protocol(self._transports),
             ws="none",
             lifespan="off",
@@ -66,6 +65,19 @@ class LabServer(uvicorn.Server):
             timeout_graceful_shutdown=1,
         )
         super().__init__(config)
+
+    def change_tenant(self, settings: Settings, *, data: Path, state_dir: Path) -> None:
+        """Answer for another tenant: its own story, state, faults, limits and keys; at the same address.
+
+        Requests under way end with the tenant they began with. Tokens of the old tenant do not count for the new one.
+
+        Raises:
+            UsageError: the scenario, the state or a setting cannot be used; the old tenant stays.
+        """
+        state = LabState(state_dir)
+        tenant = LabTenant(state, data, settings.lab.absent_columns)
+        self.app = LabApp(settings, state, tenant, self._drop)
+        self.tenant = tenant
 
     @property
     def url(self) -> str:
@@ -86,6 +98,9 @@ class LabServer(uvicorn.Server):
     async def _warm_up(self) -> None:
         await self.tenant.warm_up()
         collector.settle()
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope, receive, send)
 
     def _drop(self, scope: Scope) -> None:
         transport = self._transports.get(scope["client"])

@@ -194,6 +194,7 @@ def test_a_managed_identity_asks_the_service_of_its_machine(monkeypatch: pytest.
     assert "resource=https" in asked[1]
 
 
+@pytest.mark.usefixtures("starts_processes")
 def test_a_developer_signs_in_through_the_azure_cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     issued = jwt.encode({"oid": READER, "scp": "User.Read.All"}, "a key that is long enough for the algorithm", "HS256")
     answer = {"accessToken": issued, "expires_on": int(time.time()) + 3600, "tokenType": "Bearer"}
@@ -217,6 +218,7 @@ def test_the_default_tries_four_ways_and_none_that_asks_a_person() -> None:
     assert tried == ["EnvironmentCredential", "Credential", "ManagedIdentityCredential", "AzureCliCredential"]
 
 
+@pytest.mark.usefixtures("starts_processes")
 def test_the_default_takes_the_first_way_that_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AZURE_POD_IDENTITY_AUTHORITY_HOST", "http://127.0.0.1:1")  # no machine that has an identity
     issued = jwt.encode({"oid": READER}, "a key that is long enough for the algorithm", "HS256")

@@ -77,6 +77,7 @@ def az(folder: Path, claims: dict[str, Any]) -> Path:
 AZURE = {"mode": "azure", "tenant_id": TENANT, "workspace_id": TENANT, "read": {"kind": "cli"}}
 
 
+@pytest.mark.usefixtures("starts_processes")
 def test_a_persons_token_is_for_developers_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     person = {"appid": READER, "oid": WRITER, "idtyp": "user", "scp": "User.Read.All"}
     monkeypatch.setenv("PATH", f"{az(tmp_path, person)}:/usr/bin:/bin")
@@ -85,6 +86,7 @@ def test_a_persons_token_is_for_developers_only(tmp_path: Path, monkeypatch: pyt
     assert "a person's token -> for developers only" in words
 
 
+@pytest.mark.usefixtures("starts_processes")
 def test_the_default_says_what_it_tries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AZURE_POD_IDENTITY_AUTHORITY_HOST", "http://127.0.0.1:1")  # no machine that has an identity
     monkeypatch.setenv("PATH", f"{az(tmp_path, {'appid': READER, 'roles': READS})}:/usr/bin:/bin")
@@ -93,6 +95,7 @@ def test_the_default_says_what_it_tries(tmp_path: Path, monkeypatch: pytest.Monk
     assert f"environment, workload identity, managed identity, Azure CLI, client {READER}" in words
 
 
+@pytest.mark.usefixtures("starts_processes")
 def test_dangerous_permissions_are_warned_about(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     roles = [*READS, *WRITES, "Directory.ReadWrite.All", "Policy.Read.All"]
     monkeypatch.setenv("PATH", f"{az(tmp_path, {'roles': roles})}:/usr/bin:/bin")
@@ -198,6 +201,7 @@ def dated(date: str) -> Any:
     return canned(Canned(headers={"Date": date}))
 
 
+@pytest.mark.usefixtures("starts_processes")
 def test_a_wider_permission_does_and_is_warned_about(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = [name for name in (*READS, *WRITES) if name not in ("User.RevokeSessions.All", "MailboxSettings.Read")]
     roles = [name for name in kept if not name.startswith("UserAuthMethod-")]
@@ -211,6 +215,7 @@ def test_a_wider_permission_does_and_is_warned_about(tmp_path: Path, monkeypatch
     assert "User.ReadWrite.All" not in found
 
 
+@pytest.mark.usefixtures("starts_processes")
 def test_a_token_that_cannot_be_read_is_not_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = az(tmp_path, {}) / "az"
     file.write_text(re.sub(r'"accessToken": "[^"]*"', '"accessToken": "opaque"', file.read_text()))

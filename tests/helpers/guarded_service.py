@@ -54,7 +54,7 @@ class Guarded:
 
     def signed_by_the_tenant(self, **changes: Any) -> str:
         """A token that the tenant never issued, but might have."""
-        return str(self.lab.server.config.app._tokens.keys.sign(self.claims(**changes)))  # type: ignore[union-attr]
+        return str(self.lab.server.app._tokens.keys.sign(self.claims(**changes)))
 
     @property
     def bearer(self) -> dict[str, str]:

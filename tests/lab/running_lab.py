@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -15,6 +16,8 @@ from azure.core.credentials import AccessToken
 from respond.lab.constants import CLIENT_ID, TENANT_ID, WORKSPACE_ID
 from respond.lab.server import LabServer
 from respond.settings import Lab, Settings
+from tests.helpers.patience import patiently
+from tests.helpers.tiers import LAB_STARTS
 
 USER = "7d1f0a52-6d0e-4c1c-9b54-0f5a1c0e7a11"
 
@@ -78,16 +81,56 @@ class RunningLab:
         await client.request_adapter._http_client._transport.transport.aclose()
 
 
+_Served = tuple[LabServer, threading.Thread]
+_idle: list[_Served] = []
+
+
 @contextmanager
 def running(data: Path, state_dir: Path, **lab: Any) -> Iterator[RunningLab]:
-    """A lab in a thread of this process, until the block ends."""
+    """A tenant of its own on a lab in a thread of this process, until the block ends.
+
+    The server goes on and answers for the next block's tenant: starting one costs more than telling it a story.
+    """
+    sys.audit(LAB_STARTS)
+    settings = Settings(lab=Lab(**lab))
+    if _idle:
+        served = _idle.pop()
+        served[0].change_tenant(settings, data=data, state_dir=state_dir)
+    else:
+        served = _start(settings, data, state_dir)
+    try:
+        yield RunningLab(served[0])
+    finally:
+        _idle.append(served)
+
+
+@contextmanager
+def starting(data: Path, state_dir: Path, **lab: Any) -> Iterator[RunningLab]:
+    """The same on a server of its own, which starts and stops with the block."""
+    sys.audit(LAB_STARTS)
+    served = _start(Settings(lab=Lab(**lab)), data, state_dir)
+    try:
+        yield RunningLab(served[0])
+    finally:
+        _stop(served)
+
+
+def stop_idle() -> None:
+    """Stop the servers that wait for a tenant; at the end of a test run."""
+    while _idle:
+        _stop(_idle.pop())
+
+
+def _start(settings: Settings, data: Path, state_dir: Path) -> _Served:
     listening = threading.Event()
-    server = LabServer(Settings(lab=Lab(**lab)), data=data, state_dir=state_dir, on_listening=listening.set)
+    server = LabServer(settings, data=data, state_dir=state_dir, on_listening=listening.set)
     thread = threading.Thread(target=server.run_until_told)
     thread.start()
-    try:
-        assert listening.wait(10)
-        yield RunningLab(server)
-    finally:
-        server.should_exit = True
-        thread.join(10)
+    assert listening.wait(patiently(10))
+    return server, thread
+
+
+def _stop(served: _Served) -> None:
+    server, thread = served
+    server.should_exit = True
+    thread.join(patiently(10))

@@ -21,6 +21,8 @@ from tests.lab.running_lab import RunningLab
 Story = Callable[..., Path]
 Start = Callable[..., RunningLab]
 
+pytestmark = pytest.mark.usefixtures("starts_processes")  # the rows of a large story are read by several
+
 PADDING = "x" * 100_000
 COUNT = 420
 ODD: list[dict[str, Any]] = [

@@ -1,0 +1,165 @@
+"""A pytest plugin: what the tests of each folder cost, and what they may.
+
+`--budget FILE` compares the processor seconds of every folder with those in the file, and fails the run where a folder
+has spent more. Processor time, because it depends less on what else a machine does than time on the clock does. That of
+child processes counts, also while they run.
+
+It also fails a test that starts more than `tests/helpers/tiers.py` reads from its code: it would run in the wrong tier.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+import tomllib
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.helpers.tiers import LAB_STARTS, Tier
+
+_STARTS = {"subprocess.Popen": Tier.PROCESS, "os.fork": Tier.PROCESS, "os.posix_spawn": Tier.PROCESS}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--budget", metavar="FILE", help="fail where a folder's tests take more than it says")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Budget(config), "respond-budget")
+
+
+class Budget:
+    """What this process has measured; the controller of several workers adds up theirs."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._spent: dict[str, float] = {}
+        self._tests: Counter[str] = Counter()
+        self._started: Counter[str] = Counter()
+        self._running: Counter[str] | None = None
+        sys.addaudithook(self._hear)
+
+    def _hear(self, event: str, _: Any) -> None:
+        tier = _STARTS.get(event) or (Tier.LAB if event == LAB_STARTS else None)
+        if tier is None:
+            return
+        self._started[tier] += 1
+        if self._running is not None:
+            self._running[tier] += 1
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        has_children = item.get_closest_marker(Tier.PROCESS) or item.get_closest_marker(Tier.DATABASE)
+        before = _cpu_seconds(live_children=bool(has_children))
+        result = yield
+        spent = _cpu_seconds(live_children=bool(has_children)) - before
+        self._add({_folder(item): max(spent, 0.0)})
+        self._tests[item.nodeid.partition("@")[0]] = round(spent * 1000)
+        return result
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
+        with self._listening() as started:
+            result = yield
+        too_much = [tier for tier in started if not item.get_closest_marker(tier)]
+        # a database server is a process, and a lab of many rows reads them with some
+        if too_much and not (item.get_closest_marker(Tier.PROCESS) or item.get_closest_marker(Tier.DATABASE)):
+            raise AssertionError(
+                f"this test starts a {' and a '.join(too_much)}, which its code does not show: it would run in the "
+                "wrong tier; start it through a function of tests/helpers that its code or a fixture names"
+            )
+        return result
+
+    @contextmanager
+    def _listening(self) -> Iterator[Counter[str]]:
+        self._running = Counter()
+        try:
+            yield self._running
+        finally:
+            self._running = None
+
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Take over what a worker has measured."""
+        output = getattr(node, "workeroutput", None) or {}
+        self._add(output.get("spent", {}))
+        self._tests.update(output.get("tests", {}))
+        self._started.update(output.get("started", {}))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        output = getattr(self._config, "workeroutput", None)
+        if output is not None:
+            output["spent"] = self._spent
+            output["tests"] = dict(self._tests.most_common(100))
+            output["started"] = {str(tier): count for tier, count in self._started.items()}
+        elif self._over() and session.exitstatus == 0:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if not self._config.getoption("--budget"):
+            return
+        limits = self._limits()
+        terminalreporter.section("processor seconds by folder, and what they may be")
+        for folder, seconds in sorted(self._spent.items(), key=lambda spent: -spent[1]):
+            terminalreporter.line(f"{folder:24} {seconds:7.1f}  of {limits.get(folder, 0):5}")
+        started = ", ".join(f"{count} of kind {tier}" for tier, count in sorted(self._started.items()))
+        terminalreporter.line(f"in all {sum(self._spent.values()):.0f} s; started {started or 'nothing'}")
+        for folder in self._over():
+            dearest = [name for name, _ in self._tests.most_common() if name.startswith(f"{folder}/")][:3]
+            terminalreporter.line(f"over budget: {folder}. Make a test cheaper, or mark it soak: {'; '.join(dearest)}")
+
+    def _add(self, spent: Mapping[str, float]) -> None:
+        for folder, seconds in spent.items():
+            self._spent[folder] = self._spent.get(folder, 0.0) + seconds
+
+    def _over(self) -> list[str]:
+        if not self._config.getoption("--budget"):
+            return []
+        limits = self._limits()
+        return [folder for folder, seconds in self._spent.items() if seconds > limits.get(folder, 0)]
+
+    def _limits(self) -> dict[str, float]:
+        return dict(tomllib.loads(Path(self._config.getoption("--budget")).read_text())["cpu_seconds"])
+
+
+def _folder(item: pytest.Item) -> str:
+    return str(item.path.parent.relative_to(item.config.rootpath))
+
+
+def _cpu_seconds(*, live_children: bool) -> float:
+    """Of this process and of its children; of those that still run only where asked, as that takes milliseconds."""
+    total = 0.0
+    for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN):
+        used = resource.getrusage(who)
+        total += used.ru_utime + used.ru_stime
+    return total + (_of_descendants() if live_children else 0.0)
+
+
+def _of_descendants() -> float:
+    """Processor seconds of what descends from this process and runs, and of what that has outlived; Linux only."""
+    parents: dict[int, int] = {}
+    seconds: dict[int, float] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:  # it has ended
+            continue
+        pid = int(stat.parent.name)
+        parents[pid] = int(fields[1])
+        seconds[pid] = sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+    return sum(seconds[pid] for pid in parents if _descends(pid, parents))
+
+
+def _descends(pid: int, parents: dict[int, int]) -> bool:
+    me = os.getpid()
+    while pid in parents:
+        pid = parents[pid]
+        if pid == me:
+            return True
+    return False
