@@ -13,6 +13,7 @@ import pytest
 from hypothesis import settings
 
 from respond.lab import scenario
+from tests.helpers.patience import _patience_is_for_the_tests  # noqa: F401 - a fixture of every test
 from tests.lab.running_lab import RunningLab, running
 
 # How long an example takes says more about the machine than about the rule.
