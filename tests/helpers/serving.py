@@ -146,9 +146,21 @@ def _executed(module: str, arguments: Sequence[str], env: dict[str, str]) -> sub
 
 
 @contextmanager
-def serving(*, fresh: bool = False, **env: str) -> Iterator[Serving]:
-    """A service that listens, until the end of the block; `fresh` as for `Serving`."""
-    service = Serving("serve", "--port", "0", env=env, fresh=fresh)
+def serving(**env: str) -> Iterator[Serving]:
+    """A service that listens, until the end of the block."""
+    with _listening(Serving("serve", "--port", "0", env=env)) as service:
+        yield service
+
+
+@contextmanager
+def serving_fresh(**env: str) -> Iterator[Serving]:
+    """The same in a new interpreter, as a team starts it."""
+    with _listening(Serving("serve", "--port", "0", env=env, fresh=True)) as service:
+        yield service
+
+
+@contextmanager
+def _listening(service: Serving) -> Iterator[Serving]:
     try:
         service.listens()
         yield service

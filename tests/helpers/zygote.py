@@ -96,11 +96,11 @@ class Zygote:
             What to run, in a child; nothing in the parent, when it is over.
         """
         while True:
-            ready, _, _ = select.select([self._asked, self._woken], [], [])
+            ready, _, _ = select.select([self._asked.fileno(), self._woken], [], [])
             if self._woken in ready:
                 os.read(self._woken, 512)
                 self._reap()
-            if self._asked in ready:
+            if self._asked.fileno() in ready:
                 head, descriptors, _, _ = socket.recv_fds(self._asked, LENGTH.size, 2)
                 if not head:
                     break
