@@ -17,7 +17,7 @@ import jwt
 from respond.lab import scenario
 from respond.lab.constants import CLIENT_ID, TENANT_ID
 from respond.lab.tokens import object_id
-from tests.helpers.serving import Serving, serving, until
+from tests.helpers.serving import Serving, serving_fresh, until
 from tests.lab.running_lab import HTTP, RunningLab, running
 from tests.webhook.test_gate import SECRET
 
@@ -107,7 +107,7 @@ def answer_of(connection: socket.socket) -> bytes:
 
 @contextmanager
 def guarded(place: Path, *, data: str | Path = "seed-true-positive", lab: Any = (), **env: str) -> Iterator[Guarded]:
-    """Run both until the end of the block."""
+    """Run both until the end of the block, the service in a new interpreter: what reaches it is as raw as it comes."""
     callers: Sequence[str] = (CALLER,)
     with running(scenario.find(str(data)), place / "lab", **dict(lab)) as tenant:
         settings = {
@@ -119,5 +119,5 @@ def guarded(place: Path, *, data: str | Path = "seed-true-positive", lab: Any = 
             "RESPOND_WEBHOOK__BODY_WITHIN": f"{PATIENCE:g}s",
             "RESPOND_SCHEDULE__EVERY": "0s",
         }
-        with serving(**settings | env) as service:
+        with serving_fresh(**settings | env) as service:
             yield Guarded(service, tenant)

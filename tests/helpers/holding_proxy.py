@@ -1,4 +1,4 @@
-"""A gate before the lab: it lets everything through but one kind of request, which waits until it opens."""
+"""A gate before the lab: it lets everything through but some requests, which wait until it opens for them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import quote
 
 import httpx
+
+from tests.helpers.patience import patient
 
 _OWN = ("host", "content-length", "connection", "transfer-encoding", "accept-encoding")
 
@@ -21,9 +23,9 @@ class Gate:
         held: paths of the requests that wait, or have waited.
     """
 
-    def __init__(self, url: str, word: str) -> None:
+    def __init__(self, url: str, *words: str) -> None:
         self.held: list[str] = []
-        self._opened = threading.Event()
+        self._opened = {word: threading.Event() for word in words}
         gate = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -31,13 +33,16 @@ class Gate:
 
             def _forward(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                if word in self.path:
-                    gate.held.append(self.path)
-                    gate._opened.wait(120)
+                for word in words:
+                    if word in self.path:
+                        gate.held.append(self.path)
+                        gate._opened[word].wait(patient(120))
                 # a token is asked for by address, and the lab knows itself by its own
                 body = body.replace(quote(gate.url, safe="").encode(), quote(url, safe="").encode())
                 headers = {name: value for name, value in self.headers.items() if name.lower() not in _OWN}
-                answer = httpx.request(self.command, url + self.path, content=body, headers=headers, timeout=60)
+                answer = httpx.request(
+                    self.command, url + self.path, content=body, headers=headers, timeout=patient(60)
+                )
                 self.send_response(answer.status_code)
                 for name, value in answer.headers.items():
                     if name.lower() not in (*_OWN, "server", "date", "content-encoding"):
@@ -54,15 +59,16 @@ class Gate:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
 
-    def open(self) -> None:
-        """Let through what waits, and all that comes."""
-        self._opened.set()
+    def open(self, *words: str) -> None:
+        """Let through what waits, and what comes, with these words in its path; all without any."""
+        for word in words or self._opened:
+            self._opened[word].set()
 
 
 @contextmanager
-def gate(url: str, word: str) -> Iterator[Gate]:
-    """A gate before `url`, closed for paths that hold the word."""
-    found = Gate(url, word)
+def gate(url: str, *words: str) -> Iterator[Gate]:
+    """A gate before `url`, closed for paths that contain one of the words."""
+    found = Gate(url, *words)
     thread = threading.Thread(target=found.server.serve_forever, daemon=True)
     thread.start()
     try:

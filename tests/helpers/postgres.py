@@ -1,4 +1,8 @@
-"""A real PostgreSQL for the tests: server binaries from a wheel, or the machine's own, in a folder of the tests'."""
+"""A real PostgreSQL for the tests: server binaries from a wheel, or the machine's own, in a folder of the tests'.
+
+A server is a daemon, which outlives the process that started it. A process beside it, `tests.helpers.postgres_end`,
+stops it and removes its folder when pytest ends, also when pytest is killed.
+"""
 
 from __future__ import annotations
 
@@ -14,25 +18,52 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psycopg
+import pytest
+
+from tests.helpers import postgres_end
 
 Uri = Callable[[str], str]
 
 
+def ways() -> list[str]:
+    """How this machine can start a server, the usual way first."""
+    return [name for name, is_there in (("wheel", _has_wheel()), ("system", _pg_ctl() is not None)) if is_there]
+
+
 @contextmanager
-def server() -> Iterator[Uri]:
-    """A server, until the end of the block; called with a database's name it says where that is."""
+def server(way: str = "") -> Iterator[Uri]:
+    """A server, until the end of the block; called with a database's name it says where that is.
+
+    Args:
+        way: one of `ways()`; the first of them where it is not given.
+    """
+    found = ways()
+    assert found, "no PostgreSQL: install the package postgresql"
+    start = {"wheel": _from_wheel, "system": _from_system}[way or found[0]]
     folder = Path(tempfile.mkdtemp(prefix="respond-pg-"))
-    try:
-        with _from_wheel(folder) if _has_wheel() else _from_system(folder) as uri:
-            yield uri
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with postgres_end.with_us(folder), start(folder) as uri:
+        yield uri
+
+
+@pytest.fixture(scope="session")
+def pg() -> Iterator[Uri]:
+    """One PostgreSQL server for all tests of this process."""
+    with server() as uri:
+        yield uri
+
+
+@pytest.fixture
+def pg_url(pg: Uri) -> Iterator[str]:
+    """A database of the test's own."""
+    with database(pg) as url:
+        yield url
 
 
 @contextmanager
 def database(uri: Uri) -> Iterator[str]:
     """A new and empty database, until the end of the block."""
+    import psycopg
+
     name = f"t{uuid.uuid4().hex}"
     with psycopg.connect(uri("postgres"), autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}"')
@@ -60,9 +91,8 @@ def _from_wheel(folder: Path) -> Iterator[Uri]:
 @contextmanager
 def _from_system(folder: Path) -> Iterator[Uri]:
     """Debian's package, say. The server refuses to run as root, so root runs it as nobody."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
-    pg_ctl = shutil.which("pg_ctl") or (str(found[-1]) if found else None)
-    assert pg_ctl, "no PostgreSQL: install the package postgresql"
+    pg_ctl = _pg_ctl()
+    assert pg_ctl
     user = "nobody" if os.geteuid() == 0 else None
     data = folder / "data"
     if user:
@@ -77,3 +107,8 @@ def _from_system(folder: Path) -> Iterator[Uri]:
         yield lambda name: f"postgresql://postgres@/{name}?host={folder}"
     finally:
         run("stop", "-m", "immediate")
+
+
+def _pg_ctl() -> str | None:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
+    return shutil.which("pg_ctl") or (str(found[-1]) if found else None)

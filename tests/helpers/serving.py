@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,8 @@ from typing import Any
 import httpx
 
 from tests.helpers.command import ROOT
+from tests.helpers.forked import Forked
+from tests.helpers.patience import patient
 
 _LONG = 60.0
 
@@ -25,22 +27,22 @@ _LONG = 60.0
 class Serving:
     """One service that runs.
 
+    Args:
+        fresh: start a new interpreter, as a team does, instead of a fork of one that has imported everything.
+        module: what to run instead of `respond`; needs `fresh`.
+
     Attributes:
         lines: its log, as it came.
     """
 
-    def __init__(self, *arguments: str, env: dict[str, str] | None = None, module: str = "respond") -> None:
+    def __init__(
+        self, *arguments: str, env: dict[str, str] | None = None, fresh: bool = False, module: str = "respond"
+    ) -> None:
+        assert fresh or module == "respond", "what was imported before the fork is the product as it is"
         self.lines: list[dict[str, Any]] = []
-        self._fresh: queue.Queue[dict[str, Any] | None] = queue.Queue()
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", module, *arguments],
-            cwd=ROOT,
-            env=os.environ | (env or {}),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        self._unread: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        whole = {**os.environ, **(env or {})}
+        self._process = _executed(module, arguments, whole) if fresh else Forked(list(arguments), env=whole)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         self.url = ""
@@ -57,15 +59,16 @@ class Serving:
             except ValueError:
                 said = {"event": "no-json", "line": line}
             self.lines.append(said)
-            self._fresh.put(said)
-        self._fresh.put(None)
+            self._unread.put(said)
+        self._unread.put(None)
 
     def wait_for(self, event: str, seconds: float = _LONG) -> dict[str, Any]:
         """The next line about an event that has not been waited for."""
+        seconds = patient(seconds)
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             try:
-                said = self._fresh.get(timeout=left)
+                said = self._unread.get(timeout=left)
             except queue.Empty:
                 break
             if said is None:
@@ -84,11 +87,11 @@ class Serving:
             f"{self.url}/webhooks/sentinel",
             content=content,
             headers={"Content-Type": "application/json", **headers},
-            timeout=30,
+            timeout=patient(30),
         )
 
     def get(self, path: str) -> httpx.Response:
-        return httpx.get(self.url + path, timeout=30)
+        return httpx.get(self.url + path, timeout=patient(30))
 
     def depth(self) -> dict[str, int]:
         """Deliveries by state, from its metrics."""
@@ -103,7 +106,7 @@ class Serving:
     def kill(self) -> None:
         """As by the power cut."""
         self._process.send_signal(signal.SIGKILL)
-        self._process.wait(timeout=10)
+        self._process.wait(timeout=patient(10))
         self._close()
 
     def stop(self, seconds: float = 40) -> int:
@@ -120,20 +123,44 @@ class Serving:
         return self._process.poll()
 
     def ended(self, seconds: float = 20) -> int:
-        code = self._process.wait(timeout=seconds)
+        code = self._process.wait(timeout=patient(seconds))
         self._close()
         return code
 
     def _close(self) -> None:
-        self._reader.join(timeout=10)
+        self._reader.join(timeout=patient(10))
         if self._process.stderr:
             self._process.stderr.close()
+
+
+def _executed(module: str, arguments: Sequence[str], env: dict[str, str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", module, *arguments],
+        cwd=ROOT,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 @contextmanager
 def serving(**env: str) -> Iterator[Serving]:
     """A service that listens, until the end of the block."""
-    service = Serving("serve", "--port", "0", env=env)
+    with _listening(Serving("serve", "--port", "0", env=env)) as service:
+        yield service
+
+
+@contextmanager
+def serving_fresh(**env: str) -> Iterator[Serving]:
+    """The same in a new interpreter, as a team starts it."""
+    with _listening(Serving("serve", "--port", "0", env=env, fresh=True)) as service:
+        yield service
+
+
+@contextmanager
+def _listening(service: Serving) -> Iterator[Serving]:
     try:
         service.listens()
         yield service
@@ -144,6 +171,7 @@ def serving(**env: str) -> Iterator[Serving]:
 
 def until(true: Callable[[], bool], seconds: float = _LONG, told: Callable[[], str] = lambda: "") -> None:
     """Wait for something to become true."""
+    seconds = patient(seconds)
     end = time.monotonic() + seconds
     while not true():
         if time.monotonic() > end:

@@ -14,13 +14,6 @@ from tests.helpers import postgres
 Open = Callable[[], Store]
 
 
-@pytest.fixture(scope="session")
-def pg() -> Iterator[postgres.Uri]:
-    """One PostgreSQL server for all tests."""
-    with postgres.server() as uri:
-        yield uri
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
     """Opens the same database as often as it is called."""

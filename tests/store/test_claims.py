@@ -17,12 +17,6 @@ from tests.helpers import postgres
 LATER = timedelta(minutes=1)
 
 
-@pytest.fixture(scope="module")
-def pg() -> Iterator[postgres.Uri]:
-    with postgres.server() as uri:
-        yield uri
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     if request.param == "sqlite":

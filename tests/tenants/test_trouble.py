@@ -130,15 +130,11 @@ def test_a_tenant_without_its_database_is_down_alone_and_told_why(tmp_path: Path
         assert running.front.get("/readyz").json()["status"] == "partly-ready"
 
 
-def test_workers_are_one_a_tenant_and_share_through_postgresql_only(tmp_path: Path) -> None:
+def test_workers_are_one_a_tenant_and_share_through_postgresql_only(tmp_path: Path, pg: postgres.Uri) -> None:
     refused = respond("worker", "--config", str(write_config(tmp_path, guarded=False)))
     assert (refused.code, refused.err.count("\n")) == (2, 1)
     assert refused.err.startswith("respond: tenants.alpha.state.url: a worker shares its work through PostgreSQL")
-    with (
-        postgres.server() as uri,
-        postgres.database(uri) as alpha,
-        postgres.database(uri) as beta,
-    ):
+    with postgres.database(pg) as alpha, postgres.database(pg) as beta:
         urls = {"alpha": {"state": {"url": alpha}}, "beta": {"state": {"url": beta}}}
         config = write_config(tmp_path, guarded=False, of=urls)
         worker = Serving("worker", "--config", str(config))
