@@ -130,6 +130,7 @@ def test_every_page_has_its_place_in_the_site() -> None:
     assert sorted(re.findall(r"[\w-]+\.md", str(site["nav"]))) == sorted(page.name for page in DOCS)
 
 
+@pytest.mark.soak
 def test_the_site_builds_without_a_warning_and_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
     built = subprocess.run(
         [sys.executable, "-W", "ignore", "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", tmp_path],

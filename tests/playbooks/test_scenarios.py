@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
 from respond.lab import scenario
-from tests.helpers.command import respond
+from tests.helpers.command import Answer
 from tests.helpers.shipped_stories import ShippedStories
 from tests.helpers.shipped_stories import shipped as _shipped
 
@@ -32,15 +33,6 @@ def test_answers_as_a_good_analyst_would(name: str, upn: str, label: dict[str, A
     assert contained == (verdict == "malicious" and name != "guest")
     done = {change["name"] for change in answer.json["actions"] if change["status"] == "done" and change["contains"]}
     assert set(label.get("rungs", ())) <= done
-
-
-def test_a_command_without_a_lab_starts_its_own_which_tells_the_story_of_the_settings(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("RESPOND_LAB__DATA", "mobile-confirm")
-    name, upn = "mobile-confirm", next(iter(scenario.outline(scenario.find("mobile-confirm")).expect))
-    answer = respond("--user", upn, "--json")
-    assert answer.json["verdict"] == scenario.outline(scenario.find(name)).expect[upn]["verdict"]
 
 
 @pytest.mark.xdist_group("dug-in")
@@ -74,3 +66,56 @@ def test_a_missing_table_is_a_named_gap_and_clears_nobody(shipped: ShippedStorie
     assert set(gaps) == {"AADNonInteractiveUserSignInLogs", "UrlClickEvents"}
     assert "no table or column named" in gaps["UrlClickEvents"]
     assert "redeemer-unseen" in {finding["id"] for finding in answer.json["findings"]}
+
+
+@pytest.mark.xdist_group("admin-through-group")
+def test_a_role_that_a_group_carries_counts(shipped: ShippedStories) -> None:
+    privileged = found(shipped.answer("admin-through-group", "kenji.mori@contoso.com"), "privileged-user")
+    assert "Global Administrator" in privileged["summary"]
+
+
+def found(answer: Answer, finding: str) -> dict[str, Any]:
+    return next(one for one in answer.json["findings"] if one["id"] == finding)
+
+
+@pytest.mark.parametrize(
+    ("story", "upn", "finding", "table", "words"),
+    [
+        pytest.param(
+            "small-tenant-old-feed",
+            "liga.ozola@contoso.com",
+            "threat-intel-address",
+            "ThreatIntelligenceIndicator",
+            "on threat intelligence",
+            id="an address in the old table",
+            marks=pytest.mark.xdist_group("small-tenant-old-feed"),
+        ),
+        pytest.param(
+            "partner-mailbox-lure",
+            "sanne.devries@contoso.com",
+            "lure-on-threat-intel",
+            "ThreatIntelIndicators",
+            "on threat intelligence",
+            id="a lure's domain",
+            marks=pytest.mark.xdist_group("partner-mailbox-lure"),
+        ),
+        pytest.param(
+            "quishing-zapped",
+            "rafael.quintero@contoso.com",
+            "lure-delivered",
+            "EmailEvents",
+            "taken away later",
+            id="a mail that was purged",
+            marks=pytest.mark.xdist_group("quishing-zapped"),
+        ),
+    ],
+)
+def test_a_finding_names_its_rows(
+    story: str, upn: str, finding: str, table: str, words: str, shipped: ShippedStories
+) -> None:
+    answer = shipped.answer(story, upn)
+    assert answer.json["verdict"] == "malicious"
+    one = found(answer, finding)
+    assert words in one["summary"]
+    (row,) = [row for row in one["evidence"] if row["table"] == table]
+    assert re.search(rf'"{re.escape(row["id"])}"', (scenario.find(story) / f"{table}.jsonl").read_text())
