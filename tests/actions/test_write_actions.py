@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import pkgutil
 import time
 from collections.abc import Callable, Collection
+from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from sqlalchemy.dialects import sqlite
 
 import actions
 from respond.models.evidence import Account
@@ -24,6 +27,8 @@ from respond.models.intents import Intent
 from respond.models.ladder import May, Rung, Step, Word
 from respond.models.report import ActionStatus, Change, Outcome, Verdict, VerdictKind
 from respond.settings import LabFault
+from respond.store.cases import Store
+from respond.store.database import cases
 from tests.fakes.webhooks import webhooks
 from tests.helpers.command import VICTIM, respond
 from tests.helpers.dug_in_story import CLIENT, DEVICE, GRANT, METHOD, RULE, USER_ID, device, write_story
@@ -46,16 +51,8 @@ class Ran:
     waited: float
 
 
-def by_command(name: str, _given: dict[str, Any], *, dry_run: bool = False) -> Ran:
-    """In a response to the seed's attack."""
-    answer = respond("--user", VICTIM, "--json", *(["--dry-run"] if dry_run else []))
-    times = answer.json["timings_ms"]
-    waited = (times["contained"] or times["total"]) - times["decided"]
-    return Ran(answer.action(name), waited / 1000)
-
-
 def by_itself(name: str, given: dict[str, Any], *, dry_run: bool = False) -> Ran:
-    """Outside a run: no playbook that the command line starts has an incident to answer to."""
+    """Outside a run, in a process set up as for one. What a run makes of it: tests/playbooks."""
     started = time.monotonic()
     change = act(declared()[name], dry_run=dry_run, **given)
     return Ran(change.model_dump(mode="json"), time.monotonic() - started)
@@ -75,7 +72,7 @@ class Subject:
 
     request: str = ""
     permission: str = ""
-    way: Callable[..., Ran] = by_command
+    way: Callable[..., Ran] = by_itself
     given: dict[str, Any] = field(default_factory=dict)
     provable: bool = True
 
@@ -85,13 +82,17 @@ class Subject:
 
 WORD = Word(may=May.AUTO)
 ACCOUNT = Account(id=USER_ID, upn=VICTIM, display_name="Target User")
+TOLD: dict[str, Any] = {
+    "account": ACCOUNT,
+    "verdict": Verdict(kind=VerdictKind.MALICIOUS, score=97, headline="redeemed elsewhere"),
+}
 
 
 def climbing(rung: Rung, request: str, permission: str, **step: Any) -> Subject:
     """A rung of the ladder, about what the attacker has dug in with."""
     about = {"object": USER_ID, "label": VICTIM, "why": "the attacker did it"} | step
     given = {"account": ACCOUNT, "step": Step(rung=rung, **about), "word": WORD}
-    return Subject(request, permission, by_itself, given, provable=rung is not Rung.CONFIRM_SIGN_INS)
+    return Subject(request, permission, given=given, provable=rung is not Rung.CONFIRM_SIGN_INS)
 
 
 def undoing(_name: str, _given: dict[str, Any], *, dry_run: bool = False) -> Ran:
@@ -110,6 +111,14 @@ def undoing(_name: str, _given: dict[str, Any], *, dry_run: bool = False) -> Ran
     return by_itself("take_back", {"account": ACCOUNT, "intent": intent, "word": WORD}, dry_run=dry_run)
 
 
+def ticketing(name: str, given: dict[str, Any], *, dry_run: bool = False) -> Ran:
+    """The ticket of a case that the store knows."""
+    with closing(Store(os.environ["RESPOND_STATE__URL"])) as store, store.database.begin() as db:
+        held = {"id": "DC-TEST", "tenant": "lab", "user_id": USER_ID, "opened": "", "busy_run": ""}
+        db.execute(sqlite.insert(cases).values(held).on_conflict_do_nothing())
+    return by_itself(name, given, dry_run=dry_run)
+
+
 def telling(name: str, given: dict[str, Any], *, dry_run: bool = False) -> Ran:
     """A notice to a channel; what arrives there is counted."""
     with webhooks() as there, pytest.MonkeyPatch.context() as patch:
@@ -120,7 +129,12 @@ def telling(name: str, given: dict[str, Any], *, dry_run: bool = False) -> Ran:
 
 
 SUBJECTS = {
-    "revoke_sessions": Subject("POST */revokeSignInSessions", "User.RevokeSessions.All"),
+    "revoke_sessions": climbing(
+        Rung.REVOKE_SESSIONS,
+        "POST */revokeSignInSessions",
+        "User.RevokeSessions.All",
+        after=datetime.now(UTC) - timedelta(minutes=10),
+    ),
     "disable_device": climbing(
         Rung.DISABLE_DEVICE, f"PATCH */devices/{DEVICE}", "Device.ReadWrite.All", object=DEVICE, label="DESKTOP-EVIL"
     ),
@@ -153,9 +167,10 @@ SUBJECTS = {
     ),
     "disable_account": climbing(Rung.DISABLE_ACCOUNT, f"PATCH */users/{USER_ID}", "User.EnableDisableAccount.All"),
     "take_back": Subject(f"PATCH */devices/{DISABLED}", "Device.ReadWrite.All", undoing),
-    "open_ticket": Subject(),
+    "open_ticket": Subject(
+        way=ticketing, given=TOLD | {"changes": (), "timeline": (), "outcome": Outcome.CONTAINED_VERIFIED}
+    ),
     "open_limit_ticket": Subject(
-        way=by_itself,
         given={
             "account": ACCOUNT,
             "changes": (
@@ -170,33 +185,22 @@ SUBJECTS = {
         },
     ),
     "open_unanswered": Subject(
-        way=by_itself,
         given={
             "about": INCIDENT.lower(),
             "people": (Unanswered(label="ann", reason="could be more than one account", candidates=("a", "b")),),
             "sightings": (),
         },
     ),
-    "send_notice": Subject(
-        way=telling,
-        given={
-            "account": ACCOUNT,
-            "verdict": Verdict(kind=VerdictKind.MALICIOUS, score=97, headline="redeemed elsewhere"),
-            "changes": (),
-            "outcome": Outcome.CONTAINED_VERIFIED,
-        },
-    ),
+    "send_notice": Subject(way=telling, given=TOLD | {"changes": (), "outcome": Outcome.CONTAINED_VERIFIED}),
     "comment_incident": Subject(
         "PUT */incidents/*/comments/*",
         "Microsoft Sentinel Responder",
-        by_itself,
-        {"incident": INCIDENT, "stage": "verdict", "text": "malicious 97\nhttps://evil.example/x <b>*now*</b>"},
+        given={"incident": INCIDENT, "stage": "verdict", "text": "malicious 97\nhttps://evil.example/x <b>*now*</b>"},
     ),
     "tag_incident": Subject(
         "PUT */incidents/????????-????-????-????-????????????",
         "Microsoft Sentinel Responder",
-        by_itself,
-        {
+        given={
             "incident": INCIDENT,
             "labels": ("respond:malicious",),
             "severity": Severity.HIGH,
