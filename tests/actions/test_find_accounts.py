@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import struct
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from respond.models.accounts import FoundAccounts
 from respond.models.notice import Named
 from respond.session import open_survey
 from respond.settings import LAB_TENANT_ID, LabFault, config_dir
-from tests.lab.running_lab import RunningLab
+from tests.lab.running_lab import RunningLab, running
 
 ANN, BRIAN, GUEST, OFF, DOLLAR, TWIN = (f"0000aaaa-0000-4000-8000-00000000000{number}" for number in range(1, 7))
 NOBODY = "0000aaaa-0000-4000-8000-00000000ffff"
@@ -65,17 +65,35 @@ USERS: list[dict[str, Any]] = [
 Find = Callable[..., Awaitable[FoundAccounts]]
 
 
+def write(folder: Path, crowd: int = 0) -> Path:
+    """A scenario with the people above in it, and as many more as are wanted."""
+    many = ({"id": str(uuid.UUID(int=number)), "userPrincipalName": f"u{number}@x.com"} for number in range(crowd))
+    (folder / "scenario.json").write_text(json.dumps({"title": "people", "now": "2026-01-15T09:40:00Z"}))
+    (folder / "directory.json").write_text(json.dumps({"users": [*USERS, *many]}))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
+    """One lab for all tests that ask for nothing special: they only read."""
+    with running(write(tmp_path_factory.mktemp("people")), tmp_path_factory.mktemp("lab")) as there:
+        yield there
+
+
 @pytest.fixture
-def tenant(tmp_path: Path, lab: Callable[..., RunningLab]) -> Callable[..., RunningLab]:
-    """Start a lab with the people above in it, and as many more as are wanted."""
+def tenant(
+    people: RunningLab,
+    tmp_path_factory: pytest.TempPathFactory,
+    lab: Callable[..., RunningLab],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[..., RunningLab]:
+    """The lab of all, or one with a crowd or settings of its own."""
 
     def start(*, crowd: int = 0, **settings: Any) -> RunningLab:
-        folder = tmp_path / "people"
-        folder.mkdir()
-        many = ({"id": str(uuid.UUID(int=number)), "userPrincipalName": f"u{number}@x.com"} for number in range(crowd))
-        (folder / "scenario.json").write_text(json.dumps({"title": "people", "now": "2026-01-15T09:40:00Z"}))
-        (folder / "directory.json").write_text(json.dumps({"users": [*USERS, *many]}))
-        return lab(folder, **settings)
+        if crowd or settings:
+            return lab(write(tmp_path_factory.mktemp("others"), crowd), **settings)
+        monkeypatch.setenv("RESPOND_LAB__URL", people.url)
+        return people
 
     return start
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import pkgutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from sqlalchemy.dialects import sqlite
 
 import actions
 from respond.models.evidence import Account
@@ -24,6 +27,8 @@ from respond.models.intents import Intent
 from respond.models.ladder import May, Rung, Step, Word
 from respond.models.report import ActionStatus, Change, Outcome, Verdict, VerdictKind
 from respond.settings import LabFault
+from respond.store.cases import Store
+from respond.store.database import cases
 from tests.fakes.webhooks import webhooks
 from tests.helpers.command import VICTIM, respond
 from tests.helpers.dug_in_story import CLIENT, DEVICE, GRANT, METHOD, RULE, USER_ID, device, write_story
@@ -46,16 +51,8 @@ class Ran:
     waited: float
 
 
-def by_command(name: str, _given: dict[str, Any], *, dry_run: bool = False) -> Ran:
-    """In a response to the seed's attack."""
-    answer = respond("--user", VICTIM, "--json", *(["--dry-run"] if dry_run else []))
-    times = answer.json["timings_ms"]
-    waited = (times["contained"] or times["total"]) - times["decided"]
-    return Ran(answer.action(name), waited / 1000)
-
-
 def by_itself(name: str, given: dict[str, Any], *, dry_run: bool = False) -> Ran:
-    """Outside a run: no playbook that the command line starts has an incident to answer to."""
+    """Outside a run, in a process set up as for one. What a run makes of it: tests/playbooks."""
     started = time.monotonic()
     change = act(declared()[name], dry_run=dry_run, **given)
     return Ran(change.model_dump(mode="json"), time.monotonic() - started)
@@ -75,7 +72,7 @@ class Subject:
 
     request: str = ""
     permission: str = ""
-    way: Callable[..., Ran] = by_command
+    way: Callable[..., Ran] = by_itself
     given: dict[str, Any] = field(default_factory=dict)
     provable: bool = True
 
@@ -85,13 +82,17 @@ class Subject:
 
 WORD = Word(may=May.AUTO)
 ACCOUNT = Account(id=USER_ID, upn=VICTIM, display_name="Target User")
+TOLD: dict[str, Any] = {
+    "account": ACCOUNT,
+    "verdict": Verdict(kind=VerdictKind.MALICIOUS, score=97, headline="redeemed elsewhere"),
+}
 
 
 def climbing(rung: Rung, request: str, permission: str, **step: Any) -> Subject:
     """A rung of the ladder, about what the attacker has dug in with."""
     about = {"object": USER_ID, "label": VICTIM, "why": "the attacker did it"} | step
     given = {"account": ACCOUNT, "step": Step(rung=rung, **about), "word": WORD}
-    return Subject(request, permission, by_itself, given, provable=rung is not Rung.CONFIRM_SIGN_INS)
+    return Subject(request, permission, given=given, provable=rung is not Rung.CONFIRM_SIGN_INS)
 
 
 def undoing(_name: str, _given: dict[str, Any], *, dry_run: bool = False) -> Ran:
@@ -110,6 +111,14 @@ def undoing(_name: str, _given: dict[str, Any], *, dry_run: bool = False) -> Ran
     return by_itself("take_back", {"account": ACCOUNT, "intent": intent, "word": WORD}, dry_run=dry_run)
 
 
+def ticketing(name: str, given: dict[str, Any], *, dry_run: bool = False) -> Ran:
+    """The ticket of a case that the store knows."""
+    with closing(Store(os.environ["RESPOND_STATE__URL"])) as store, store.database.begin() as db:
+        held = {"id": "DC-TEST", "tenant": "lab", "user_id": USER_ID, "opened": "", "busy_run": ""}
+        db.execute(sqlite.insert(cases).values(held).on_conflict_do_nothing())
+    return by_itself(name, given, dry_run=dry_run)
+
+
 def telling(name: str, given: dict[str, Any], *, dry_run: bool = False) -> Ran:
     """A notice to a channel; what arrives there is counted."""
     with webhooks() as there, pytest.MonkeyPatch.context() as patch:
@@ -120,7 +129,12 @@ def telling(name: str, given: dict[str, Any], *, dry_run: bool = False) -> Ran:
 
 
 SUBJECTS = {
-    "revoke_sessions": Subject("POST */revokeSignInSessions", "User.RevokeSessions.All"),
+    "revoke_sessions": climbing(
+        Rung.REVOKE_SESSIONS,
+        "POST */revokeSignInSessions",
+        "User.RevokeSessions.All",
+        after=datetime.now(UTC) - timedelta(minutes=10),
+    ),
     "disable_device": climbing(
         Rung.DISABLE_DEVICE, f"PATCH */devices/{DEVICE}", "Device.ReadWrite.All", object=DEVICE, label="DESKTOP-EVIL"
     ),
@@ -153,9 +167,10 @@ SUBJECTS = {
     ),
     "disable_account": climbing(Rung.DISABLE_ACCOUNT, f"PATCH */users/{USER_ID}", "User.EnableDisableAccount.All"),
     "take_back": Subject(f"PATCH */devices/{DISABLED}", "Device.ReadWrite.All", undoing),
-    "open_ticket": Subject(),
+    "open_ticket": Subject(
+        way=ticketing, given=TOLD | {"changes": (), "timeline": (), "outcome": Outcome.CONTAINED_VERIFIED}
+    ),
     "open_limit_ticket": Subject(
-        way=by_itself,
         given={
             "account": ACCOUNT,
             "changes": (
@@ -170,33 +185,22 @@ SUBJECTS = {
         },
     ),
     "open_unanswered": Subject(
-        way=by_itself,
         given={
             "about": INCIDENT.lower(),
             "people": (Unanswered(label="ann", reason="could be more than one account", candidates=("a", "b")),),
             "sightings": (),
         },
     ),
-    "send_notice": Subject(
-        way=telling,
-        given={
-            "account": ACCOUNT,
-            "verdict": Verdict(kind=VerdictKind.MALICIOUS, score=97, headline="redeemed elsewhere"),
-            "changes": (),
-            "outcome": Outcome.CONTAINED_VERIFIED,
-        },
-    ),
+    "send_notice": Subject(way=telling, given=TOLD | {"changes": (), "outcome": Outcome.CONTAINED_VERIFIED}),
     "comment_incident": Subject(
         "PUT */incidents/*/comments/*",
         "Microsoft Sentinel Responder",
-        by_itself,
-        {"incident": INCIDENT, "stage": "verdict", "text": "malicious 97\nhttps://evil.example/x <b>*now*</b>"},
+        given={"incident": INCIDENT, "stage": "verdict", "text": "malicious 97\nhttps://evil.example/x <b>*now*</b>"},
     ),
     "tag_incident": Subject(
         "PUT */incidents/????????-????-????-????-????????????",
         "Microsoft Sentinel Responder",
-        by_itself,
-        {
+        given={
             "incident": INCIDENT,
             "labels": ("respond:malicious",),
             "severity": Severity.HIGH,
@@ -204,7 +208,17 @@ SUBJECTS = {
         },
     ),
 }
-REMOTE = [pytest.param(name, subject, id=name) for name, subject in SUBJECTS.items() if subject.request]
+SPEAKING = {"disable_device", "confirm_sign_ins", "comment_incident"}
+"""One that is read back, one that cannot be, and one in another service: they speak for the others' way of sending."""
+
+
+def remote(spoken_for: Collection[str] = ()) -> list[Any]:
+    """Those that write to a service; those that others speak for are soak."""
+    return [
+        pytest.param(name, subject, id=name, marks=pytest.mark.soak if name in spoken_for else ())
+        for name, subject in SUBJECTS.items()
+        if subject.request
+    ]
 
 
 def declared() -> dict[str, Any]:
@@ -258,7 +272,7 @@ def test_in_a_dry_run_it_plans_and_writes_nothing(name: str, tenant: Tenant) -> 
     assert there.get("/_lab/writes") == []
 
 
-@pytest.mark.parametrize(("name", "subject"), REMOTE)
+@pytest.mark.parametrize(("name", "subject"), remote(SUBJECTS.keys() - SPEAKING))
 def test_throttled_it_waits_as_told_and_succeeds(name: str, subject: Subject, tenant: Tenant) -> None:
     there = tenant(faults=(LabFault(match=subject.request, status=429, retry_after="2"),))
     ran = subject.run(name)
@@ -267,7 +281,7 @@ def test_throttled_it_waits_as_told_and_succeeds(name: str, subject: Subject, te
     assert len(written(there, subject)) == 1
 
 
-@pytest.mark.parametrize(("name", "subject"), REMOTE)
+@pytest.mark.parametrize(("name", "subject"), remote())
 def test_forbidden_it_names_the_permission(name: str, subject: Subject, tenant: Tenant) -> None:
     there = tenant(withheld_permissions=(subject.permission,))
     ran = subject.run(name)
@@ -276,6 +290,7 @@ def test_forbidden_it_names_the_permission(name: str, subject: Subject, tenant: 
     assert written(there, subject) == []
 
 
+@pytest.mark.soak
 def test_a_response_whose_containment_is_forbidden_fails_with_a_ticket(tenant: Tenant) -> None:
     tenant(withheld_permissions=("User.RevokeSessions.All",))
     answer = respond("--user", VICTIM, "--json")
@@ -283,15 +298,25 @@ def test_a_response_whose_containment_is_forbidden_fails_with_a_ticket(tenant: T
     assert answer.action("open_ticket")["status"] == "done"
 
 
-@pytest.mark.parametrize("kind", ["drop_after", "drop_before"])
-@pytest.mark.parametrize(("name", "subject"), REMOTE)
-def test_a_lost_answer_is_looked_into_and_not_repeated(kind: str, name: str, subject: Subject, tenant: Tenant) -> None:
-    there = tenant(faults=(LabFault(match=subject.request, kind=kind),))  # type: ignore[arg-type]  # a literal
+@pytest.mark.parametrize(("name", "subject"), remote())
+def test_a_lost_answer_is_looked_into_and_not_repeated(name: str, subject: Subject, tenant: Tenant) -> None:
+    there = tenant(faults=(LabFault(match=subject.request, kind="drop_after"),))
+    ran = subject.run(name)
+    assert ran.change["status"] in ("done", "unneeded")
+    assert ran.change["verified"] is (True if subject.provable else None)
+    assert len(written(there, subject)) == 1
+
+
+@pytest.mark.parametrize(("name", "subject"), remote(SUBJECTS.keys() - SPEAKING))
+def test_what_may_not_have_arrived_is_sent_again_only_where_it_can_be_read_back(
+    name: str, subject: Subject, tenant: Tenant
+) -> None:
+    there = tenant(faults=(LabFault(match=subject.request, kind="drop_before"),))
     ran = subject.run(name)
     assert ran.change["status"] in ("done", "unneeded")
     assert ran.change["verified"] is (True if subject.provable else None)
     # Where nothing can be read back, nothing is claimed either, and nothing is sent twice.
-    assert len(written(there, subject)) == (1 if subject.provable or kind == "drop_after" else 0)
+    assert len(written(there, subject)) == (1 if subject.provable else 0)
 
 
 def written(there: RunningLab, subject: Subject) -> list[dict[str, Any]]:

@@ -19,6 +19,7 @@ from bench.compare_score import Alerts, markdown, score
 from respond.lab import scenario
 from respond.models.report import VerdictKind
 
+pytestmark = pytest.mark.xdist_group("compare")
 NOW = datetime(2026, 1, 15, 9, 40, tzinfo=UTC)
 FILES = sorted(compare_detections.FOLDER.glob("*.kql"))
 NAMES = [detection.name for detection in compare_detections.every()]
@@ -277,6 +278,18 @@ def test_the_table_is_kept_between_its_marks(tmp_path: Path, capsys: pytest.Capt
     assert compare.keep(readme, "| new |", write=True) == 1
 
 
+def test_the_product_is_asked_about_each_person_of_one_story_after_the_other(tmp_path: Path) -> None:
+    names = ("missing-table", "obrien", "mobile-confirm")
+    seen = asyncio.run(run([scenario.find(name) for name in names], [], tmp_path))
+    assert {person.scenario for person in seen.people} == set(names)
+    assert seen.verdicts == {person: person.label for person in seen.people}
+
+
+# The bars over all that ships. That each person gets the verdict of their label, and is contained or not as that
+# says, is what `tests/playbooks/test_scenarios.py` shows: these three follow from it and look at the bench's own way.
+
+
+@pytest.mark.soak
 def test_no_malicious_person_is_cleared(judged: Seen) -> None:
     cleared = {VerdictKind.BENIGN, VerdictKind.NO_ACTIVITY, None}
     assert [
@@ -284,6 +297,7 @@ def test_no_malicious_person_is_cleared(judged: Seen) -> None:
     ] == []
 
 
+@pytest.mark.soak
 def test_no_benign_or_quiet_person_is_contained(judged: Seen) -> None:
     contained, *_ = compare.ours(judged)
     result = score(judged.people, contained.people)
@@ -291,6 +305,7 @@ def test_no_benign_or_quiet_person_is_contained(judged: Seen) -> None:
     assert result.precision == 1
 
 
+@pytest.mark.soak
 def test_nearly_every_malicious_person_is_contained(judged: Seen) -> None:
     contained, *_ = compare.ours(judged)
     recall = score(judged.people, contained.people).recall

@@ -18,8 +18,10 @@ from respond.lab import scenario
 from respond.settings import LabFault, shipped_config
 from tests.cli.test_tenant_hunt import CONTROL, LIVE_LINK, many
 from tests.helpers.command import Answer, finish, respond, spawn
+from tests.helpers.patience import patiently
 from tests.lab.running_lab import RunningLab, running
 
+pytestmark = pytest.mark.xdist_group("backtest")
 RUTH, WEI = "af0b3677-0eb5-4336-879f-80c4de018262", "3b403ed9-c639-4fe5-bbc7-be9d1965887e"
 POLICY, STRICTER, LAXER = (65, 20), (20, 10), (95, 65)
 """Thresholds of malicious and suspicious, far enough apart that the story's cases fall between them."""
@@ -185,8 +187,8 @@ def test_what_analysts_said_and_nobody_can_read_is_a_gap(
     ("first", "second"),
     [
         pytest.param(POLICY, STRICTER, id="stricter"),
-        pytest.param(STRICTER, POLICY, id="laxer again"),
-        pytest.param(POLICY, POLICY, id="the same"),
+        pytest.param(STRICTER, POLICY, id="laxer again", marks=pytest.mark.soak),
+        pytest.param(POLICY, POLICY, id="the same", marks=pytest.mark.soak),
     ],
 )
 def test_a_second_policy_lists_exactly_the_cases_that_it_answers_otherwise(
@@ -302,8 +304,9 @@ def queries(tenant: RunningLab) -> int:
 
 
 def wait_for(what: Callable[[], bool]) -> None:
-    for _ in range(800):
+    until = time.monotonic() + patiently(40)
+    while time.monotonic() < until:
         if what():
             return
         time.sleep(0.05)
-    raise AssertionError("it did not happen within 40 seconds")
+    raise AssertionError("it did not happen in time")

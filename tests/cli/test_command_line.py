@@ -12,26 +12,38 @@ import jsonschema
 import pytest
 
 from respond.settings import shipped_config
+from tests.helpers.answered_cases import Answered, Way
+from tests.helpers.answered_cases import answered as _answered
 from tests.helpers.command import ROOT, VICTIM, finish, respond, spawn
 from tests.lab.running_lab import RunningLab
 
+answered = _answered
 SCHEMA = json.loads((shipped_config() / "report.schema.json").read_text())
 
 
-@pytest.mark.parametrize("arguments", [["--json"], ["--dry-run", "--json"]], ids=["live", "dry-run"])
-@pytest.mark.parametrize("who", [VICTIM, "7d1f0a52-6d0e-4c1c-9b54-0f5a1c0e7a11"], ids=["upn", "object-id"])
+UPN, OBJECT_ID = VICTIM, "7d1f0a52-6d0e-4c1c-9b54-0f5a1c0e7a11"
+
+
+@pytest.mark.parametrize(
+    ("who", "arguments"),
+    [
+        pytest.param(UPN, (), id="upn-live", marks=pytest.mark.soak),
+        pytest.param(OBJECT_ID, (), id="object-id-live"),
+        pytest.param(UPN, ("--dry-run",), id="upn-dry-run"),
+        pytest.param(OBJECT_ID, ("--dry-run",), id="object-id-dry-run", marks=pytest.mark.soak),
+    ],
+)
 def test_json_is_one_document_that_keeps_the_shipped_schema(
-    arguments: list[str], who: str, lab: Callable[..., RunningLab]
+    who: str, arguments: tuple[str, ...], lab: Callable[..., RunningLab]
 ) -> None:
     lab()
-    answer = respond("--user", who, *arguments)
+    answer = respond("--user", who, *arguments, "--json")
     jsonschema.Draft202012Validator(SCHEMA).validate(answer.json)
     assert answer.err == ""
 
 
-def test_json_has_the_fields_of_the_contract(lab: Callable[..., RunningLab]) -> None:
-    lab()
-    report = respond("--user", VICTIM, "--json").json
+def test_json_has_the_fields_of_the_contract(answered: Answered) -> None:
+    report = answered(Way.CONTAINED).report
     assert set(report) >= {
         "case", "mode", "tenant", "user", "window", "verdict", "score", "findings", "gaps", "actions", "outcome",
         "ticket", "timeline", "timings_ms",
@@ -98,9 +110,11 @@ def test_an_unknown_user_is_one_line_and_exit_2_and_changes_nothing(lab: Callabl
     ("file", "line", "told"),
     [
         ("SigninLogs.jsonl", '{"NoSuchColumn": 1}', ["SigninLogs.jsonl:65", "NoSuchColumn"]),
-        ("SigninLogs.jsonl", '{"ResultType": 0}', ["SigninLogs.jsonl:65", "ResultType"]),
-        ("SigninLogs.jsonl", "{broken", ["SigninLogs.jsonl:65"]),
-        ("NoSuchTable.jsonl", '{"Id": "1"}', ["NoSuchTable"]),
+        pytest.param(
+            "SigninLogs.jsonl", '{"ResultType": 0}', ["SigninLogs.jsonl:65", "ResultType"], marks=pytest.mark.soak
+        ),
+        pytest.param("SigninLogs.jsonl", "{broken", ["SigninLogs.jsonl:65"], marks=pytest.mark.soak),
+        pytest.param("NoSuchTable.jsonl", '{"Id": "1"}', ["NoSuchTable"], marks=pytest.mark.soak),
     ],
 )
 def test_a_broken_scenario_file_is_named(
@@ -151,12 +165,14 @@ def test_the_page_tells_the_whole_story(lab: Callable[..., RunningLab]) -> None:
     assert "https://" not in page
 
 
-def test_cases_and_show_tell_it_again_without_the_tenant(lab: Callable[..., RunningLab], tmp_path: Path) -> None:
-    lab()
-    first = respond("--user", VICTIM, "--json")
-    case = first.json["case"]
+def test_cases_and_show_tell_it_again_without_the_tenant(
+    answered: Answered, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = answered(Way.CONTAINED)
+    case = first.id
+    monkeypatch.setenv("RESPOND_LAB__URL", "http://127.0.0.1:9")
     assert case in respond("cases").out
-    assert respond("show", case.lower(), "--json").json == first.json
+    assert respond("show", case.lower(), "--json").json == first.report
     assert respond("show", case, "--html", str(tmp_path / "page.html")).code == 0
     page = (tmp_path / "page.html").read_text()
     assert "<script" not in page
@@ -195,9 +211,10 @@ def test_what_lab_load_loaded_is_what_commands_see() -> None:
     assert respond("--user", "o'brien@contoso.com").code == 2
 
 
-def test_the_lab_starts_by_itself_and_ends_with_the_command() -> None:
-    answer = finish(spawn("--user", VICTIM, "--dry-run", "--json"))
-    assert answer.code == 3
+def test_a_command_without_a_lab_starts_its_own_which_ends_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RESPOND_LAB__DATA", "obrien")
+    answer = finish(spawn("--user", "o'brien@contoso.com", "--dry-run", "--json"))
+    assert (answer.code, answer.json["verdict"]) == (3, "malicious")
     listeners = Path("/proc").glob("[0-9]*/cmdline")
     running = [file for file in listeners if _is_child_lab(file)]
     assert not running

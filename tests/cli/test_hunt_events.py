@@ -63,7 +63,11 @@ def test_who_redeemed_a_code_is_shown_by_defender_and_nobody_is_cleared_by_it(wi
 
 
 @pytest.mark.parametrize(
-    "variable", ["RESPOND_HUNT__DEFENDER=false", f"RESPOND_SOURCES__{REDEMPTIONS.upper()}=workspace"]
+    "variable",
+    [
+        "RESPOND_HUNT__DEFENDER=false",
+        pytest.param(f"RESPOND_SOURCES__{REDEMPTIONS.upper()}=workspace", marks=pytest.mark.soak),
+    ],
 )
 def test_defender_is_not_asked_for_sign_ins_where_the_settings_say_so(
     variable: str, without: Without, monkeypatch: pytest.MonkeyPatch

@@ -22,6 +22,7 @@ from respond.models.report import Report
 from tests.helpers.command import VICTIM, Answer, respond
 from tests.lab.running_lab import running
 
+pytestmark = pytest.mark.xdist_group("show")
 EVIL = "<script>alert(1)</script> \x1b[31m\u202e[bold]https://evil.example/x \"quoted\" & 'so'"
 SHOWN = "<script>alert(1)</script> ?[31m?[bold]hxxps://evil[.]example/x"
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")

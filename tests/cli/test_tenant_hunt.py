@@ -17,6 +17,7 @@ from respond.lab import scenario
 from tests.helpers.command import VICTIM, Answer, respond
 from tests.lab.running_lab import USER, RunningLab, running
 
+pytestmark = pytest.mark.xdist_group("tenant-hunt")
 Start = Callable[..., RunningLab]
 WORST_FIRST = ["malicious", "suspicious", "benign", "no-activity"]
 FEW, MANY = 5, 300
@@ -90,7 +91,7 @@ def _told_of(text: str, user: str, upn: str) -> str:
     return re.sub(VICTIM, upn, own.replace(USER, user), flags=re.IGNORECASE)
 
 
-@pytest.fixture(scope="module", params=["campaign", "second-wave"])
+@pytest.fixture(scope="module", params=["campaign", pytest.param("second-wave", marks=pytest.mark.soak)])
 def hunted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hunted]:
     """Two stories of several people, looked at once."""
     folder, place = tmp_path_factory.mktemp(request.param), scenario.find(request.param)
@@ -218,6 +219,7 @@ def test_the_number_of_queries_does_not_grow_with_the_users(
     assert queries.pop() <= FEW_QUERIES
 
 
+@pytest.mark.soak
 def test_a_confirmation_alone_is_no_device_code(lab: Start) -> None:
     lab("mobile-confirm")
     found = respond("hunt", "--json")

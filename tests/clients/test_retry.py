@@ -225,7 +225,7 @@ def revoked_once(tenant: RunningLab, *statuses: int) -> list[datetime]:
     return [datetime.fromisoformat(write["at"]) for write in journal]
 
 
-@pytest.mark.parametrize("asked", ["2", "+2s"])
+@pytest.mark.parametrize("asked", ["2", pytest.param("+2s", marks=pytest.mark.soak)])
 def test_a_throttled_write_waits_as_told_then_succeeds_once(asked: str, lab: Callable[..., RunningLab]) -> None:
     tenant = lab(faults=(fault(REVOKE, status=429, retry_after=asked),))
     answer = answer_for_victim()
@@ -237,10 +237,10 @@ def test_a_throttled_write_waits_as_told_then_succeeds_once(asked: str, lab: Cal
 @pytest.mark.parametrize(
     ("struck", "journal"),
     [
-        pytest.param({"status": 429}, (429, 200), id="throttled without a wait named"),
+        pytest.param({"status": 429}, (429, 200), id="throttled without a wait named", marks=pytest.mark.soak),
         pytest.param({"status": 503, "times": 2}, (503, 503, 200), id="ill twice"),
-        pytest.param({"status": 500}, (500, 200), id="failed, and it did not happen"),
-        pytest.param({"kind": "drop_before"}, (444, 200), id="dropped, and it did not happen"),
+        pytest.param({"status": 500}, (500, 200), id="failed, and it did not happen", marks=pytest.mark.soak),
+        pytest.param({"kind": "drop_before"}, (444, 200), id="dropped, and it did not happen", marks=pytest.mark.soak),
         pytest.param({"kind": "drop_after"}, (200,), id="answer lost, and it did happen"),
     ],
 )
@@ -253,6 +253,7 @@ def test_one_revocation_whatever_befalls_it(
     revoked_once(tenant, *journal)
 
 
+@pytest.mark.soak
 def test_a_wait_beyond_the_budget_leaves_the_user_uncontained_and_the_ticket_says_so(
     lab: Callable[..., RunningLab],
 ) -> None:
@@ -279,6 +280,7 @@ def test_a_permission_that_was_not_granted_is_named_and_the_ticket_is_still_open
     assert [write["status"] for write in revocations(tenant)] == [403]
 
 
+@pytest.mark.soak
 def test_a_throttled_query_costs_time_and_no_evidence(lab: Callable[..., RunningLab]) -> None:
     struck = fault(QUERY, contains="ThreatIntelIndicators", status=429, retry_after="1")
     tenant = lab(faults=(struck,))
@@ -289,6 +291,7 @@ def test_a_throttled_query_costs_time_and_no_evidence(lab: Callable[..., Running
     assert [query["status"] for query in queries].count(429) == 1
 
 
+@pytest.mark.soak
 def test_a_token_service_that_is_ill_for_a_moment_is_asked_again(lab: Callable[..., RunningLab]) -> None:
     lab(faults=(fault("POST */token", status=503, retry_after="0"),))
     answer = answer_for_victim()
@@ -306,6 +309,7 @@ def test_a_hunt_that_stays_partial_fails_in_one_line(lab: Callable[..., RunningL
     )
 
 
+@pytest.mark.soak
 def test_a_hunt_that_was_partial_once_is_asked_again(lab: Callable[..., RunningLab]) -> None:
     lab(faults=(fault(QUERY, contains="AADNonInteractiveUserSignInLogs", kind="partial", times=1),))
     answer = answer_for_victim()
@@ -313,6 +317,7 @@ def test_a_hunt_that_was_partial_once_is_asked_again(lab: Callable[..., RunningL
     assert answer.json["verdict"] == "malicious"
 
 
+@pytest.mark.soak
 def test_clicks_that_are_not_all_there_are_a_named_gap(lab: Callable[..., RunningLab]) -> None:
     lab(faults=(fault(QUERY, contains="UrlClickEvents", kind="partial", times=0),))
     answer = answer_for_victim()

@@ -10,7 +10,7 @@ from itertools import chain
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -459,7 +459,6 @@ def with_rows(signins: SignIns, edit: Callable[[SignIn], dict[str, Any]]) -> Sig
 # More evidence of guilt never lowers the score.
 
 
-@settings(deadline=None)
 @given(signins=SIGNINS, evidence=EVIDENCE, confidence=st.integers(0, 100), data=st.data())
 def test_an_indicator_more_never_lowers_the_score(
     signins: SignIns, evidence: Evidence, confidence: int, data: st.DataObject
@@ -470,7 +469,6 @@ def test_an_indicator_more_never_lowers_the_score(
     assert judged(signins, worse).score >= judged(signins, evidence).score
 
 
-@settings(deadline=None)
 @given(signins=SIGNINS, evidence=EVIDENCE, minutes=st.integers(-90, 10), reached=st.booleans(), kit=st.booleans())
 def test_a_click_more_never_lowers_the_score(
     signins: SignIns, evidence: Evidence, minutes: int, reached: bool, kit: bool
@@ -480,21 +478,18 @@ def test_a_click_more_never_lowers_the_score(
     assert judged(signins, evidence.model_copy(update={"lures": lures})).score >= judged(signins, evidence).score
 
 
-@settings(deadline=None)
 @given(signins=SIGNINS, evidence=EVIDENCE, days=st.sampled_from([0.01, 1, 2.9, 3.1]))
 def test_a_lure_more_never_lowers_the_score(signins: SignIns, evidence: Evidence, days: float) -> None:
     lures = evidence.lures.model_copy(update={"messages": (*evidence.lures.messages, message(days))})
     assert judged(signins, evidence.model_copy(update={"lures": lures})).score >= judged(signins, evidence).score
 
 
-@settings(deadline=None)
 @given(signins=SIGNINS, evidence=EVIDENCE, risk=st.sampled_from(list(Risk)))
 def test_a_higher_risk_never_lowers_the_score(signins: SignIns, evidence: Evidence, risk: Risk) -> None:
     riskier = with_rows(signins, lambda row: {"risk": max(row.risk, risk, key=lambda one: one.rank)})
     assert judged(riskier, evidence).score >= judged(signins, evidence).score
 
 
-@settings(deadline=None)
 @given(
     signins=SIGNINS,
     evidence=EVIDENCE,
@@ -510,7 +505,6 @@ def test_a_foothold_more_never_lowers_the_score(
     assert judged(signins, after).score >= judged(signins, evidence).score
 
 
-@settings(deadline=None)
 @given(signins=SIGNINS, evidence=EVIDENCE, at=st.sampled_from(HERE), reads=COUNTS, searches=COUNTS)
 def test_a_use_of_the_token_more_never_lowers_the_score(
     signins: SignIns, evidence: Evidence, at: dict[str, Any], reads: int, searches: int
@@ -566,7 +560,6 @@ RANK = (VerdictKind.NO_ACTIVITY, VerdictKind.BENIGN, VerdictKind.SUSPICIOUS, Ver
 
 
 @pytest.mark.parametrize("what", MORE)
-@settings(max_examples=40, deadline=None)
 @given(signins=SEVERAL, collected=COLLECTED, data=st.data())
 def test_one_more_sign_of_an_attack_never_makes_anything_milder(
     what: str, signins: SignIns, collected: Collected, data: st.DataObject
@@ -583,7 +576,6 @@ GAP = Gap(source="a table", reason="the workspace has no such table")
 
 
 @pytest.mark.parametrize("part", Part)
-@settings(max_examples=20, deadline=None)
 @given(signins=SEVERAL, collected=COLLECTED)
 def test_a_gap_in_any_part_never_lowers_the_score(part: Part, signins: SignIns, collected: Collected) -> None:
     name = part.name.lower()
@@ -597,7 +589,6 @@ def test_a_gap_in_any_part_never_lowers_the_score(part: Part, signins: SignIns, 
 
 
 @pytest.mark.parametrize("table", [APPROVALS, REDEMPTIONS])
-@settings(max_examples=20, deadline=None)
 @given(signins=SIGNINS, evidence=EVIDENCE)
 def test_a_gap_of_the_hunt_never_lowers_the_score(table: str, signins: SignIns, evidence: Evidence) -> None:
     gap = Gap(source=table, reason="the workspace has no such table")
@@ -610,7 +601,6 @@ NOTHING: dict[Part, History | SharedAddresses] = {Part.HISTORY: History(), Part.
 
 
 @pytest.mark.parametrize("part", NOTHING)
-@settings(max_examples=40, deadline=None)
 @given(signins=SEVERAL, collected=COLLECTED)
 def test_what_is_unread_is_judged_no_milder_than_what_is_empty(
     part: Part, signins: SignIns, collected: Collected
@@ -625,7 +615,6 @@ def test_what_is_unread_is_judged_no_milder_than_what_is_empty(
 
 
 @pytest.mark.parametrize("part", NOTHING)
-@settings(max_examples=40, deadline=None)
 @given(signins=SEVERAL, collected=COLLECTED, partial=st.booleans())
 def test_what_is_malicious_on_an_unread_part_is_so_whatever_it_holds(
     part: Part, signins: SignIns, collected: Collected, partial: bool
@@ -657,7 +646,6 @@ def test_what_is_unread_makes_no_attack_of_an_interrupted_sign_in() -> None:
     assert asked.kind is VerdictKind.SUSPICIOUS
 
 
-@settings(max_examples=60, deadline=None)
 @given(policy=POLICIES, signins=SEVERAL, collected=COLLECTED)
 def test_what_nobody_can_clear_is_never_benign(policy: Policy, signins: SignIns, collected: Collected) -> None:
     """An unseen redeemer, unread approvals, an unread history, a high risk: whatever speaks for it."""
@@ -686,7 +674,6 @@ def test_a_room_at_its_usual_place_is_not_benign_with_a_high_risk() -> None:
     assert risky.kind is VerdictKind.SUSPICIOUS
 
 
-@settings(deadline=None)
 @given(signins=REDEEMED, evidence=EVIDENCE)
 def test_what_is_lost_buys_no_relief(signins: SignIns, evidence: Evidence) -> None:
     lost = UsualPlaces(history_unread=True, tenant_unread=True, gaps=(GAP,))
@@ -697,7 +684,6 @@ def test_what_is_lost_buys_no_relief(signins: SignIns, evidence: Evidence) -> No
 # What does not matter, and what does.
 
 
-@settings(max_examples=60, deadline=None)
 @given(signins=SEVERAL, evidence=EVIDENCE, name=st.text(max_size=9))
 def test_no_name_changes_the_verdict(signins: SignIns, evidence: Evidence, name: str) -> None:
     """Whoever signs in, writes or registers chooses them."""
@@ -735,7 +721,6 @@ def test_no_name_changes_the_verdict(signins: SignIns, evidence: Evidence, name:
     assert (one.kind, one.score, found(one)) == (two.kind, two.score, found(two))
 
 
-@settings(deadline=None)
 @given(signins=SIGNINS, evidence=EVIDENCE)
 def test_nothing_relieves_while_the_redeemer_is_unseen(signins: SignIns, evidence: Evidence) -> None:
     unseen = story(*(row for row in signins.rows if row.table == APPROVALS))
@@ -744,7 +729,6 @@ def test_nothing_relieves_while_the_redeemer_is_unseen(signins: SignIns, evidenc
     assert ("redeemer-unseen" in found(verdict)) == bool(unseen.completed)
 
 
-@settings(deadline=None)
 @given(signins=SIGNINS, evidence=EVIDENCE, confidence=st.integers(70, 100), data=st.data())
 def test_nothing_relieves_beside_a_hard_fact(
     signins: SignIns, evidence: Evidence, confidence: int, data: st.DataObject
@@ -766,7 +750,6 @@ def test_the_strongest_habit_does_not_clear_a_listed_address() -> None:
     assert found(hit) == {"threat-intel-address"}
 
 
-@settings(deadline=None)
 @given(signins=SIGNINS, evidence=EVIDENCE)
 def test_without_a_token_there_is_no_activity(signins: SignIns, evidence: Evidence) -> None:
     assume(any(flow.is_marked for flow in signins.flows))
@@ -777,7 +760,6 @@ def test_without_a_token_there_is_no_activity(signins: SignIns, evidence: Eviden
     assert judged(SignIns(), evidence).kind is VerdictKind.NO_ACTIVITY
 
 
-@settings(deadline=None)
 @given(signins=SIGNINS, evidence=EVIDENCE)
 def test_the_score_is_the_sum_and_the_thresholds_name_it(signins: SignIns, evidence: Evidence) -> None:
     verdict = judged(signins, evidence)
@@ -795,7 +777,6 @@ def test_the_score_is_the_sum_and_the_thresholds_name_it(signins: SignIns, evide
     )
 
 
-@settings(max_examples=60, deadline=None)
 @given(first=SIGNINS, second=SIGNINS, evidence=EVIDENCE)
 def test_the_worst_sign_in_is_the_verdict(first: SignIns, second: SignIns, evidence: Evidence) -> None:
     def moved(row: SignIn) -> dict[str, Any]:
@@ -808,7 +789,6 @@ def test_the_worst_sign_in_is_the_verdict(first: SignIns, second: SignIns, evide
     assert (RANK.index(both.kind), both.score) == max(alone)
 
 
-@settings(max_examples=60, deadline=None)
 @given(signins=SEVERAL, evidence=EVIDENCE, data=st.data())
 def test_the_order_of_the_evidence_does_not_matter(signins: SignIns, evidence: Evidence, data: st.DataObject) -> None:
     lists = {

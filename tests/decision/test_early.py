@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from hypothesis import event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from respond.decision.bounds import Bounds, bounds
@@ -75,7 +75,6 @@ def what_counts(verdict: Verdict) -> tuple[VerdictKind, datetime | None]:
     return verdict.kind, verdict.last_token
 
 
-@settings(deadline=None)
 @given(policy=POLICIES, signins=SEVERAL, complete=COLLECTED, order=ORDERS)
 def test_what_is_certain_early_is_the_verdict_in_the_end_and_stays_certain(
     policy: Policy, signins: SignIns, complete: Collected, order: list[Part]
@@ -97,7 +96,6 @@ def test_what_is_certain_early_is_the_verdict_in_the_end_and_stays_certain(
 ATTACK: dict[str, Any] = {"approval": OFFICE, "redemptions": [TOR], "linked": [], "marked": True, "hour": 0}
 
 
-@settings(deadline=None)
 @given(
     policy=POLICIES,
     others=st.lists(FLOW, min_size=1, max_size=2),
@@ -121,7 +119,6 @@ def test_beside_a_certain_attack_the_same_tokens_are_ended_early_and_late(
             assert what_counts(early) == what_counts(end)
 
 
-@settings(deadline=None)
 @given(policy=POLICIES, signins=SEVERAL, complete=COLLECTED)
 def test_with_everything_there_it_is_certain_if_it_is_malicious(
     policy: Policy, signins: SignIns, complete: Collected
@@ -137,7 +134,6 @@ def all_bounds(policy: Policy, signins: SignIns, evidence: Evidence) -> list[Bou
     return [bounds(View(flow, evidence, policy), AGAINST, RELIEVING) for flow in signins.completed]
 
 
-@settings(deadline=None)
 @given(policy=POLICIES, signins=SEVERAL, complete=COLLECTED, order=ORDERS)
 def test_the_score_lies_within_the_bounds_and_they_only_narrow(
     policy: Policy, signins: SignIns, complete: Collected, order: list[Part]

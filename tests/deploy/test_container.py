@@ -24,6 +24,8 @@ from packaging.requirements import Requirement
 from tests.deploy.test_packaging import PROJECT
 from tests.helpers.command import ROOT, VICTIM
 
+pytestmark = pytest.mark.xdist_group("container")
+
 
 def instructions(text: str) -> list[tuple[str, str]]:
     """Each instruction with its argument, comments and line ends taken out."""
@@ -206,6 +208,7 @@ def container(tmp_path: Path, site: Path) -> Iterator[Container]:
     made.root.chmod(stat.S_IRWXU)
 
 
+@pytest.mark.soak
 def test_the_wheel_of_the_image_is_what_runs(container: Container) -> None:
     found = container.run("respond", "lab", "scenarios", "--json")
     assert found.returncode == 0, found.stderr
@@ -221,6 +224,7 @@ def test_the_wheel_of_the_image_is_what_runs(container: Container) -> None:
     assert Path(where.stdout.strip()).is_relative_to(container.site)
 
 
+@pytest.mark.soak
 def test_a_whole_response_writes_nothing_but_state_and_temporary_files(container: Container) -> None:
     before = container.image()
     answered = container.run("respond", "--user", VICTIM, "--json")
@@ -230,6 +234,7 @@ def test_a_whole_response_writes_nothing_but_state_and_temporary_files(container
     assert (container.state / "respond.db").is_file()
 
 
+@pytest.mark.soak
 def test_the_service_answers_the_health_check_and_writes_nothing_but_state(container: Container) -> None:
     before = container.image()
     (command,) = [json.loads(rest) for word, rest in FINAL if word == "CMD"]
@@ -249,6 +254,7 @@ def test_the_service_answers_the_health_check_and_writes_nothing_but_state(conta
     assert (container.state / "respond.db").is_file()
 
 
+@pytest.mark.soak
 def test_the_service_of_the_image_does_not_start_open_to_all(container: Container) -> None:
     (command,) = [json.loads(rest) for word, rest in FINAL if word == "CMD"]
     answer = container.run("respond", *command)

@@ -9,9 +9,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import click
 import pytest
 import yaml
 
+from respond.cli.main import cli
 from respond.observe.metrics import Metrics
 from tests.helpers.command import ROOT
 from tests.helpers.pages import PAGES, Command, blocks, carry_out, commands, matches, pieces
@@ -34,7 +36,17 @@ def page_name(page: Path) -> str:
 WITH_COMMANDS = [page for page in PAGES if any(isinstance(piece, Command) for piece in pieces(page.read_text()))]
 
 
-@pytest.mark.parametrize("page", WITH_COMMANDS, ids=page_name)
+SPEAKING = {"README", "deploy", "first-response"}
+"""What a newcomer reads; the commands of the other pages are carried out in `make soak`."""
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, id=page_name(page), marks=() if page_name(page) in SPEAKING else pytest.mark.soak)
+        for page in WITH_COMMANDS
+    ],
+)
 def test_the_commands_of_a_page_do_what_it_shows(
     page: Path, tmp_path: Path, lab: Callable[..., RunningLab], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -48,6 +60,42 @@ def test_the_commands_of_a_page_do_what_it_shows(
         if one.command.shown and not matches(one.command.shown, one.out + one.err)
     ]
     assert not wrong, "\n\n".join(wrong)
+
+
+def unknown(line: str) -> list[str]:
+    """What of a command line `respond` does not know: each call of it that names no command, each such option."""
+    wrong = []
+    for call in re.findall(r"(?:^|\s|\()respond\s+([^|>)]*)", re.sub(r"\\\n", " ", line)):
+        command: click.Command = cli
+        for word in call.partition(" # ")[0].split():
+            if isinstance(command, click.Group) and word in command.commands:
+                command = command.commands[word]
+            elif word.startswith("--"):
+                options = (name for option in command.params for name in (*option.opts, *option.secondary_opts))
+                wrong += [word] if word not in {*options, "--help"} else []
+        wrong += [call] if isinstance(command, click.Group) and "--user" not in call else []
+    return wrong
+
+
+@pytest.mark.parametrize("page", WITH_COMMANDS, ids=page_name)
+def test_a_page_names_commands_and_options_that_there_are(page: Path) -> None:
+    lines = [piece.line for piece in pieces(page.read_text()) if isinstance(piece, Command)]
+    assert [wrong for line in lines for wrong in unknown(line)] == []
+
+
+@pytest.mark.parametrize(
+    ("line", "wrong"),
+    [
+        ("respond cases --tenant contoso | grep DC", []),
+        ("A=$(respond audit verify --head x) # exit 1", []),
+        ("respond --user ann@contoso.com --dry-run", []),
+        ("respond audit verify --quickly", ["--quickly"]),
+        ("respond audits verify", ["audits verify"]),
+        ("respond --dry-run", ["--dry-run"]),
+    ],
+)
+def test_a_command_or_an_option_that_is_not_there_is_found(line: str, wrong: list[str]) -> None:
+    assert unknown(line) == wrong
 
 
 def programs(body: str) -> set[str]:
@@ -130,6 +178,7 @@ def test_every_page_has_its_place_in_the_site() -> None:
     assert sorted(re.findall(r"[\w-]+\.md", str(site["nav"]))) == sorted(page.name for page in DOCS)
 
 
+@pytest.mark.soak
 def test_the_site_builds_without_a_warning_and_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
     built = subprocess.run(
         [sys.executable, "-W", "ignore", "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", tmp_path],

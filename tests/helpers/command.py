@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from respond.cli.main import run
-from tests.helpers.patience import patient
+from tests.helpers.patience import patiently
 from tests.lab.running_lab import RunningLab
 
 ROOT = Path(__file__).parents[2]
@@ -60,7 +60,7 @@ def spawn(*arguments: str, die_at: str = "") -> subprocess.Popen[str]:
 
 
 def finish(process: subprocess.Popen[str]) -> Answer:
-    out, err = process.communicate(timeout=patient(90))
+    out, err = process.communicate(timeout=patiently(90))
     return Answer(process.returncode, out, err)
 
 

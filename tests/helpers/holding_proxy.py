@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import httpx
 
-from tests.helpers.patience import patient
+from tests.helpers.patience import patiently
 
 _OWN = ("host", "content-length", "connection", "transfer-encoding", "accept-encoding")
 
@@ -36,12 +36,12 @@ class Gate:
                 for word in words:
                     if word in self.path:
                         gate.held.append(self.path)
-                        gate._opened[word].wait(patient(120))
+                        gate._opened[word].wait(patiently(120))
                 # a token is asked for by address, and the lab knows itself by its own
                 body = body.replace(quote(gate.url, safe="").encode(), quote(url, safe="").encode())
                 headers = {name: value for name, value in self.headers.items() if name.lower() not in _OWN}
                 answer = httpx.request(
-                    self.command, url + self.path, content=body, headers=headers, timeout=patient(60)
+                    self.command, url + self.path, content=body, headers=headers, timeout=patiently(60)
                 )
                 self.send_response(answer.status_code)
                 for name, value in answer.headers.items():

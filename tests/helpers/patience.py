@@ -20,9 +20,6 @@ def patiently(seconds: float) -> float:
     return seconds * _FACTOR
 
 
-patient = patiently
-
-
 @pytest.fixture(scope="session", autouse=True)
 def _patience_is_for_the_tests() -> Iterator[None]:
     """The product refuses variables of its prefix that it does not know."""

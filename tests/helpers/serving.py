@@ -19,7 +19,7 @@ import httpx
 
 from tests.helpers.command import ROOT
 from tests.helpers.forked import Forked
-from tests.helpers.patience import patient
+from tests.helpers.patience import patiently
 
 _LONG = 60.0
 
@@ -64,7 +64,7 @@ class Serving:
 
     def wait_for(self, event: str, seconds: float = _LONG) -> dict[str, Any]:
         """The next line about an event that has not been waited for."""
-        seconds = patient(seconds)
+        seconds = patiently(seconds)
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             try:
@@ -87,11 +87,11 @@ class Serving:
             f"{self.url}/webhooks/sentinel",
             content=content,
             headers={"Content-Type": "application/json", **headers},
-            timeout=patient(30),
+            timeout=patiently(30),
         )
 
     def get(self, path: str) -> httpx.Response:
-        return httpx.get(self.url + path, timeout=patient(30))
+        return httpx.get(self.url + path, timeout=patiently(30))
 
     def depth(self) -> dict[str, int]:
         """Deliveries by state, from its metrics."""
@@ -106,7 +106,7 @@ class Serving:
     def kill(self) -> None:
         """As by the power cut."""
         self._process.send_signal(signal.SIGKILL)
-        self._process.wait(timeout=patient(10))
+        self._process.wait(timeout=patiently(10))
         self._close()
 
     def stop(self, seconds: float = 40) -> int:
@@ -123,12 +123,12 @@ class Serving:
         return self._process.poll()
 
     def ended(self, seconds: float = 20) -> int:
-        code = self._process.wait(timeout=patient(seconds))
+        code = self._process.wait(timeout=patiently(seconds))
         self._close()
         return code
 
     def _close(self) -> None:
-        self._reader.join(timeout=patient(10))
+        self._reader.join(timeout=patiently(10))
         if self._process.stderr:
             self._process.stderr.close()
 
@@ -171,7 +171,7 @@ def _listening(service: Serving) -> Iterator[Serving]:
 
 def until(true: Callable[[], bool], seconds: float = _LONG, told: Callable[[], str] = lambda: "") -> None:
     """Wait for something to become true."""
-    seconds = patient(seconds)
+    seconds = patiently(seconds)
     end = time.monotonic() + seconds
     while not true():
         if time.monotonic() > end:

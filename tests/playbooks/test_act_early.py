@@ -79,6 +79,7 @@ def test_told_not_to_it_acts_after_the_last_evidence(lab: Start, monkeypatch: py
     assert times["evidence"] <= times["decided"] < times["contained"]
 
 
+@pytest.mark.soak
 def test_early_or_late_a_dry_run_plans_the_same_and_a_live_run_does_it(
     lab: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from respond.settings import LabFault, shipped_config
+from tests.helpers.answered_cases import Answered, Way
+from tests.helpers.answered_cases import answered as _answered
 from tests.helpers.command import VICTIM, respond, revocations
 from tests.helpers.dug_in_story import (
     DEVICE,
@@ -29,6 +31,7 @@ from tests.helpers.dug_in_story import (
 from tests.lab.running_lab import RunningLab
 
 Lab = Callable[..., RunningLab]
+answered = _answered
 
 
 def statuses(report: dict[str, Any]) -> dict[str, str]:
@@ -48,14 +51,14 @@ def held(tenant: RunningLab) -> dict[str, Any]:
     }
 
 
-def test_what_the_attacker_dug_in_with_is_taken_away_and_the_rest_stays(lab: Lab, tmp_path: Path) -> None:
-    tenant = lab(write_story(tmp_path))
-    answer = respond("--user", VICTIM, "--json")
-    assert (answer.code, answer.json["outcome"]) == (0, "contained-verified"), answer.err
-    assert statuses(answer.json) == dict.fromkeys(
+def test_what_the_attacker_dug_in_with_is_taken_away_and_the_rest_stays(answered: Answered) -> None:
+    contained = answered(Way.CONTAINED)
+    report, tenant = contained.report, contained.tenant
+    assert report["outcome"] == "contained-verified"
+    assert statuses(report) == dict.fromkeys(
         ("disable_device", "revoke_sessions", "remove_method", "remove_grant", "disable_rule"), "done"
     )
-    assert all(one["verified"] for one in answer.json["actions"] if one["name"] != "open_ticket")
+    assert all(one["verified"] for one in report["actions"] if one["name"] != "open_ticket")
     now = held(tenant)
     assert (now["device"], now["own device"], now["grants"], now["rule"]) == (False, True, [], False)
     assert METHOD not in now["methods"]
@@ -64,9 +67,9 @@ def test_what_the_attacker_dug_in_with_is_taken_away_and_the_rest_stays(lab: Lab
     assert order.index(DEVICE) < order.index("revokeSignInSessions")
 
 
-def test_a_second_run_finds_everything_done(lab: Lab, tmp_path: Path) -> None:
-    tenant = lab(write_story(tmp_path))
-    respond("--user", VICTIM)
+@pytest.mark.soak
+def test_a_second_run_finds_everything_done(answered: Answered) -> None:
+    tenant = answered(Way.CONTAINED).tenant
     writes = len(tenant.get("/_lab/writes"))
     again = respond("--user", VICTIM, "--json")
     assert (again.code, again.json["repeat"]) == (0, True)
@@ -100,8 +103,8 @@ def test_a_device_that_is_registered_while_we_revoke_is_found_and_revoked_for(la
 @pytest.mark.parametrize(
     ("rung", "path"),
     [
-        ("confirm_user", "riskyUsers/confirmCompromised"),
-        ("confirm_sign_ins", "signIns/confirmCompromised"),
+        pytest.param("confirm_user", "riskyUsers/confirmCompromised", marks=pytest.mark.soak),
+        pytest.param("confirm_sign_ins", "signIns/confirmCompromised", marks=pytest.mark.soak),
         ("disable_account", f"users/{USER_ID}"),
     ],
 )
@@ -134,11 +137,25 @@ def administrator(directory: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("edit", "status", "words", "code"),
     [
-        (one_user(onPremisesSyncEnabled=True), "refused", "synchronized from a directory on premises", 1),
-        (one_user(accountEnabled=False), "unneeded", "disabled", 0),
-        (administrator, "failed", "Privileged Authentication Administrator", 1),
+        pytest.param(
+            one_user(onPremisesSyncEnabled=True),
+            "refused",
+            "synchronized from a directory on premises",
+            1,
+            id="synchronized",
+        ),
+        pytest.param(
+            one_user(accountEnabled=False), "unneeded", "disabled", 0, id="disabled already", marks=pytest.mark.soak
+        ),
+        pytest.param(
+            administrator,
+            "failed",
+            "Privileged Authentication Administrator",
+            1,
+            id="administrator",
+            marks=pytest.mark.soak,
+        ),
     ],
-    ids=["synchronized", "disabled already", "administrator"],
 )
 def test_an_account_that_cannot_be_disabled_here_is_told_of(
     edit: Callable[[dict[str, Any]], None], status: str, words: str, code: int, lab: Lab, tmp_path: Path
@@ -163,16 +180,22 @@ def in_group(directory: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("edit", "protected", "fault"),
     [
-        (lambda _: None, {"accounts": [USER_ID]}, None),
-        (in_group, {"groups": [PROTECTED_GROUP]}, None),
-        (administrator, {"roles": ["62e90394-69f5-4237-9190-012177145e10"]}, None),
-        (
+        pytest.param(lambda _: None, {"accounts": [USER_ID]}, None, id="account", marks=pytest.mark.soak),
+        pytest.param(in_group, {"groups": [PROTECTED_GROUP]}, None, id="group"),
+        pytest.param(
+            administrator,
+            {"roles": ["62e90394-69f5-4237-9190-012177145e10"]},
+            None,
+            id="role",
+            marks=pytest.mark.soak,
+        ),
+        pytest.param(
             lambda _: None,
             {"groups": [PROTECTED_GROUP]},
             LabFault(match="GET */transitiveMemberOf", status=403, times=0),
+            id="a group that cannot be read",
         ),
     ],
-    ids=["account", "group", "role", "a group that cannot be read"],
 )
 def test_whom_the_policy_protects_waits_for_a_person(
     edit: Callable[[dict[str, Any]], None],
@@ -215,6 +238,7 @@ def test_devices_that_cannot_be_listed_leave_the_containment_unproven(lab: Lab, 
     assert any(gap["source"] == "devices" for gap in answer.json["gaps"])
 
 
+@pytest.mark.soak
 def test_a_device_that_is_gone_when_it_is_to_be_disabled_is_no_success(lab: Lab, tmp_path: Path) -> None:
     lab(write_story(tmp_path), faults=(LabFault(match=f"GET */devices/{DEVICE}", status=404, times=0),))
     answer = respond("--user", VICTIM, "--json")
@@ -262,11 +286,11 @@ def test_the_ticket_names_who_else_got_the_lure_and_what_no_call_can_do(lab: Lab
     assert ticket.count("## To do by hand") == 1
 
 
-def test_the_report_says_what_each_write_costs_and_how_it_is_taken_back(lab: Lab, tmp_path: Path) -> None:
-    tenant = lab(write_story(tmp_path))
-    plan = respond("--user", VICTIM, "--dry-run", "--json")
-    assert (plan.code, plan.json["outcome"]) == (3, "planned")
-    writes = [one for one in plan.json["actions"] if one["name"] != "open_ticket"]
+def test_the_report_says_what_each_write_costs_and_how_it_is_taken_back(answered: Answered) -> None:
+    plan = answered(Way.PLANNED)
+    tenant = plan.tenant
+    assert plan.report["outcome"] == "planned"
+    writes = [one for one in plan.report["actions"] if one["name"] != "open_ticket"]
     assert len(writes) == 5
     for one in writes:
         assert one["request"]["url"].startswith("http")

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,20 +60,32 @@ def end(there: RunningLab) -> None:
     assert all(one["status"] in ("done", "unneeded") for one in done), json.dumps(done)
 
 
+MOMENTS = ("started", "done", "waiting")
+SPEAKING = {(rung, MOMENTS[number % 3]) for number, rung in enumerate(Rung)}
+"""Each rung once, each moment with several rungs."""
+
+
+def each(*moments: str) -> list[Any]:
+    """Each rung with each of these moments."""
+    pairs = [(rung, moment) for rung in Rung for moment in moments]
+    return [pytest.param(*pair, marks=() if pair in SPEAKING else pytest.mark.soak) for pair in pairs]
+
+
 def test_every_rung_has_its_path() -> None:
     assert set(PATHS) == set(Rung)
 
 
-@pytest.mark.parametrize("event", ["started", "done"])
-@pytest.mark.parametrize("rung", Rung)
+@pytest.mark.parametrize(("rung", "event"), each("started", "done"))
 def test_killed_before_or_after_a_write(rung: Rung, event: str, tenant: Callable[..., RunningLab]) -> None:
     there = tenant()
     kill_at(f"{event}:{rung.value}")
     end(there)
 
 
-@pytest.mark.parametrize("rung", Rung)
-def test_killed_when_the_request_is_sent_and_the_answer_lost(rung: Rung, tenant: Callable[..., RunningLab]) -> None:
+@pytest.mark.parametrize(("rung", "event"), each("waiting"))
+def test_killed_when_the_request_is_sent_and_the_answer_lost(
+    rung: Rung, event: str, tenant: Callable[..., RunningLab]
+) -> None:
     there = tenant(faults=(LabFault(match=PATHS[rung], kind="drop_after"),))
-    kill_at(f"waiting:{rung.value}")
+    kill_at(f"{event}:{rung.value}")
     end(there)

@@ -14,11 +14,15 @@ from respond.clients.connect import Connections
 from respond.clients.guard import check_leaving, is_read
 from respond.errors import WriteRefused
 from respond.settings import load_settings, shipped_config
+from tests.helpers.answered_cases import Answered, Way
+from tests.helpers.answered_cases import answered as _answered
 from tests.helpers.command import VICTIM, respond
 from tests.lab.running_lab import RunningLab
 
+answered = _answered
 
-def test_shows_the_plan_and_the_lab_receives_no_write(lab: Callable[..., RunningLab]) -> None:
+
+def test_shows_the_plan_and_the_lab_receives_no_write(lab: Callable[..., RunningLab], tmp_path: Path) -> None:
     tenant = lab()
     before = tenant.get("/_lab/directory")
     answer = respond("--user", VICTIM, "--dry-run", "--json")
@@ -31,16 +35,16 @@ def test_shows_the_plan_and_the_lab_receives_no_write(lab: Callable[..., Running
     assert answer.json["ticket"] is None
     assert tenant.get("/_lab/writes") == []
     assert tenant.get("/_lab/directory") == before
+    assert not list((tmp_path / "state").glob("tickets/*"))
     sent = [(request["method"], request["path"].rpartition("/")[2]) for request in tenant.get("/_lab/requests")]
     reads = {"token", "query", "microsoft.graph.security.runHuntingQuery"}
     assert {last for method, last in sent if method != "GET"} == reads
 
 
-def test_a_live_run_after_a_dry_run_acts(lab: Callable[..., RunningLab]) -> None:
-    lab()
-    planned = respond("--user", VICTIM, "--dry-run", "--json")
+def test_a_live_run_after_a_dry_run_acts(answered: Answered) -> None:
+    planned = answered(Way.PLANNED)
     live = respond("--user", VICTIM, "--json")
-    assert planned.json["case"] == live.json["case"]
+    assert planned.id == live.json["case"]
     assert live.json["outcome"] == "contained-verified"
     assert not live.json["repeat"]
 
@@ -94,10 +98,3 @@ def test_no_writing_method_passes_but_for_reads_that_are_spelled_post(method: st
 def test_a_write_dressed_as_a_query_is_refused(url: str) -> None:
     with pytest.raises(WriteRefused):
         check_leaving("POST", url)
-
-
-def test_a_dry_run_leaves_the_state_of_the_lab_as_it_was(lab: Callable[..., RunningLab], tmp_path: Path) -> None:
-    tenant = lab()
-    respond("--user", VICTIM, "--dry-run")
-    assert tenant.get("/_lab/writes") == []
-    assert not list((tmp_path / "state").glob("tickets/*"))

@@ -87,6 +87,7 @@ def test_a_lost_history_clears_nobody(lab: Start, monkeypatch: pytest.MonkeyPatc
     assert any("history" in gap["source"] for gap in answer.json["gaps"])
 
 
+@pytest.mark.soak
 def test_the_table_of_approvals_can_be_missing(lab: Start, seed_variant: Variant) -> None:
     def absent(scenario: dict[str, Any]) -> None:
         scenario["absent_tables"] = ["SigninLogs"]
@@ -111,6 +112,7 @@ def test_both_sign_in_tables_missing_is_one_line_and_no_verdict(lab: Start, seed
     assert answer.err.count("\n") == 1
 
 
+@pytest.mark.soak
 def test_one_day_with_several_apps_is_one_day(lab: Start, seed_variant: Variant) -> None:
     """The attacker's address touched three apps the day before; that makes no usual place."""
 
@@ -138,6 +140,7 @@ def test_days_of_the_attackers_own_refreshes_are_no_habit(lab: Start, seed_varia
     assert answer.json["verdict"] == "malicious"
 
 
+@pytest.mark.soak
 def test_two_unknown_networks_are_not_one(lab: Start, seed_variant: Variant) -> None:
     def nameless(rows: Rows) -> None:
         for row in rows:
@@ -151,6 +154,7 @@ def test_two_unknown_networks_are_not_one(lab: Start, seed_variant: Variant) -> 
     assert "legs-apart" in {finding["id"] for finding in answer.json["findings"]}
 
 
+@pytest.mark.soak
 def test_ids_are_compared_without_case(lab: Start, seed_variant: Variant) -> None:
     def upper(directory: dict[str, Any]) -> None:
         directory["users"][0]["id"] = directory["users"][0]["id"].upper()
@@ -162,7 +166,7 @@ def test_ids_are_compared_without_case(lab: Start, seed_variant: Variant) -> Non
     ("value", "key"),
     [
         pytest.param("185.220.101.0/24", "ipv4-addr:value", id="range"),
-        pytest.param("185.220.101.47", "network-traffic:src_ref.value", id="address"),
+        pytest.param("185.220.101.47", "network-traffic:src_ref.value", id="address", marks=pytest.mark.soak),
     ],
 )
 def test_an_indicator_names_an_address_or_its_range(value: str, key: str, lab: Start, seed_variant: Variant) -> None:
@@ -214,6 +218,7 @@ def test_a_benign_sign_in_after_containment_signs_nobody_out_again(lab: Start, s
     assert revocations(tenant) == []
 
 
+@pytest.mark.soak
 def test_a_victim_without_history_is_judged_by_the_two_legs(lab: Start, seed_variant: Variant) -> None:
     """Nobody knows what is usual: approved at home on the managed laptop, redeemed abroad by a script."""
 
@@ -231,6 +236,7 @@ def test_a_victim_without_history_is_judged_by_the_two_legs(lab: Start, seed_var
     assert judge(lab, calm_legs).json["verdict"] == "malicious"
 
 
+@pytest.mark.soak
 def test_a_habit_is_one_without_session_ids_too(lab: Start, seed_variant: Variant) -> None:
     """Some rows carry no SessionId: the approvals of other days, each with its CorrelationId, make the habit."""
 

@@ -61,6 +61,7 @@ def test_a_revocation_that_has_to_wait_is_sent_when_it_may_be_and_once(lab: Lab,
     assert revoked(tenant) == 1
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("hurried")
 def test_a_date_is_waited_for_as_well_and_again_when_it_is_put_off(lab: Lab, tmp_path: Path) -> None:
     tenant = lab(faults=(throttled(REVOKE, "+2s"), throttled(REVOKE, "2")))

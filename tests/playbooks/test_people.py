@@ -15,6 +15,8 @@ from urllib.parse import unquote
 import pytest
 
 from respond.settings import LabFault, shipped_config
+from tests.helpers.answered_cases import ASKING, Answered, Way
+from tests.helpers.answered_cases import answered as _answered
 from tests.helpers.command import VICTIM, finish, respond, revocations, spawn
 from tests.helpers.dug_in_story import (
     CLIENT,
@@ -32,9 +34,11 @@ from tests.helpers.dug_in_story import (
     write_story,
 )
 from tests.lab.running_lab import RunningLab
+from tests.playbooks.test_crash import _forks, kill_at
 
 Lab = Callable[..., RunningLab]
-ASKING = dict.fromkeys(("disable_device", "revoke_sessions", "remove_method", "remove_grant", "disable_rule"), "ask")
+answered = _answered
+forks = _forks
 
 
 def directory(tenant: RunningLab) -> dict[str, Any]:
@@ -43,6 +47,11 @@ def directory(tenant: RunningLab) -> dict[str, Any]:
     for user in now["users"]:
         user.pop("signInSessionsValidFromDateTime", None)
     return now
+
+
+def enabled(tenant: RunningLab) -> bool:
+    """Whether the attacker's device is."""
+    return next(bool(one["accountEnabled"]) for one in directory(tenant)["devices"] if one["id"] == DEVICE)
 
 
 def statuses(report: dict[str, Any]) -> dict[str, str]:
@@ -57,22 +66,28 @@ def audited(case: str) -> list[dict[str, Any]]:
 # Review
 
 
-def test_a_plan_is_carried_out_exactly(lab: Lab, tmp_path: Path) -> None:
-    tenant = lab(write_story(tmp_path))
-    plan = respond("--user", VICTIM, "--dry-run", "--json").json
-    applied = respond("apply", plan["case"], "--as", "ann", "--json")
+def test_a_plan_is_carried_out_exactly(answered: Answered) -> None:
+    plan = answered(Way.PLANNED)
+    shown = respond("show", plan.id, "--json").json["actions"]
+    applied = respond("apply", plan.id, "--as", "ann", "--json")
     assert (applied.code, applied.json["outcome"]) == (0, "contained-verified"), applied.err
-    planned = [one["request"] for one in plan["actions"] if one["name"] != "open_ticket"]
-    written = [(write["method"], write["path"]) for write in tenant.get("/_lab/writes")]
-    assert written == [(one["method"], unquote("/v1.0/" + one["url"].split("/v1.0/")[1])) for one in planned]
+    planned = [one["request"] for one in plan.report["actions"] if one["name"] != "open_ticket"]
+    assert planned == [one["request"] for one in shown if one["name"] != "open_ticket"]
+    told = [(one["method"], unquote("/v1.0/" + one["url"].split("/v1.0/")[1]), one["body"] or None) for one in planned]
+    written = plan.tenant.get("/_lab/writes")
+    assert told == [
+        (write["method"], write["path"], json.loads(write["body"]) if write["body"] else None) for write in written
+    ]
+    assert REVOKE.rsplit("/", 1)[-1] in written[1]["path"]
     assert {one["by"] for one in applied.json["actions"] if one["name"] != "open_ticket"} == {"ann"}
     assert applied.action("open_ticket")["status"] == "done"
-    assert {entry["actor"] for entry in audited(plan["case"]) if entry["kind"] == "change"} == {"ann"}
+    assert {entry["actor"] for entry in audited(plan.id) if entry["kind"] == "change"} == {"ann"}
 
 
-def test_applied_twice_nothing_is_left_to_do(lab: Lab, tmp_path: Path) -> None:
-    tenant = lab(write_story(tmp_path))
-    case = respond("--user", VICTIM, "--dry-run", "--json").json["case"]
+@pytest.mark.soak
+def test_applied_twice_nothing_is_left_to_do(answered: Answered) -> None:
+    before = answered(Way.PLANNED)
+    case, tenant = before.id, before.tenant
     respond("apply", case)
     writes = tenant.get("/_lab/writes")
     again = respond("apply", case, "--json")
@@ -81,9 +96,9 @@ def test_applied_twice_nothing_is_left_to_do(lab: Lab, tmp_path: Path) -> None:
     assert tenant.get("/_lab/writes") == writes
 
 
-def test_a_plan_whose_world_has_changed_is_refused_as_a_whole_and_says_what_moved(lab: Lab, tmp_path: Path) -> None:
-    tenant = lab(write_story(tmp_path))
-    case = respond("--user", VICTIM, "--dry-run", "--json").json["case"]
+def test_a_plan_whose_world_has_changed_is_refused_as_a_whole_and_says_what_moved(answered: Answered) -> None:
+    before = answered(Way.PLANNED)
+    case, tenant = before.id, before.tenant
     # The user consents to something else instead: in Entra that has the same id.
     tenant.request("DELETE", f"/v1.0/oauth2PermissionGrants/{GRANT}")
     body = {"clientId": CLIENT, "consentType": "Principal", "principalId": USER_ID, "resourceId": RESOURCE}
@@ -101,10 +116,11 @@ def test_a_plan_whose_world_has_changed_is_refused_as_a_whole_and_says_what_move
     assert respond("apply", again, "--json").json["outcome"] == "contained-verified"
 
 
-def test_a_rule_that_was_switched_off_and_a_device_that_is_gone(lab: Lab, tmp_path: Path) -> None:
+@pytest.mark.soak
+def test_a_rule_that_was_switched_off_and_a_device_that_is_gone(answered: Answered) -> None:
     """What is as the plan wants it has not moved; what is not there any more has."""
-    tenant = lab(write_story(tmp_path))
-    case = respond("--user", VICTIM, "--dry-run", "--json").json["case"]
+    before = answered(Way.PLANNED)
+    case, tenant = before.id, before.tenant
     path = f"/v1.0/users/{USER_ID}/mailFolders/inbox/messageRules/{RULE.replace('=', '%3D')}"
     assert tenant.request("PATCH", path, body={"isEnabled": False}).status_code == 200
     applied = respond("apply", case, "--json")
@@ -112,23 +128,22 @@ def test_a_rule_that_was_switched_off_and_a_device_that_is_gone(lab: Lab, tmp_pa
     assert applied.json["outcome"] == "contained-verified"
 
 
-def test_a_plan_about_something_that_is_gone_is_refused(lab: Lab, tmp_path: Path) -> None:
-    place = write_story(tmp_path)
-    lab(place)
-    case = respond("--user", VICTIM, "--dry-run", "--json").json["case"]
-    tenant = lab(place, faults=(LabFault(match=f"GET */devices/{DEVICE}", status=404, times=0),))
-    refused = respond("apply", case, "--json")
+@pytest.mark.soak
+def test_a_plan_about_something_that_is_gone_is_refused(answered: Answered) -> None:
+    gone = LabFault(match=f"GET */devices/{DEVICE}", status=404, times=0)
+    plan = answered(Way.PLANNED, faults=(gone,))
+    refused = respond("apply", plan.id, "--json")
     assert refused.code == 1
     assert "disable_device DESKTOP-EVIL" in refused.err
-    assert revocations(tenant) == []
+    assert revocations(plan.tenant) == []
 
 
 @pytest.mark.parametrize(
     ("command", "words"),
     [
         (("apply", "DC-NOBODY"), "there is no case DC-NOBODY"),
-        (("approve", "DC-NOBODY"), "there is no case DC-NOBODY"),
-        (("deny", "DC-NOBODY"), "there is no case DC-NOBODY"),
+        pytest.param(("approve", "DC-NOBODY"), "there is no case DC-NOBODY", marks=pytest.mark.soak),
+        pytest.param(("deny", "DC-NOBODY"), "there is no case DC-NOBODY", marks=pytest.mark.soak),
         (("undo", "DC-NOBODY"), "there is no case DC-NOBODY"),
     ],
 )
@@ -139,9 +154,9 @@ def test_a_case_that_does_not_exist_is_one_line(command: tuple[str, ...], words:
     assert words in answer.err
 
 
-def test_a_case_without_a_plan_or_a_question_says_so(lab: Lab) -> None:
-    lab()
-    case = respond("--user", VICTIM, "--json").json["case"]
+def test_a_case_without_a_plan_or_a_question_says_so(answered: Answered) -> None:
+    before = answered(Way.CONTAINED)
+    case = before.id
     assert "has no plan" in respond("apply", case).err
     assert "nothing of" in respond("approve", case).err
     assert respond("deny", case).code == 2
@@ -150,13 +165,12 @@ def test_a_case_without_a_plan_or_a_question_says_so(lab: Lab) -> None:
 # Approval
 
 
-def test_what_asks_is_done_when_a_person_says_yes(lab: Lab, tmp_path: Path) -> None:
-    tenant = lab(write_story(tmp_path))
+def test_what_asks_is_done_when_a_person_says_yes(answered: Answered, tmp_path: Path) -> None:
+    asked = answered(Way.ASKED)
+    case, tenant = asked.id, asked.tenant
     config = ("--config", str(policy(tmp_path, malicious=ASKING)))
-    asked = respond("--user", VICTIM, "--json", *config)
-    assert (asked.code, asked.json["outcome"]) == (3, "awaiting-approval")
+    assert asked.report["outcome"] == "awaiting-approval"
     assert tenant.get("/_lab/writes") == []
-    case = asked.json["case"]
     some = respond("approve", case, "--action", "revoke_sessions", "--as", "ann", "--json", *config)
     assert (some.code, some.json["outcome"]) == (3, "awaiting-approval")
     assert len(tenant.get("/_lab/writes")) == 1
@@ -168,10 +182,10 @@ def test_what_asks_is_done_when_a_person_says_yes(lab: Lab, tmp_path: Path) -> N
     assert answers.count(("bob", "approval")) == 4
 
 
-def test_a_denial_holds_until_somebody_approves(lab: Lab, tmp_path: Path) -> None:
-    tenant = lab(write_story(tmp_path))
+def test_a_denial_holds_until_somebody_approves(answered: Answered, tmp_path: Path) -> None:
+    before = answered(Way.ASKED)
+    case, tenant = before.id, before.tenant
     config = ("--config", str(policy(tmp_path, malicious=ASKING)))
-    case = respond("--user", VICTIM, "--json", *config).json["case"]
     denied = respond("deny", case, "--because", "it was a drill", "--as", "ann", "--json", *config)
     assert (denied.code, denied.json["outcome"]) == (0, "not-contained")
     assert "denied by ann: it was a drill" in denied.action("revoke_sessions")["summary"]
@@ -183,10 +197,11 @@ def test_a_denial_holds_until_somebody_approves(lab: Lab, tmp_path: Path) -> Non
     assert tenant.get("/_lab/writes") == []
 
 
-def test_what_was_denied_is_not_done_when_the_rest_is_approved(lab: Lab, tmp_path: Path) -> None:
-    tenant = lab(write_story(tmp_path))
+@pytest.mark.soak
+def test_what_was_denied_is_not_done_when_the_rest_is_approved(answered: Answered, tmp_path: Path) -> None:
+    before = answered(Way.ASKED)
+    case, tenant = before.id, before.tenant
     config = ("--config", str(policy(tmp_path, malicious=ASKING)))
-    case = respond("--user", VICTIM, "--json", *config).json["case"]
     respond("deny", case, "--action", "disable_device", "--as", "ann", *config)
     rest = respond("approve", case, "--as", "bob", "--json", *config)
     assert (rest.code, rest.json["outcome"]) == (1, "not-contained")
@@ -195,6 +210,7 @@ def test_what_was_denied_is_not_done_when_the_rest_is_approved(lab: Lab, tmp_pat
     assert not any(write["path"].endswith(DEVICE) for write in tenant.get("/_lab/writes"))
 
 
+@pytest.mark.soak
 def test_a_yes_proves_nothing_about_what_could_not_be_looked_for(lab: Lab, tmp_path: Path) -> None:
     lab(write_story(tmp_path), faults=(LabFault(match="GET */registeredDevices", status=403, times=0),))
     config = ("--config", str(policy(tmp_path, malicious={"disable_rule": "ask"})))
@@ -204,6 +220,7 @@ def test_a_yes_proves_nothing_about_what_could_not_be_looked_for(lab: Lab, tmp_p
     assert (approved.code, approved.json["outcome"]) == (4, "contained-unverified")
 
 
+@pytest.mark.soak
 def test_a_denial_of_a_suspicion_does_not_hold_when_it_turns_out_to_be_an_attack(lab: Lab, tmp_path: Path) -> None:
     tenant = lab(write_story(tmp_path))
     doubtful = policy(tmp_path)
@@ -221,6 +238,7 @@ def test_a_denial_of_a_suspicion_does_not_hold_when_it_turns_out_to_be_an_attack
     assert certain.action("revoke_sessions")["status"] == "done"
 
 
+@pytest.mark.soak
 def test_a_denial_of_what_a_limit_holds_is_not_forgotten_when_there_is_room_again(lab: Lab, tmp_path: Path) -> None:
     tenant = lab("second-wave")
     first, second = malicious("second-wave")
@@ -234,10 +252,11 @@ def test_a_denial_of_what_a_limit_holds_is_not_forgotten_when_there_is_room_agai
     assert len(revocations(tenant)) == 1
 
 
-def test_the_first_of_two_answers_wins(lab: Lab, tmp_path: Path) -> None:
-    tenant = lab(write_story(tmp_path))
+@pytest.mark.soak
+def test_the_first_of_two_answers_wins(answered: Answered, tmp_path: Path) -> None:
+    before = answered(Way.ASKED)
+    case, tenant = before.id, before.tenant
     config = ("--config", str(policy(tmp_path, malicious=ASKING)))
-    case = respond("--user", VICTIM, "--json", *config).json["case"]
     yes, no = spawn("approve", case, "--as", "ann", *config), spawn("deny", case, "--as", "bob", *config)
     codes = {finish(yes).code, finish(no).code}
     assert 1 in codes
@@ -246,19 +265,24 @@ def test_the_first_of_two_answers_wins(lab: Lab, tmp_path: Path) -> None:
     assert bool(tenant.get("/_lab/writes")) == (("ann", "approval") in answers)
 
 
-def test_approved_and_killed_it_is_carried_out_by_the_next_command(lab: Lab, tmp_path: Path) -> None:
-    tenant = lab(write_story(tmp_path))
+def test_approved_and_killed_it_is_carried_out_by_the_next_command(answered: Answered, tmp_path: Path) -> None:
+    before = answered(Way.ASKED)
+    case, tenant = before.id, before.tenant
     config = ("--config", str(policy(tmp_path, malicious=ASKING)))
-    case = respond("--user", VICTIM, "--json", *config).json["case"]
-    process = spawn("approve", case, *config, die_at="done:disable_device")
-    finish(process)
+    kill_at("done:disable_device", "approve", case, *config)
     assert respond("--user", "nobody@contoso.com", *config).err.count("finished an interrupted run") == 1
     report = respond("show", case, "--json").json
     assert report["outcome"] == "contained-verified"
     assert len(revocations(tenant)) == 1
 
 
-@pytest.mark.parametrize(("answer", "outcome"), [("deny", "not-contained"), ("approve", "contained-verified")])
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        ("deny", "not-contained"),
+        pytest.param("approve", "contained-verified", marks=pytest.mark.soak),
+    ],
+)
 def test_nobody_answers(answer: str, outcome: str, lab: Lab, tmp_path: Path) -> None:
     lab(write_story(tmp_path))
     ladder = {"malicious": ASKING, "approval": {"timeout": "1s", "on_timeout": answer}, "watch": []}
@@ -301,9 +325,9 @@ def test_undo_leaves_the_directory_as_it_was(lab: Lab, tmp_path: Path) -> None:
     assert kinds.count("undo") == 4
 
 
-def test_undone_twice_nothing_is_left_and_it_is_not_done_again_unasked(lab: Lab, tmp_path: Path) -> None:
-    tenant = lab(write_story(tmp_path))
-    case = respond("--user", VICTIM, "--json").json["case"]
+def test_undone_twice_nothing_is_left_and_it_is_not_done_again_unasked(answered: Answered) -> None:
+    contained = answered(Way.CONTAINED)
+    case, tenant = contained.id, contained.tenant
     respond("undo", case)
     writes = len(tenant.get("/_lab/writes"))
     again = respond("undo", case, "--json")
@@ -315,13 +339,14 @@ def test_undone_twice_nothing_is_left_and_it_is_not_done_again_unasked(lab: Lab,
     assert len(tenant.get("/_lab/writes")) == writes
 
 
-def test_an_undo_that_is_killed_is_finished_by_the_next_command(lab: Lab, tmp_path: Path) -> None:
-    tenant = lab(write_story(tmp_path))
-    before = directory(tenant)["devices"]
-    case = respond("--user", VICTIM, "--json").json["case"]
-    finish(spawn("undo", case, die_at="done:take_back"))
+@pytest.mark.soak
+def test_an_undo_that_is_killed_is_finished_by_the_next_command(answered: Answered) -> None:
+    contained = answered(Way.CONTAINED)
+    tenant = contained.tenant
+    assert not enabled(tenant)
+    kill_at("done:take_back", "undo", contained.id)
     assert "finished an interrupted run" in respond("--user", "nobody@contoso.com").err
-    assert directory(tenant)["devices"] == before
+    assert enabled(tenant)
     restored = [write["path"] for write in tenant.get("/_lab/writes") if write["path"].endswith(DEVICE)]
     assert len(restored) == 2  # disabled once, enabled once
 
@@ -345,6 +370,7 @@ def test_a_freeze_stops_every_write_and_thaw_lets_a_person_go_on(lab: Lab, tmp_p
     assert (done.code, done.json["outcome"]) == (0, "contained-verified"), done.err
 
 
+@pytest.mark.soak
 def test_a_freeze_in_the_middle_of_a_run_holds_at_once(lab: Lab, tmp_path: Path) -> None:
     tenant = lab(write_story(tmp_path), graph_latency="1500ms")
     process = spawn("--user", VICTIM, "--json")
@@ -389,17 +415,16 @@ def malicious(story: str) -> list[str]:
 # Audit
 
 
-def test_every_step_of_a_case_is_in_the_audit_log(lab: Lab, tmp_path: Path) -> None:
-    lab(write_story(tmp_path))
-    case = respond("--user", VICTIM, "--json").json["case"]
+def test_every_step_of_a_case_is_in_the_audit_log(answered: Answered) -> None:
+    before = answered(Way.CONTAINED)
+    case = before.id
     kinds = [entry["kind"] for entry in audited(case)]
     assert kinds[0] == "decision"
     assert kinds.count("request") == kinds.count("change") == 5
 
 
-def test_an_edit_of_the_audit_log_is_found(lab: Lab, tmp_path: Path) -> None:
-    lab()
-    respond("--user", VICTIM)
+def test_an_edit_of_the_audit_log_is_found(answered: Answered, tmp_path: Path) -> None:
+    answered(Way.CONTAINED)
     with closing(sqlite3.connect(tmp_path / "state" / "respond.db")) as db, db:
         db.execute("UPDATE respond_audit SET what = 'nothing to see' WHERE number = 2")
     found = respond("audit", "verify")
@@ -410,6 +435,7 @@ def test_an_edit_of_the_audit_log_is_found(lab: Lab, tmp_path: Path) -> None:
 # Watch
 
 
+@pytest.mark.soak
 def test_a_containment_is_looked_at_again_and_late_evidence_joins_the_ticket(lab: Lab, tmp_path: Path) -> None:
     """The attacker's session goes on after the revocation: seen by the watch alone."""
     tenant = lab(write_story(tmp_path))
@@ -451,6 +477,7 @@ def test_late_evidence_joins_the_case_and_the_ticket(lab: Lab, tmp_path: Path) -
     assert len(list(ticket.parent.iterdir())) == 1
 
 
+@pytest.mark.soak
 def test_a_token_that_lives_on_after_the_containment_raises_the_ticket(lab: Lab, tmp_path: Path) -> None:
     tenant = lab(write_story(tmp_path, rows={"AADNonInteractiveUserSignInLogs": [refreshed(from_now(seconds=20))]}))
     loaded = time.monotonic()
@@ -467,12 +494,13 @@ def test_a_token_that_lives_on_after_the_containment_raises_the_ticket(lab: Lab,
     assert len(revocations(tenant)) == 2
 
 
+@pytest.mark.soak
 def test_a_look_that_was_planned_survives_the_death_of_its_process(lab: Lab, tmp_path: Path) -> None:
     lab(write_story(tmp_path))
     config = ("--config", str(policy(tmp_path, watch=["1s"])))
     respond("--user", VICTIM, *config)
     time.sleep(1.1)
-    finish(spawn("watch", *config, die_at="done:hunt_device_code_signins"))
+    kill_at("done:hunt_device_code_signins", "watch", *config)
     assert respond("watch", *config).code == 0
     with closing(sqlite3.connect(tmp_path / "state" / "respond.db")) as db:
         ((said,),) = db.execute("SELECT said FROM respond_watches").fetchall()
@@ -482,15 +510,3 @@ def test_a_look_that_was_planned_survives_the_death_of_its_process(lab: Lab, tmp
 def test_nothing_to_watch_ends_at_once(lab: Lab) -> None:
     lab()
     assert respond("watch").code == 0
-
-
-def test_the_request_of_the_plan_is_the_request_that_is_sent(lab: Lab, tmp_path: Path) -> None:
-    tenant = lab(write_story(tmp_path))
-    case = respond("--user", VICTIM, "--dry-run", "--json").json["case"]
-    bodies = {
-        one["name"]: one["request"]["body"] for one in respond("show", case, "--json").json["actions"] if one["request"]
-    }
-    respond("apply", case)
-    sent = [json.loads(write["body"]) if write["body"] else None for write in tenant.get("/_lab/writes")]
-    assert sent == [body for name, body in bodies.items() if name != "open_ticket"]
-    assert REVOKE.rsplit("/", 1)[-1] in tenant.get("/_lab/writes")[1]["path"]

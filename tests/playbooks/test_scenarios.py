@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
 from respond.lab import scenario
-from tests.helpers.command import respond
+from tests.helpers.command import Answer
+from tests.helpers.shipped_stories import ShippedStories
+from tests.helpers.shipped_stories import shipped as _shipped
 
+shipped = _shipped
+DUG_IN = ("dug-in", "ebba.sandqvist@contoso.com")
 STORIES = [
-    pytest.param(name, upn, person, id=f"{name}-{upn.partition('@')[0]}")
+    pytest.param(name, upn, person, id=f"{name}-{upn.partition('@')[0]}", marks=pytest.mark.xdist_group(name))
     for name, _, expect in scenario.shipped()
     for upn, person in expect.items()
 ]
+"""The people of one story are answered for on one worker."""
 EXITS = {"malicious": {0, 1}, "suspicious": {3}, "benign": {0}, "no-activity": {0}}
 
 
 @pytest.mark.parametrize(("name", "upn", "label"), STORIES)
-def test_answers_as_a_good_analyst_would(
-    name: str, upn: str, label: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_answers_as_a_good_analyst_would(name: str, upn: str, label: dict[str, Any], shipped: ShippedStories) -> None:
     verdict = label["verdict"]
-    monkeypatch.setenv("RESPOND_LAB__DATA", name)
-    answer = respond("--user", upn, "--json")
+    answer = shipped.answer(name, upn)
     assert answer.json["verdict"] == verdict, answer.json["findings"]
     assert answer.code in EXITS[verdict]
     contained = answer.json["outcome"] == "contained-verified"
@@ -32,36 +35,87 @@ def test_answers_as_a_good_analyst_would(
     assert set(label.get("rungs", ())) <= done
 
 
-def test_what_the_user_does_in_other_sessions_is_no_part_of_the_story(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RESPOND_LAB__DATA", "dug-in")
-    answer = respond("--user", "ebba.sandqvist@contoso.com", "--json", "--dry-run")
-    told = [moment["what"] for moment in answer.json["timeline"] if "with the token" in moment["what"]]
+@pytest.mark.xdist_group("dug-in")
+def test_what_the_user_does_in_other_sessions_is_no_part_of_the_story(shipped: ShippedStories) -> None:
+    told = [moment["what"] for moment in shipped.answer(*DUG_IN).json["timeline"] if "with the token" in moment["what"]]
     assert told == [
         "3 Graph calls with the token from 198.51.100.211",
         "1 use of mail and files with the token from 198.51.100.211",
     ]
 
 
-def test_a_consent_is_removed_under_the_name_that_the_application_goes_by(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RESPOND_LAB__DATA", "dug-in")
-    answer = respond("--user", "ebba.sandqvist@contoso.com", "--json", "--dry-run")
-    removed = answer.action("remove_grant")
+@pytest.mark.xdist_group("dug-in")
+def test_a_consent_is_removed_under_the_name_that_the_application_goes_by(shipped: ShippedStories) -> None:
+    removed = shipped.answer(*DUG_IN).action("remove_grant")
     assert removed["target"].startswith("Inbox Tidy (")
 
 
-def test_a_guest_is_not_reported_as_contained(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RESPOND_LAB__DATA", "guest")
-    answer = respond("--user", "mara.lindqvist_fabrikam.com#EXT#@contoso.com", "--json")
+@pytest.mark.xdist_group("guest")
+def test_a_guest_is_not_reported_as_contained(shipped: ShippedStories) -> None:
+    answer = shipped.answer("guest", "mara.lindqvist_fabrikam.com#EXT#@contoso.com")
     assert (answer.code, answer.json["outcome"]) == (1, "not-contained")
     assert answer.action("revoke_sessions")["status"] == "refused"
     assert "home tenant" in answer.action("revoke_sessions")["summary"]
     assert answer.json["ticket"]["id"]
 
 
-def test_a_missing_table_is_a_named_gap_and_clears_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RESPOND_LAB__DATA", "missing-table")
-    answer = respond("--user", "lena.hoffmann@contoso.com", "--json")
+@pytest.mark.xdist_group("missing-table")
+def test_a_missing_table_is_a_named_gap_and_clears_nobody(shipped: ShippedStories) -> None:
+    answer = shipped.answer("missing-table", "lena.hoffmann@contoso.com")
     gaps = {gap["source"]: gap["reason"] for gap in answer.json["gaps"]}
     assert set(gaps) == {"AADNonInteractiveUserSignInLogs", "UrlClickEvents"}
     assert "no table or column named" in gaps["UrlClickEvents"]
     assert "redeemer-unseen" in {finding["id"] for finding in answer.json["findings"]}
+
+
+@pytest.mark.xdist_group("admin-through-group")
+def test_a_role_that_a_group_carries_counts(shipped: ShippedStories) -> None:
+    privileged = found(shipped.answer("admin-through-group", "kenji.mori@contoso.com"), "privileged-user")
+    assert "Global Administrator" in privileged["summary"]
+
+
+def found(answer: Answer, finding: str) -> dict[str, Any]:
+    return next(one for one in answer.json["findings"] if one["id"] == finding)
+
+
+@pytest.mark.parametrize(
+    ("story", "upn", "finding", "table", "words"),
+    [
+        pytest.param(
+            "small-tenant-old-feed",
+            "liga.ozola@contoso.com",
+            "threat-intel-address",
+            "ThreatIntelligenceIndicator",
+            "on threat intelligence",
+            id="an address in the old table",
+            marks=pytest.mark.xdist_group("small-tenant-old-feed"),
+        ),
+        pytest.param(
+            "partner-mailbox-lure",
+            "sanne.devries@contoso.com",
+            "lure-on-threat-intel",
+            "ThreatIntelIndicators",
+            "on threat intelligence",
+            id="a lure's domain",
+            marks=pytest.mark.xdist_group("partner-mailbox-lure"),
+        ),
+        pytest.param(
+            "quishing-zapped",
+            "rafael.quintero@contoso.com",
+            "lure-delivered",
+            "EmailEvents",
+            "taken away later",
+            id="a mail that was purged",
+            marks=pytest.mark.xdist_group("quishing-zapped"),
+        ),
+    ],
+)
+def test_a_finding_names_its_rows(
+    story: str, upn: str, finding: str, table: str, words: str, shipped: ShippedStories
+) -> None:
+    answer = shipped.answer(story, upn)
+    assert answer.json["verdict"] == "malicious"
+    one = found(answer, finding)
+    assert words in one["summary"]
+    (row,) = [row for row in one["evidence"] if row["table"] == table]
+    assert re.search(rf'"{re.escape(row["id"])}"', (scenario.find(story) / f"{table}.jsonl").read_text())

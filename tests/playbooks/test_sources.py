@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import re
 import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -17,6 +16,7 @@ from respond.settings import LabFault, shipped_config
 from tests.helpers.command import VICTIM, Answer, respond, revocations
 from tests.lab.running_lab import USER, RunningLab, running
 
+pytestmark = pytest.mark.xdist_group("sources")
 Start = Callable[..., RunningLab]
 Look = Callable[..., Answer]
 QUERY = "POST */query"
@@ -93,8 +93,12 @@ GRAPH = {"transitiveMemberOf": "directory roles", "riskyUsers": "riskyUsers"}
 
 
 def members(groups: Iterable[Iterable[str]]) -> list[Any]:
-    """Each with its group, for a test of its own."""
-    return [pytest.param(one, tuple(group), id=one) for group in groups for one in group]
+    """Each with its group, for a test of its own. One look is enough for a group; those after the first are soak."""
+    return [
+        pytest.param(one, tuple(group), id=one, marks=pytest.mark.soak if number else ())
+        for number, group in enumerate(groups)
+        for one in group
+    ]
 
 
 def dry() -> Answer:
@@ -179,7 +183,13 @@ def test_a_table_that_is_not_connected_is_a_gap_and_the_verdict_stands(
     assert not [finding for finding in answer.json["findings"] if table in tables(finding)]
 
 
-@pytest.mark.parametrize("absent", TABLES, ids=", ".join)
+@pytest.mark.parametrize(
+    "absent",
+    [
+        pytest.param(absent, marks=pytest.mark.soak if number else (), id=", ".join(absent))
+        for number, absent in enumerate(TABLES)
+    ],
+)
 def test_what_the_other_tables_of_a_query_hold_still_counts(absent: tuple[str, ...], look: Look, whole: Answer) -> None:
     lost = {LOST_WITH[table] for table in absent if table in LOST_WITH}
     assert found(whole).keys() - found(look(absent=absent)).keys() == lost
@@ -249,7 +259,13 @@ def test_with_every_source_slow_the_limit_is_what_they_cost_together(look: Look)
 # A workspace that saves: sign-in tables on the Basic plan.
 
 
-@pytest.mark.parametrize("basic", [(REDEMPTIONS,), (APPROVALS, REDEMPTIONS)], ids="+".join)
+@pytest.mark.parametrize(
+    "basic",
+    [
+        pytest.param((REDEMPTIONS,), marks=pytest.mark.soak, id=REDEMPTIONS),
+        pytest.param((APPROVALS, REDEMPTIONS), id=f"{APPROVALS}+{REDEMPTIONS}"),
+    ],
+)
 def test_on_a_plan_without_joins_the_hunt_asks_more_plainly_and_says_so(basic: tuple[str, ...], look: Look) -> None:
     answer = look(basic_tables=basic)
     assert (answer.code, answer.json["verdict"]) in ((3, "suspicious"), (3, "malicious"))
@@ -269,12 +285,7 @@ def test_graph_that_refuses_is_a_gap_and_the_verdict_stands(source: str, look: L
     assert "403" in gaps(answer)[source]
 
 
-def test_a_role_that_a_group_carries_counts(lab: Start) -> None:
-    lab("admin-through-group")
-    answer = respond("--user", "kenji.mori@contoso.com", "--dry-run", "--json")
-    assert "Global Administrator" in found(answer)["privileged-user"]["summary"]
-
-
+@pytest.mark.soak
 def test_an_emergency_account_is_signed_out_by_nobody_without_a_persons_word(lab: Start, tmp_path: Path) -> None:
     tenant = lab()
     text = (shipped_config() / "policy.toml").read_text()
@@ -302,45 +313,6 @@ def test_an_earlier_case_of_ours_speaks_against_the_next_one_unless_it_was_a_dry
     assert first.json["case"] in finding["summary"]
     assert lucie in finding["summary"]
     assert [(row["table"], row["id"]) for row in finding["evidence"]] == [("respond", first.json["case"])]
-
-
-@pytest.mark.parametrize(
-    ("story", "upn", "finding", "table", "words"),
-    [
-        pytest.param(
-            "small-tenant-old-feed",
-            "liga.ozola@contoso.com",
-            "threat-intel-address",
-            "ThreatIntelligenceIndicator",
-            "on threat intelligence",
-            id="an address in the old table",
-        ),
-        pytest.param(
-            "partner-mailbox-lure",
-            "sanne.devries@contoso.com",
-            "lure-on-threat-intel",
-            "ThreatIntelIndicators",
-            "on threat intelligence",
-            id="a lure's domain",
-        ),
-        pytest.param(
-            "quishing-zapped",
-            "rafael.quintero@contoso.com",
-            "lure-delivered",
-            "EmailEvents",
-            "taken away later",
-            id="a mail that was purged",
-        ),
-    ],
-)
-def test_a_finding_names_its_rows(story: str, upn: str, finding: str, table: str, words: str, lab: Start) -> None:
-    lab(story)
-    answer = respond("--user", upn, "--dry-run", "--json")
-    assert answer.json["verdict"] == "malicious"
-    one = found(answer)[finding]
-    assert words in one["summary"]
-    (row,) = [row for row in one["evidence"] if row["table"] == table]
-    assert re.search(rf'"{re.escape(row["id"])}"', (scenario.find(story) / f"{table}.jsonl").read_text())
 
 
 def test_an_indicator_on_a_parent_domain_speaks_against_the_lure_below_it(

@@ -17,7 +17,7 @@ import pytest
 from respond.store.cases import Store
 from tests.helpers.command import Answer, respond
 from tests.helpers.holding_proxy import Gate, gate
-from tests.helpers.patience import patient
+from tests.helpers.patience import patiently
 from tests.helpers.service_desk import Desk, beside, state_of
 from tests.helpers.serving import serving, until
 from tests.helpers.tenant_story import Tale, account, guid, upn
@@ -62,7 +62,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     with ExitStack() as stack:
         tenant = stack.enter_context(running(tale.write(folder / "story"), folder / "lab"))
         before_graph = stack.enter_context(gate(tenant.url, *_HELD.values()))
-        patience = {"RESPOND_LAB__URL": before_graph.url, "RESPOND_RETRY__REQUEST_TIMEOUT": f"{patient(120):.0f}s"}
+        patience = {"RESPOND_LAB__URL": before_graph.url, "RESPOND_RETRY__REQUEST_TIMEOUT": f"{patiently(120):.0f}s"}
         service = stack.enter_context(serving(**beside(tenant, state, **patience)))
         there = Desk(tenant, service, stack.enter_context(closing(Store(state))), state)
         deliveries = {name: there.deliver(there.notice(name))["delivery"] for name in _HELD}
@@ -129,7 +129,7 @@ def test_a_command_about_the_same_person_waits_for_the_run_of_the_service(place:
     opener = threading.Thread(target=open_when_it_waits)
     opener.start()
     answer = respond("--user", upn("bob"), "--json")
-    opener.join(patient(60))
+    opener.join(patiently(60))
     assert answer.code == 0
     assert answer.json["run"] in before
     assert answer.json["outcome"] == "contained-verified"

@@ -13,7 +13,7 @@ import pytest
 
 from tests.helpers.command import ROOT
 from tests.helpers.forked import Forked
-from tests.helpers.patience import patient
+from tests.helpers.patience import patiently
 from tests.helpers.serving import Serving, serving, until
 from tests.lab.running_lab import RunningLab
 
@@ -86,13 +86,13 @@ def test_what_was_forked_ends_with_the_process_that_asked_for_it(number: signal.
         zygote = int(fields(forked)[1])
         assert is_there(forked)
         asking.send_signal(number)
-        asking.wait(patient(10))
+        asking.wait(patiently(10))
     until(lambda: not is_there(forked) and not is_there(zygote), 10)
 
 
 def test_a_forked_command_that_has_ended_is_sent_no_signal() -> None:
     ended = Forked(["no-such-command"], env={})
-    assert ended.wait(patient(20)) == 2
+    assert ended.wait(patiently(20)) == 2
     ended.send_signal(signal.SIGKILL)
     assert ended.poll() == 2
     assert "no-such-command" in ended.stderr.read()

@@ -13,7 +13,7 @@ import pytest
 
 from tests.helpers import postgres
 from tests.helpers.command import ROOT
-from tests.helpers.patience import patient
+from tests.helpers.patience import patiently
 from tests.helpers.serving import until
 
 FIRST, *OTHERS = postgres.ways()
@@ -71,7 +71,7 @@ def test_a_server_and_its_folder_are_gone_when_the_process_that_started_it_is_ki
         (postmaster,) = postmasters(place)
         assert runs(postmaster)
         starter.send_signal(number)
-        assert starter.wait(patient(10)) == -number
+        assert starter.wait(patiently(10)) == -number
     until(lambda: not runs(postmaster) and not list(place.glob("respond-pg-*")), 20)
 
 
@@ -81,5 +81,5 @@ def test_a_server_and_its_folder_are_gone_when_the_process_that_started_it_has_e
     with started(way, "end", place) as starter:
         assert starter.stdout
         assert starter.stdout.readline().startswith("postgresql://")
-        assert starter.wait(patient(60)) == 0
+        assert starter.wait(patiently(60)) == 0
     assert list(place.glob("respond-pg-*")) == []

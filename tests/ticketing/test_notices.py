@@ -18,11 +18,14 @@ from respond.errors import NotFound, Permanent, Transient, Unanswered, WriteRefu
 from respond.models.notices import Notice
 from respond.settings import Notices, Retry
 from tests.fakes.webhooks import Fault, Webhooks, webhooks
+from tests.helpers.answered_cases import Answered, Way
+from tests.helpers.answered_cases import answered as _answered
 from tests.helpers.command import VICTIM, respond, revocations
 from tests.helpers.dug_in_story import policy, write_story
 from tests.lab.running_lab import RunningLab
 
 Lab = Callable[..., RunningLab]
+answered = _answered
 COMMANDS = ("respond show DC-AAAAAA", "respond approve DC-AAAAAA", "respond deny DC-AAAAAA")
 NOTICE = Notice(title="target.user@contoso.com: malicious 97", text="a token was redeemed", commands=COMMANDS)
 EVIL = (
@@ -164,6 +167,7 @@ def test_each_channel_hears_of_a_case_once(lab: Lab, channels: Webhooks) -> None
     assert "SECRET" not in first.out + first.err
 
 
+@pytest.mark.soak
 def test_a_dry_run_plans_the_notice_and_sends_none(lab: Lab, channels: Webhooks) -> None:
     lab()
     answer = respond("--user", VICTIM, "--dry-run", "--json")
@@ -171,6 +175,7 @@ def test_a_dry_run_plans_the_notice_and_sends_none(lab: Lab, channels: Webhooks)
     assert channels.requests == 0
 
 
+@pytest.mark.soak
 def test_throttled_it_waits_and_is_sent_once(lab: Lab, channels: Webhooks) -> None:
     lab()
     channels.faults = [Fault(429, retry_after="1"), Fault(429, retry_after="1")]
@@ -192,7 +197,7 @@ def test_a_channel_that_is_down_fails_the_notice_and_nothing_else(lab: Lab, chan
     assert told(channels) == {"teams": 1, "slack": 1}
 
 
-@pytest.mark.parametrize("kind", ["drop_after", "drop_before"])
+@pytest.mark.parametrize("kind", ["drop_after", pytest.param("drop_before", marks=pytest.mark.soak)])
 def test_a_lost_answer_is_said_once_and_not_followed_by_another_message(
     kind: str, lab: Lab, channels: Webhooks
 ) -> None:
@@ -218,6 +223,7 @@ def test_a_question_comes_with_its_commands_and_the_answer_is_told(
     assert told(channels) == {"teams": 2, "slack": 2}
 
 
+@pytest.mark.soak
 def test_what_is_not_asked_for_is_not_told(lab: Lab, channels: Webhooks, monkeypatch: pytest.MonkeyPatch) -> None:
     lab()
     monkeypatch.setenv("RESPOND_NOTICES__ON", '["approval", "failed"]')
@@ -235,8 +241,7 @@ def test_a_freeze_stops_no_notice(lab: Lab, channels: Webhooks) -> None:
     assert told(channels) == {"teams": 1, "slack": 1}
 
 
-def test_without_a_channel_there_is_no_notice(lab: Lab) -> None:
-    lab()
-    names = [action["name"] for action in respond("--user", VICTIM, "--json").json["actions"]]
+def test_without_a_channel_there_is_no_notice(answered: Answered) -> None:
+    names = [action["name"] for action in answered(Way.CONTAINED).report["actions"]]
     assert "send_notice" not in names
     assert not any(re.search("notice", name) for name in names)
