@@ -1,11 +1,13 @@
-# Everything runs in .venv, which holds exactly what requirements.lock says.
+# Everything runs in .venv: the demo on requirements.runtime.lock, everything else on requirements.lock.
 # Other interpreter: make test PYTHON=python3.12 VENV=/tmp/venv-3.12
 
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
+RUNTIME := $(VENV)/.runtime
 READY  := $(VENV)/.ready
-PIP    := $(BIN)/python -m pip install -qq --disable-pip-version-check
+# Installs faster, and is not needed: make demo UV= does without.
+UV     ?= $(shell command -v uv 2>/dev/null)
 KQL    := tools/kql-check
 SERVE  ?= yes
 # As an installation does; some environments keep Python from doing it on the way.
@@ -18,9 +20,9 @@ MAKEFLAGS += --no-print-directory
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
-demo: $(READY) ## answer one phished user in the lab tenant; state in .demo/
+demo: $(RUNTIME) ## answer one phished user in the lab tenant; state in .demo/
 	@mkdir -p .demo; $(COMPILE)
-	@RESPOND_CONFIG=config RESPOND_STATE__URL=sqlite:///.demo/respond.db \
+	@PYTHONDONTWRITEBYTECODE= RESPOND_CONFIG=config RESPOND_STATE__URL=sqlite:///.demo/respond.db \
 	  $(BIN)/respond --user target.user@contoso.com $(ARGS)
 	@echo; echo "  Its state is in .demo/. To look around: export RESPOND_STATE__URL=sqlite:///.demo/respond.db"
 
@@ -91,10 +93,24 @@ clean: ## remove everything that was made here
 	@rm -rf $(VENV) .demo dist site $(KQL)/node_modules .mypy_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . \( -name __pycache__ -o -name .ruff_cache \) -type d -prune -exec rm -rf {} +
 
+# The lock files are complete, so nothing is resolved. No bytecode here: of 25,000 modules a demo imports 1,200, and Python
+# compiles those on import; $(READY) compiles the rest on every core, and as pip does, passes over a file that is not valid
+# Python. uv does not read pip's configuration: where it
+# cannot fetch a package, pip may.
+define INSTALL
+set -eu; \
+if [ -n "$(UV)" ]; then \
+  if "$(UV)" pip install -q --python $(BIN)/python --no-deps $(1) 2>$(VENV)/uv.log; then exit 0; fi; \
+  echo >&2 "install  uv could not do it ($(VENV)/uv.log says why); now with pip"; \
+fi; \
+$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip --default-pip >/dev/null; \
+$(BIN)/python -m pip install -qq --disable-pip-version-check --no-input --no-compile --no-deps $(1)
+endef
+
 # $(PYTHON) if it is new enough, else the first that is; a PYTHON given by hand is not second-guessed.
 CANDIDATES := $(PYTHON)$(if $(filter file,$(origin PYTHON)), python3.13 python3.12 python3.11)
 
-$(READY): requirements.lock pyproject.toml
+$(RUNTIME): requirements.runtime.lock requirements.build.lock pyproject.toml
 	@set -eu; python=; \
 	for candidate in $(CANDIDATES); do \
 	  if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
@@ -109,11 +125,17 @@ $(READY): requirements.lock pyproject.toml
 	  echo >&2 "$$python cannot make a virtual environment. On Debian and Ubuntu: apt-get install python3-venv"; \
 	  exit 1; \
 	fi; \
-	echo "install  $$("$$python" --version) and requirements.lock into $(VENV) (the first time takes a minute)"; \
-	"$$python" -m venv $(VENV)
-	@$(PIP) --require-hashes -r requirements.lock
-	@$(PIP) --no-deps --no-build-isolation -e .
+	echo "install  $$("$$python" --version) and requirements.runtime.lock into $(VENV)"; \
+	"$$python" -m venv --without-pip $(VENV)
+	@$(call INSTALL,--require-hashes -r requirements.runtime.lock -r requirements.build.lock)
+	@$(call INSTALL,--no-build-isolation -e .)
 	@$(COMPILE)
+	@touch $@
+
+$(READY): $(RUNTIME) requirements.lock
+	@echo "install  requirements.lock into $(VENV)"
+	@$(call INSTALL,--require-hashes -r requirements.lock)
+	@$(BIN)/python -m compileall -qq -j 0 "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" || :
 	@touch $@
 
 $(KQL)/node_modules/.ready: $(KQL)/package.json $(KQL)/package-lock.json
