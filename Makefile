@@ -93,10 +93,9 @@ clean: ## remove everything that was made here
 	@rm -rf $(VENV) .demo dist site $(KQL)/node_modules .mypy_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . \( -name __pycache__ -o -name .ruff_cache \) -type d -prune -exec rm -rf {} +
 
-# The lock files are complete, so nothing is resolved. No bytecode here: of 25,000 modules a demo imports 1,200, and Python
-# compiles those on import; $(READY) compiles the rest on every core, and as pip does, passes over a file that is not valid
-# Python. uv does not read pip's configuration: where it
-# cannot fetch a package, pip may.
+# The lock files are complete, so nothing is resolved. No bytecode here: of 25,000 modules a demo imports 1,200, and
+# Python compiles those on import; $(READY) compiles the rest on every core, and as pip does, passes over a file that is
+# not valid Python. uv does not read pip's configuration: where it cannot fetch a package, pip may.
 define INSTALL
 set -eu; \
 if [ -n "$(UV)" ]; then \
