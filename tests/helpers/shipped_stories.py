@@ -43,7 +43,7 @@ class ShippedStories:
         return self._answers[story, upn]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShippedStories]:
     """One lab for all of them, which has no limit on queries: each answer is another caller's."""
     folder = tmp_path_factory.mktemp("shipped")

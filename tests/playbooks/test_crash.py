@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import base64
-import multiprocessing
 import os
 import pickle
 import signal
 import sqlite3
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.helpers import killed_command
-from tests.helpers.command import ROOT, VICTIM, finish, respond, revocations, spawn
+from tests.helpers.command import VICTIM, finish, respond, revocations, spawn
+from tests.helpers.forked_command import ForkedCommand, kill_at
+from tests.helpers.forked_command import forks as _forks
 from tests.helpers.patience import patiently
 from tests.lab.running_lab import RunningLab
 
-FORKS = multiprocessing.get_context("forkserver")
+forks = _forks
 CASE = "DC-5BTOTA"
 EVENTS = ("started", "done")
 
@@ -51,38 +50,6 @@ MOMENTS = [
     *(pytest.param(f"done:{n}", marks=() if n in SPEAKING else pytest.mark.soak) for n in READS),
     *(f"{event}:{name}" for name in WRITES for event in EVENTS),
 ]
-
-
-LOADED = """
-import tests.playbooks.test_crash, playbooks.device_code_phishing, respond.clients.graph, respond.clients.logs
-from msgraph.generated.models.user import User
-User().get_field_deserializers()  # which loads a thousand modules
-"""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Processes that die are forked off one that has loaded everything: seconds less for each."""
-    folder = tmp_path_factory.mktemp("forks")
-    (folder / "loaded_before_the_fork.py").write_text(LOADED)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", f"{ROOT}{os.pathsep}{folder}")
-        FORKS.set_forkserver_preload(["loaded_before_the_fork"])
-        yield
-
-
-def _die(environment: dict[str, str], moment: str, arguments: tuple[str, ...]) -> None:
-    os.environ.clear()
-    os.environ.update(environment)
-    sys.argv[1:] = [moment, *arguments]
-    sys.exit(killed_command.main())
-
-
-def kill_at(moment: str, *arguments: str) -> None:
-    process = FORKS.Process(target=_die, args=(dict(os.environ), moment, arguments or ("--user", VICTIM)))
-    process.start()
-    process.join(patiently(60))
-    assert process.exitcode == -signal.SIGKILL
 
 
 def tickets(tmp_path: Path) -> int:
@@ -153,12 +120,11 @@ def test_a_run_about_somebody_else_finishes_it_too(lab: Callable[..., RunningLab
     assert (len(revocations(tenant)), tickets(tmp_path)) == (1, 1)
 
 
-def test_a_live_process_keeps_its_run(lab: Callable[..., RunningLab]) -> None:
+def test_a_live_process_keeps_its_run(lab: Callable[..., RunningLab], tmp_path: Path) -> None:
     """A second process does not take over what the first one is still doing."""
     tenant = lab(logs_latency="400ms")
-    first = spawn("--user", VICTIM, "--json")
-    second = spawn("--user", VICTIM, "--json")
-    answers = [finish(first), finish(second)]
+    commands = [ForkedCommand(tmp_path / name, "--user", VICTIM, "--json") for name in ("first", "second")]
+    answers = [command.finish() for command in commands]
     assert [answer.code for answer in answers] == [0, 0], answers
     assert len(revocations(tenant)) == 1
     assert not any("interrupted" in answer.err for answer in answers)

@@ -14,8 +14,9 @@ from respond.models.ladder import Rung
 from respond.settings import LabFault
 from tests.helpers.command import VICTIM, respond
 from tests.helpers.dug_in_story import DEVICE, GRANT, METHOD, RULE, USER_ID, policy, write_story
+from tests.helpers.forked_command import forks as _forks
+from tests.helpers.forked_command import kill_at
 from tests.lab.running_lab import RunningLab
-from tests.playbooks.test_crash import _forks, kill_at
 
 Lab = Callable[..., RunningLab]
 forks = _forks

@@ -33,8 +33,9 @@ from tests.helpers.dug_in_story import (
     refreshed,
     write_story,
 )
+from tests.helpers.forked_command import forks as _forks
+from tests.helpers.forked_command import kill_at
 from tests.lab.running_lab import RunningLab
-from tests.playbooks.test_crash import _forks, kill_at
 
 Lab = Callable[..., RunningLab]
 answered = _answered

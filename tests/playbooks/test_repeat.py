@@ -12,10 +12,13 @@ import pytest
 
 from tests.helpers.answered_cases import Answered, Way
 from tests.helpers.answered_cases import answered as _answered
-from tests.helpers.command import VICTIM, finish, respond, revocations, spawn
+from tests.helpers.command import VICTIM, respond, revocations
+from tests.helpers.forked_command import ForkedCommand
+from tests.helpers.forked_command import forks as _forks
 from tests.lab.running_lab import RunningLab
 
 answered = _answered
+forks = _forks
 
 
 def test_contains_once_however_often_it_runs(lab: Callable[..., RunningLab]) -> None:
@@ -54,7 +57,8 @@ def test_letters_of_either_case_are_the_same_name(answered: Answered) -> None:
 @pytest.mark.soak
 def test_four_at_once_meet_in_one_case(lab: Callable[..., RunningLab], tmp_path: Path) -> None:
     tenant = lab(graph_latency="150ms")
-    answers = [finish(process) for process in [spawn("--user", VICTIM, "--json") for _ in range(4)]]
+    commands = [ForkedCommand(tmp_path / str(number), "--user", VICTIM, "--json") for number in range(4)]
+    answers = [command.finish() for command in commands]
     assert [answer.code for answer in answers] == [0, 0, 0, 0], answers
     assert len({answer.json["case"] for answer in answers}) == 1
     assert len(revocations(tenant)) == 1

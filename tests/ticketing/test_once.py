@@ -21,9 +21,10 @@ from respond.models.report import ActionStatus, Change, Outcome, Verdict, Verdic
 from respond.store.cases import Store
 from respond.store.database import cases
 from tests.helpers.command import VICTIM, respond, revocations
+from tests.helpers.forked_command import forks as _forks
+from tests.helpers.forked_command import kill_at
 from tests.helpers.incident_actions import act
 from tests.helpers.patience import patiently
-from tests.playbooks.test_crash import _forks, kill_at
 from tests.ticketing.outside import SYSTEMS, Outside, outside
 
 forks = _forks
