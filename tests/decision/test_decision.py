@@ -681,7 +681,7 @@ def test_the_strongest_habit_is_benign_only_where_everything_that_could_speak_ag
 
 def test_a_hint_in_a_tenant_without_sign_in_tables_asks_for_a_person() -> None:
     """Neither table could have marked a device code, so that none is marked says nothing."""
-    hinted = {"approval": OFFICE, "redemptions": [], "linked": [TOR], "marked": False, "hour": 0}
+    hinted = {"approval": OFFICE, "redemptions": [], "linked": [], "marked": False, "hour": 0}
     signins = signins_of([hinted])
     blind = signins.model_copy(update={"gaps": (NO_APPROVALS, Gap(source=REDEMPTIONS, reason="no such table"))})
     assert judged(signins).kind is VerdictKind.NO_ACTIVITY

@@ -72,9 +72,10 @@ def test_a_delivery_is_open_until_each_of_its_users_is_answered(sqlite: Store) -
     sqlite.intake.accept(delivery("first"))
     assert is_open(sqlite, "first")
     asks(sqlite, "first", "u", "v", owner="one")
-    for user in ("u", "v"):
+    runs = {user: look(sqlite, user) for user in ("u", "v")}
+    for user, run in runs.items():
         assert is_open(sqlite, "first")
-        sqlite.intake.answered("t", user, run=look(sqlite, user), case=f"DC-{user}")
+        sqlite.intake.answered("t", user, run=run, case=f"DC-{user}")
     assert not is_open(sqlite, "first")
     assert sqlite.intake.cases_of("t", "first") == ("DC-u", "DC-v")
 

@@ -31,9 +31,10 @@ import pytest
 _LEFT_OUT = shutil.ignore_patterns(
     ".git", ".venv", "__pycache__", "node_modules", "site", "dist", ".demo", ".hypothesis", "*.egg-info", ".*_cache"
 )
-_WARM = ("dbos", "duckdb", "duckdb_kql", "fastapi", "msgraph", "respx", "schemathesis", "sqlalchemy", "uvicorn")
+_WARM = ("dbos", "duckdb", "duckdb_kql", "fastapi", "msgraph", "respx", "sqlalchemy", "uvicorn")
 # A database server for every change would cost more than all the rest, and SQLite runs the same code.
 _NOT_SOAK = ("-x", "-q", "-m", "not soak", "-k", "not postgresql", "-p", "no:cacheprovider", "--hypothesis-seed=0")
+_UNUSED = ("schemathesis",)
 # The packages of pytest's plugins are there before pytest is.
 _WARMED_UP = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
 _fork = get_context("fork")
@@ -137,7 +138,7 @@ def first_to_end(trials: Sequence[Trial]) -> Trial:
 
 def warm_up() -> None:
     """Import what the tests import from other people's packages."""
-    plugins = (entry.module for entry in entry_points(group="pytest11"))
+    plugins = (entry.module for entry in entry_points(group="pytest11") if entry.name not in _UNUSED)
     for name in (*_WARM, *plugins):
         if importlib.util.find_spec(name.partition(".")[0]):
             importlib.import_module(name)
@@ -169,7 +170,9 @@ def _child(tree: Path, tests: tuple[str, ...], mine: tuple[str, ...], log: Path,
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     sys.dont_write_bytecode = True
     first = _First()
-    code = pytest.main([*_NOT_SOAK, *_WARMED_UP, f"--rootdir={tree}", *tests], plugins=[first])
+    code = pytest.main(
+        [*_NOT_SOAK, *(f"-pno:{name}" for name in _UNUSED), *_WARMED_UP, f"--rootdir={tree}", *tests], plugins=[first]
+    )
     sys.stdout.flush()
     answer.send((int(code), first.name, _stray(tree, mine)))
     answer.close()
