@@ -1010,8 +1010,10 @@ def test_an_unreported_device_is_not_an_unmanaged_one() -> None:
 
 def test_the_place_of_the_approval_proves_nothing() -> None:
     """The victim's own office approves; only the redeemer's address may clear."""
-    verdict = judged(approved_and_redeemed(OFFICE, TOR), usual(AT_HOME))
-    assert not found(verdict) & {"usual-place", "habitual-device-code", "managed-device-here", "common-address"}
+    elsewhere = judged(approved_and_redeemed(OFFICE, TOR), usual(AT_HOME))
+    assert reliefs(elsewhere) == {"device-code-habit-elsewhere"}
+    unseen = judged(story(sign_in(APPROVALS, 0, **OFFICE)), usual(AT_HOME))
+    assert not reliefs(unseen)
 
 
 # Every key of the policy: some sample below has to come out differently when it is changed, or a use of it is shown.
