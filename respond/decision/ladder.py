@@ -131,7 +131,7 @@ def _article(kind: str) -> str:
 
 def _protection(ground: Ground) -> tuple[May, str]:
     protected, standing = ground.policy.ladder.protected, ground.evidence.standing
-    if ground.account.id.lower() in protected.accounts:
+    if ground.account.id.lower() in {account.lower() for account in protected.accounts}:
         return May.ASK, "a protected account of the policy: nothing happens to it without a person's word"
     if protected.needs_standing and is_unread(standing):
         return May.ASK, "whether the account is protected cannot be found out, so a person decides"

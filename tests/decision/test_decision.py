@@ -657,6 +657,55 @@ def test_what_nobody_can_clear_is_never_benign(policy: Policy, signins: SignIns,
             assert not one.is_benign
 
 
+@pytest.mark.parametrize(
+    ("gaps", "unread"), [((), False), ((NO_APPROVALS,), False), ((), True)], ids=["all read", "approvals", "history"]
+)
+def test_the_strongest_habit_is_benign_only_where_everything_that_could_speak_against_it_was_read(
+    gaps: tuple[Gap, ...], unread: bool
+) -> None:
+    verdict = judged(HABIT.model_copy(update={"gaps": gaps}), usual(AT_HOME, history_unread=unread))
+    assert verdict.kind is (VerdictKind.SUSPICIOUS if gaps or unread else VerdictKind.BENIGN)
+
+
+def test_a_hint_in_a_tenant_without_sign_in_tables_asks_for_a_person() -> None:
+    """Neither table could have marked a device code, so that none is marked says nothing."""
+    hinted = {"approval": OFFICE, "redemptions": [], "linked": [], "marked": False, "hour": 0}
+    signins = signins_of([hinted])
+    blind = signins.model_copy(update={"gaps": (NO_APPROVALS, Gap(source=REDEMPTIONS, reason="no such table"))})
+    assert judged(signins).kind is VerdictKind.NO_ACTIVITY
+    assert judged(signins.model_copy(update={"gaps": (NO_APPROVALS,)})).kind is VerdictKind.NO_ACTIVITY
+    assert judged(blind).kind is VerdictKind.SUSPICIOUS
+
+
+def test_a_score_at_a_threshold_has_reached_it() -> None:
+    signins = approved_and_redeemed(OFFICE, TOR)
+    score = judged(signins).score
+    assert 1 < score < 100
+
+    def kind(**limits: int) -> VerdictKind:
+        thresholds = POLICY.thresholds.model_copy(update={"suspicious": 1, "malicious": 100} | limits)
+        return judged(signins, policy=POLICY.model_copy(update={"thresholds": thresholds})).kind
+
+    assert kind(malicious=score) is VerdictKind.MALICIOUS
+    assert kind(malicious=score + 1) is VerdictKind.SUSPICIOUS
+    assert kind(suspicious=score) is VerdictKind.SUSPICIOUS
+    assert kind(suspicious=score + 1) is VerdictKind.BENIGN
+
+
+def test_a_place_is_usual_and_an_address_common_after_the_days_and_users_of_the_policy() -> None:
+    limits, ip = POLICY.usual, OFFICE["IPAddress"]
+
+    def at(days: int, **others: int) -> View:
+        tenant = (AddressUse(ip=ip, users=others["users"], days=others["common_days"]),) if others else ()
+        return View(HABIT.flows[0], usual(place(OFFICE, days=days), tenant=tenant), POLICY)
+
+    assert at(limits.place_days).is_usual(ip)
+    assert not at(limits.place_days - 1).is_usual(ip)
+    assert at(1, users=limits.common_users, common_days=limits.common_days).is_common(ip)
+    assert not at(1, users=limits.common_users - 1, common_days=limits.common_days).is_common(ip)
+    assert not at(1, users=limits.common_users, common_days=limits.common_days - 1).is_common(ip)
+
+
 def test_a_room_at_its_usual_place_is_not_benign_with_a_high_risk() -> None:
     """Every relief at once takes away more than a hundred points."""
     here = OFFICE | {"AppId": TEAMS, "NetworkLocationDetails": "trustedNamedLocation"}
@@ -941,8 +990,10 @@ def test_an_unreported_device_is_not_an_unmanaged_one() -> None:
 
 def test_the_place_of_the_approval_proves_nothing() -> None:
     """The victim's own office approves; only the redeemer's address may clear."""
-    verdict = judged(approved_and_redeemed(OFFICE, TOR), usual(AT_HOME))
-    assert not found(verdict) & {"usual-place", "habitual-device-code", "managed-device-here", "common-address"}
+    elsewhere = judged(approved_and_redeemed(OFFICE, TOR), usual(AT_HOME))
+    assert reliefs(elsewhere) == {"device-code-habit-elsewhere"}
+    unseen = judged(story(sign_in(APPROVALS, 0, **OFFICE)), usual(AT_HOME))
+    assert not reliefs(unseen)
 
 
 # Every key of the policy: some sample below has to come out differently when it is changed, or a use of it is shown.

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
+import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 
@@ -151,9 +152,10 @@ def test_the_score_lies_within_the_bounds_and_they_only_narrow(
 # What is certain when, told by examples.
 
 LURED = Lures(messages=(message(0.01),), clicks=(click(-5),))
+PLAIN_VISITS = tuple(regular(OFFICE, KIOSK, 9, code=False, managed=True, session=""))
 PLAIN = Collected(
     lures=Lures(),
-    history=History(visits=tuple(regular(OFFICE, KIOSK, 9, code=False, managed=True, session=""))),
+    history=History(visits=PLAIN_VISITS),
     shared=SharedAddresses(),
     intel=ThreatIntel(),
     lure_intel=ThreatIntel(),
@@ -214,6 +216,27 @@ def test_another_sign_in_that_may_still_turn_out_innocent_is_waited_for() -> Non
     whole = known(at_home, complete, *Part)
     assert whole is not None
     assert whole.last_token == NOON + timedelta(minutes=2)
+
+
+def test_of_several_attacks_the_newest_token_is_ended() -> None:
+    """The worst one names the verdict; what the others hold and have added is the attacker's as well."""
+    signins = signins_of([BY_SCRIPT, ATTACK], half_blind=False)
+    *_, whole = arriving(POLICY, signins, PLAIN, list(Part))
+    verdict = decide(POLICY, signins, whole)
+    assert verdict.legs == signins.flows[0].legs
+    assert verdict.last_token == NOON + timedelta(minutes=12)
+    assert set(verdict.guilty_rows) == {row.id for row in signins.rows}
+
+
+@pytest.mark.parametrize("intel", [ThreatIntel(), listed(TOR["IPAddress"])], ids=["in doubt", "beside a hard fact"])
+def test_a_weight_on_half_an_answer_is_within_the_bounds(intel: ThreatIntel) -> None:
+    """It may go when the rest arrives, so it is no floor; but it is in the score."""
+    half = PLAIN.model_copy(update={"intel": intel, "history": History(visits=PLAIN_VISITS, unread=True)})
+    *_, whole = arriving(POLICY, PHISHED, half, list(Part))
+    (one,) = judge_all(POLICY, PHISHED, whole)
+    (between,) = all_bounds(POLICY, PHISHED, whole)
+    total = sum(finding.weight for finding in one.findings if finding.id != "cannot-be-cleared")
+    assert between.low < total <= between.high
 
 
 def test_a_finding_that_may_still_go_makes_no_device_code_of_an_interrupted_sign_in() -> None:

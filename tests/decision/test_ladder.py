@@ -2,20 +2,41 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from respond.decision.ladder import Called, Ground, access_steps, device_steps, ground_of, identity_steps, session_steps
+from respond.decision.ladder import (
+    Called,
+    Ground,
+    access_steps,
+    device_steps,
+    ground_of,
+    identity_steps,
+    needed_for,
+    session_steps,
+)
 from respond.decision.verdict import decide
 from respond.models.base import Gap
-from respond.models.evidence import Account, AccountKind, Evidence, Foothold, FootholdKind, Footholds, Standing
+from respond.models.evidence import (
+    Account,
+    AccountKind,
+    Evidence,
+    Foothold,
+    FootholdKind,
+    Footholds,
+    Part,
+    Standing,
+    TokenUses,
+)
 from respond.models.holdings import Access, Device, Devices, Grant, Method, Rule
 from respond.models.ladder import May, Protected, Rung, stricter
 from respond.models.policy import Policy
 from respond.models.report import VerdictKind
 from tests.decision.test_decision import (
+    HOTEL,
     NOON,
     OFFICE,
     POLICY,
@@ -26,6 +47,7 @@ from tests.decision.test_decision import (
     place,
     sign_in,
     story,
+    used,
 )
 
 USER = Account(id="7d1f0a52-6d0e-4c1c-9b54-0f5a1c0e7a11", upn="ann@contoso.com", display_name="Ann")
@@ -83,6 +105,17 @@ def test_what_was_there_before_the_approval_is_not_touched() -> None:
     assert access_steps(ground(), access) == ()
 
 
+def test_what_was_added_in_the_second_of_the_approval_may_be_the_attackers() -> None:
+    """The directory keeps whole seconds, so it may read as a moment before."""
+    second = timedelta(seconds=1)
+    just, before = device(NOON - second, 1), device(NOON - second - timedelta(microseconds=1), 2)
+    stood = ground()
+    assert words(device_steps(stood, Devices(devices=(just, before)))) == [("d1", "auto")]
+    whose = (Part.FOOTHOLDS, Part.HISTORY, Part.SHARED)
+    for held, needed in ((just, [whose]), (before, [])):
+        assert list(needed_for(POLICY, stood.verdict, stood.signins, Devices(devices=(held,)))) == needed
+
+
 RULE = Rule(id="r1", name="..", enabled=True)
 
 
@@ -96,6 +129,23 @@ def test_a_device_is_disabled_unless_the_user_registered_it(at: dict[str, Any] |
     (called,) = device_steps(ground(evidence), Devices(devices=(device(),)))
     assert called.word.may is may
     assert bool(called.word.why) == (may is not May.AUTO)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "may"),
+    [
+        ({"at": OFFICE}, {"at": OFFICE}, May.ASK),
+        ({"at": OFFICE}, {"at": HOTEL}, May.AUTO),
+        ({"at": OFFICE}, {"at": OFFICE, "session": "one"}, May.AUTO),
+    ],
+    ids=["all from the user's place", "one from elsewhere", "one in the attacker's session"],
+)
+def test_a_device_is_the_users_own_only_if_all_its_changes_are(
+    one: dict[str, Any], other: dict[str, Any], may: May
+) -> None:
+    changes = (change(FootholdKind.DEVICE, **about, objects=("d1",)) for about in (one, other))
+    (called,) = device_steps(ground(with_changes(*changes)), Devices(devices=(device(),)))
+    assert called.word.may is may
 
 
 @pytest.mark.parametrize(("at", "may"), [(TOR, May.AUTO), (OFFICE, May.ASK), (None, May.ASK)])
@@ -131,6 +181,9 @@ def test_the_sessions_of_a_malicious_sign_in_are_ended_without_asking() -> None:
         (Protected(accounts=(USER.id,)), Standing(), "protected account"),
         (Protected(groups=(GROUP,)), Standing(groups=(GROUP,)), "protected group"),
         (Protected(roles=(ROLE,)), Standing(role_templates=(ROLE,)), "protected directory role"),
+        (Protected(accounts=(USER.id.upper(),)), Standing(), "protected account"),
+        (Protected(groups=(GROUP.upper(),)), Standing(groups=(GROUP,)), "protected group"),
+        (Protected(roles=(ROLE.upper(),)), Standing(role_templates=(ROLE,)), "protected directory role"),
         (
             Protected(groups=(GROUP,)),
             Standing(gaps=(Gap(source="directory roles", reason="403"),)),
@@ -153,6 +206,13 @@ def test_whom_the_policy_protects_nothing_happens_to_without_a_person(
     assert all(one.word.may is May.ASK for one in device_steps(stood, Devices(devices=(device(),))))
 
 
+def test_an_account_is_protected_however_graph_writes_its_id() -> None:
+    account = USER.model_copy(update={"id": USER.id.upper()})
+    stood = ground(account=account, policy=changed(protected=Protected(accounts=(USER.id,))))
+    (called,) = session_steps(stood, after=AFTER)
+    assert called.word.may is May.ASK
+
+
 @pytest.mark.parametrize(
     ("protected", "standing"),
     [
@@ -173,12 +233,17 @@ def test_nobody_signs_out_the_last_way_in() -> None:
     assert "emergency" in called.word.why
 
 
-def test_what_is_only_suspicious_asks() -> None:
+def suspected() -> Ground:
+    """What may have been the user's own doing."""
     signins = approved_and_redeemed(OFFICE, {**TOR, "AutonomousSystemNumber": OFFICE["AutonomousSystemNumber"]})
     evidence = Evidence(usual=ground().evidence.usual.model_copy(update={"history_unread": True}))
     verdict = decide(POLICY, signins, evidence)
     assert verdict.kind is VerdictKind.SUSPICIOUS
-    stood = ground_of(POLICY, USER, verdict, signins, evidence)
+    return ground_of(POLICY, USER, verdict, signins, evidence)
+
+
+def test_what_is_only_suspicious_asks() -> None:
+    stood = suspected()
     called = (*session_steps(stood, after=AFTER), *device_steps(stood, Devices(devices=(device(),))))
     assert [one.word.may for one in called] == [May.ASK, May.ASK]
 
@@ -209,6 +274,20 @@ def test_a_survivor_of_a_revocation_is_asked_to_be_locked_out(minutes: float, as
     called = [one for one in identity_steps(stood) if one.step.rung is Rung.DISABLE_ACCOUNT]
     assert bool(called) == bool(stood.survivors) == asked
     assert all(one.word.may is May.ASK and "issued in the old session" in one.step.why for one in called)
+
+
+@pytest.mark.parametrize(("minutes", "survived"), [(60, False), (89, False), (91, True)])
+def test_a_token_is_used_after_a_revocation_until_it_expires(minutes: int, survived: bool) -> None:
+    """An access token that was out lives for ninety minutes; what is used later was issued since."""
+    cut_off = NOON + timedelta(minutes=15)
+    uses = TokenUses(uses=(used(TOR, content=1).model_copy(update={"last": cut_off + timedelta(minutes=minutes)}),))
+    assert bool(ground(Evidence(uses=uses), cut_off=cut_off).survivors) == survived
+
+
+def test_a_suspicion_locks_nobody_out_whoever_survived() -> None:
+    for stood, named in ((ground(), True), (suspected(), False)):
+        called = identity_steps(replace(stood, survivors=("a token was used",)))
+        assert (Rung.DISABLE_ACCOUNT in {one.step.rung for one in called}) == named
 
 
 def test_a_sign_in_after_the_revocation_is_no_survivor() -> None:

@@ -50,11 +50,21 @@ def test_the_first_freeze_stays(store: Store) -> None:
     assert store.brakes.frozen("t") == Freeze(at=NOW, by="ann@host", why="drill")
 
 
-def test_a_freeze_is_of_one_tenant_however_its_id_is_written(sqlite: Store) -> None:
-    sqlite.brakes.freeze("F0A1", "ann@host", "", NOW)
-    assert sqlite.brakes.frozen("f0a1") is not None
+@pytest.mark.parametrize(("here", "there"), [("F0A1", "f0a1"), ("f0a1", "F0A1")])
+def test_a_freeze_is_of_one_tenant_however_its_id_is_written(here: str, there: str, sqlite: Store) -> None:
+    """It holds for another process, whose settings write the id otherwise, and that one can end it."""
+    assert sqlite.brakes.freeze(here, "ann@host", "", NOW)
+    assert sqlite.brakes.frozen(there) is not None
+    assert not sqlite.brakes.freeze(there, "ann@host", "", NOW)
     assert sqlite.brakes.frozen("other") is None
-    assert sqlite.brakes.thaw("f0a1", "ann@host", NOW)
+    assert sqlite.brakes.thaw(there, "ann@host", NOW)
+    assert sqlite.brakes.frozen(here) is None
+
+
+@pytest.mark.parametrize(("here", "there"), [("F0A1", "f0a1"), ("f0a1", "F0A1")])
+def test_a_limit_is_of_one_tenant_however_its_id_is_written(here: str, there: str, sqlite: Store) -> None:
+    assert take(sqlite, "a", limits=wide(per_hour=1), tenant=here).granted
+    assert not take(sqlite, "b", limits=wide(per_hour=1), tenant=there).granted
 
 
 def test_each_freeze_and_thaw_that_changed_something_is_in_the_audit_log(store: Store) -> None:

@@ -64,3 +64,36 @@ def test_only_the_run_that_has_a_case_lets_go_of_it(store: Store) -> None:
     case = claim(store, "one", seen_at=datetime.now(UTC)).case
     store.release(case=case, run="two")
     assert claim(store, "three", seen_at=datetime.now(UTC)).busy_run == "one"
+
+
+def test_what_was_read_within_the_difference_of_two_clocks_is_read_again(sqlite: Store) -> None:
+    sqlite.release(case=claim(sqlite, "one", seen_at=datetime.now(UTC)).case, run="one")
+    assert claim(sqlite, "two", seen_at=datetime.now(UTC) + timedelta(seconds=5)).read_again
+
+
+def test_a_person_takes_a_case_that_no_run_has(sqlite: Store) -> None:
+    case = claim(sqlite, "one").case
+    assert sqlite.hold(case=case, run="two") == "one"
+    sqlite.release(case=case, run="one")
+    assert sqlite.hold(case=case, run="two") == ""
+    assert sqlite.hold(case=case, run="two") == ""
+    assert claim(sqlite, "three").busy_run == "two"
+
+
+def test_who_did_not_have_a_case_has_not_been_at_the_user(sqlite: Store) -> None:
+    """So what was read before they let go of it is still good enough."""
+    case = claim(sqlite, "one").case
+    sqlite.release(case=case, run="two")
+    assert not claim(sqlite, "one", seen_at=datetime.now(UTC)).read_again
+
+
+def test_a_case_is_of_one_user_in_one_tenant(sqlite: Store) -> None:
+    cases = {claim(sqlite, "one", tenant=tenant, user_id=user).case for tenant in "tx" for user in "uv"}
+    assert len(cases) == 4
+
+
+def test_a_sign_in_that_no_case_knows_is_a_new_need_and_of_known_ones_the_newest_counts(sqlite: Store) -> None:
+    first = claim(sqlite, "one", flow="c:1").case
+    both = claim(sqlite, "two", flows=[("c:1",), ("c:2",)]).case
+    assert both != first
+    assert claim(sqlite, "two", flows=[("c:1",), ("c:2",)]).case == both

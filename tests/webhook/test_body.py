@@ -71,6 +71,8 @@ def test_a_body_is_what_its_pieces_are(pieces: list[bytes]) -> None:
 async def test_two_mebibytes_are_read_and_one_byte_more_is_not() -> None:
     exact = Sender(b"x" * (LARGEST - 1), b"x")
     assert len(await read_body(exact, within=timedelta(seconds=5))) == LARGEST
+    with pytest.raises(Problem, match="more than"):
+        await read_body(Sender(b"x" * LARGEST, b"x"), within=timedelta(seconds=5))
     endless = Sender(*[b"x" * 65536] * 1000)
     with pytest.raises(Problem) as caught:
         await read_body(endless, within=timedelta(seconds=5))

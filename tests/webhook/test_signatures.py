@@ -88,6 +88,15 @@ def test_another_secret_body_or_time_makes_another_signature() -> None:
         assert "not right" in refusal(wrong | {"x-respond-timestamp": str(NOW)}).line
 
 
+def test_a_signature_is_compared_to_its_last_digit() -> None:
+    right = headers()["x-respond-signature"]
+    for place in (3, 34, 66):
+        other = "0" if right[place] != "0" else "1"
+        assert (
+            "not right" in refusal(headers() | {"x-respond-signature": right[:place] + other + right[place + 1 :]}).line
+        )
+
+
 def test_the_bytes_between_time_and_body_cannot_be_moved() -> None:
     """`1:2` + `3` must not be `1` + `2:3`."""
     signed = headers(body=b"00:" + BODY, at=NOW // 100)

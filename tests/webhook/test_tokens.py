@@ -204,6 +204,7 @@ LONG_AGO, SOON = timedelta(seconds=-90), timedelta(seconds=90)
         ({"nbf": SOON}, "not valid yet"),
         ({"nbf": None}, "lacks a claim"),
         ({"iat": SOON}, "not valid yet"),
+        ({"iat": None}, "lacks a claim"),
         ({"oid": None, "sub": CALLER}, "lacks a claim"),
         ({"oid": "nobody"}, "names no identity"),
         ({"oid": ["x"], "sub": CALLER}, "names no identity"),
@@ -235,6 +236,15 @@ async def test_an_empty_app_role_admits_nobody(entra: respx.Route) -> None:
     del entra
     check = TokenCheck(settings(app_role=""), TenantKeys(KEYS_URL))
     assert (await refusal(check, token(oid="5a5a5a5a-0000-4000-8000-00000000beef", roles=[""]))).status == 403
+
+
+async def test_a_token_longer_than_any_that_entra_issues_is_refused_unread(
+    check: TokenCheck, entra: respx.Route
+) -> None:
+    problem = await refusal(check, token(padding="x" * 16 * 1024))
+    assert (problem.status, problem.detail) == (401, "the token is too long")
+    assert entra.call_count == 0
+    assert (await check.check(f"Bearer {token(padding='x' * 8 * 1024)}")).id == CALLER
 
 
 def encoded(part: object) -> str:
