@@ -19,6 +19,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from tests.helpers.guarded_service import Guarded, guarded
+from tests.helpers.patience import patient
 from tests.lab.running_lab import HTTP
 from tests.webhook.test_payload import SHAPES, sample
 
@@ -32,10 +33,23 @@ REPEATABLE = settings(
 )
 
 
+pytestmark = pytest.mark.xdist_group(name="serving-api-properties")
+TIMES = pytest.mark.parametrize("times", [1, pytest.param(4, marks=pytest.mark.soak)])
+
+
 @pytest.fixture(scope="module")
 def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     with guarded(tmp_path_factory.mktemp("properties"), RESPOND_SERVE__RUNS_AT_ONCE="1") as running:
         yield running
+
+
+@pytest.fixture(autouse=True)
+def _none_of_it_is_a_defect(door: Guarded) -> Iterator[None]:
+    """The service is as well after each test as before it."""
+    yield
+    events = {line["event"] for line in door.service.lines}
+    assert not events & {"no-json", "defect", "library", "run-broke", "watch-failed", "delivery-given-up"}, events
+    assert door.service.get("/readyz").json() == {"status": "ready"}
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +69,7 @@ def test_every_page_of_the_service_is_described(api: schemathesis.BaseSchema) ->
 
 @pytest.mark.parametrize(("method", "path"), OPERATIONS[1:])
 def test_a_page_answers_as_described(api: schemathesis.BaseSchema, method: str, path: str) -> None:
-    @settings(REPEATABLE, max_examples=5)
+    @settings(REPEATABLE, max_examples=3)
     @given(case=api[path][method].as_strategy(generation_mode=POSITIVE))
     def check(case: schemathesis.Case[Any]) -> None:
         case.call_and_validate(checks=CHECKS)
@@ -63,12 +77,13 @@ def test_a_page_answers_as_described(api: schemathesis.BaseSchema, method: str, 
     check()
 
 
+@TIMES
 @pytest.mark.parametrize("mode", [POSITIVE, NEGATIVE], ids=["as described", "otherwise"])
 @pytest.mark.parametrize("known", [True, False], ids=["known", "unknown"])
 def test_the_webhook_answers_as_described(
-    api: schemathesis.BaseSchema, bearer: dict[str, str], mode: schemathesis.GenerationMode, *, known: bool
+    api: schemathesis.BaseSchema, bearer: dict[str, str], mode: schemathesis.GenerationMode, *, known: bool, times: int
 ) -> None:
-    @settings(REPEATABLE, max_examples=40 if known else 15)
+    @settings(REPEATABLE, max_examples=(10 if known else 4) * times)
     @given(case=api["/webhooks/sentinel"]["POST"].as_strategy(generation_mode=mode))
     def check(case: schemathesis.Case[Any]) -> None:
         answer = case.call_and_validate(checks=CHECKS, headers=bearer if known else {})
@@ -126,16 +141,23 @@ def mangled(draw: st.DrawFn) -> Any:
     return body
 
 
-@settings(REPEATABLE, max_examples=80)
-@given(body=mangled())
-def test_a_mangled_delivery_is_taken_or_refused(door: Guarded, bearer: dict[str, str], body: Any) -> None:
-    text = json.dumps(body).encode()
-    answer = HTTP.post(
-        f"{door.service.url}/webhooks/sentinel",
-        content=text,
-        headers={"Content-Type": "application/json", **bearer},
-        timeout=30,
-    )
+@TIMES
+def test_a_mangled_delivery_is_taken_or_refused(door: Guarded, bearer: dict[str, str], times: int) -> None:
+    @settings(REPEATABLE, max_examples=20 * times)
+    @given(body=mangled())
+    def check(body: Any) -> None:
+        answer = HTTP.post(
+            f"{door.service.url}/webhooks/sentinel",
+            content=json.dumps(body).encode(),
+            headers={"Content-Type": "application/json", **bearer},
+            timeout=patient(30),
+        )
+        check_answer(answer)
+
+    check()
+
+
+def check_answer(answer: Any) -> None:
     said = answer.json()
     if answer.status_code == 202:
         assert answer.headers["content-type"] == "application/json"
@@ -145,9 +167,3 @@ def test_a_mangled_delivery_is_taken_or_refused(door: Guarded, bearer: dict[str,
         assert answer.headers["content-type"] == "application/problem+json"
         assert said["status"] == answer.status_code
         assert said["detail"]
-
-
-def test_none_of_it_was_a_defect(door: Guarded) -> None:
-    events = {line["event"] for line in door.service.lines}
-    assert not events & {"no-json", "defect", "library", "run-broke", "watch-failed", "delivery-given-up"}, events
-    assert door.service.get("/readyz").json() == {"status": "ready"}
