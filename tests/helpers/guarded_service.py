@@ -17,7 +17,7 @@ import jwt
 from respond.lab import scenario
 from respond.lab.constants import CLIENT_ID, TENANT_ID
 from respond.lab.tokens import object_id
-from tests.helpers.patience import patient
+from tests.helpers.patience import patiently
 from tests.helpers.serving import Serving, serving_fresh, until
 from tests.lab.running_lab import HTTP, RunningLab, running
 from tests.webhook.test_gate import SECRET
@@ -93,7 +93,7 @@ class Guarded:
 
     def connected(self) -> socket.socket:
         host, port = self.service.url.removeprefix("http://").split(":")
-        return socket.create_connection((host, int(port)), timeout=patient(10))
+        return socket.create_connection((host, int(port)), timeout=patiently(10))
 
 
 def answer_of(connection: socket.socket) -> bytes:

@@ -18,7 +18,7 @@ from respond.lab.tokens import object_id
 from respond.settings import Settings, Tenant
 from tests.helpers import deliveries, victims
 from tests.helpers.outcome import Left, left
-from tests.helpers.patience import patient
+from tests.helpers.patience import patiently
 from tests.helpers.serving import Serving, until
 from tests.lab.running_lab import HTTP, RunningLab
 from tests.webhook.test_gate import signed
@@ -87,12 +87,12 @@ class Labs:
             server = LabServer(settings, data=story, state_dir=place / f"lab-{name}", on_listening=listening.set)
             thread = threading.Thread(target=server.run_until_told)
             thread.start()
-            assert listening.wait(patient(20))
+            assert listening.wait(patiently(20))
             self.of[name], self._threads[name] = RunningLab(server), thread
 
     def end(self, name: str) -> None:
         self.of[name].server.should_exit = True
-        self._threads[name].join(patient(10))
+        self._threads[name].join(patiently(10))
 
 
 @dataclass

@@ -19,7 +19,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from tests.helpers.guarded_service import Guarded, guarded
-from tests.helpers.patience import patient
+from tests.helpers.patience import patiently
 from tests.lab.running_lab import HTTP
 from tests.webhook.test_payload import SHAPES, sample
 
@@ -150,7 +150,7 @@ def test_a_mangled_delivery_is_taken_or_refused(door: Guarded, bearer: dict[str,
             f"{door.service.url}/webhooks/sentinel",
             content=json.dumps(body).encode(),
             headers={"Content-Type": "application/json", **bearer},
-            timeout=patient(30),
+            timeout=patiently(30),
         )
         check_answer(answer)
 

@@ -24,7 +24,7 @@ from respond.webhook.body import LARGEST
 from respond.webhook.signatures import sign
 from tests.helpers import deliveries
 from tests.helpers.guarded_service import AUDIENCE, CALLER, PATIENCE, STRANGER, Guarded, answer_of, guarded
-from tests.helpers.patience import patient
+from tests.helpers.patience import patiently
 from tests.webhook.test_gate import SECRET, signed
 from tests.webhook.test_payload import SHAPES, sample
 
@@ -70,7 +70,7 @@ def refused(
     secret = headers.get("Authorization", "").partition(" ")[2]
     hidden = [part for part in (secret, *secret.split("."), SECRET) if len(part) > 7]
     answer = httpx.request(
-        method, door.service.url + path, content=body, headers=AS_JSON | headers, timeout=patient(30)
+        method, door.service.url + path, content=body, headers=AS_JSON | headers, timeout=patiently(30)
     )
     check_problem(answer.status_code, dict(answer.headers), answer.content, status)
     assert not [part for part in hidden if part in answer.text + str(answer.headers)]
@@ -363,7 +363,7 @@ def test_an_offer_to_speak_another_protocol_is_passed_over(door: Guarded) -> Non
 
 
 def soon(began: float) -> None:
-    assert PATIENCE * 0.9 < time.monotonic() - began < patient(PATIENCE + 4)
+    assert PATIENCE * 0.9 < time.monotonic() - began < patiently(PATIENCE + 4)
 
 
 def test_a_slow_body_is_cut_off(door: Guarded) -> None:
@@ -402,8 +402,8 @@ def test_a_slow_body_that_nobody_reads_does_not_hold_the_connection(door: Guarde
                 connection.sendall(b" ")
         except ConnectionError:
             pass
-        assert answer_of(connection).startswith(b"HTTP/1.1 404 ") or time.monotonic() - began < patient(PATIENCE + 3)
-    assert time.monotonic() - began < patient(PATIENCE + 3)
+        assert answer_of(connection).startswith(b"HTTP/1.1 404 ") or time.monotonic() - began < patiently(PATIENCE + 3)
+    assert time.monotonic() - began < patiently(PATIENCE + 3)
     check(door.said_meanwhile(since), 404)
 
 
@@ -421,7 +421,7 @@ def test_many_that_say_nothing_or_little_do_not_keep_others_out(door: Guarded) -
             connection.sendall(b"POST / HTTP/1.1\r\nHost:")
         began = time.monotonic()
         assert door.service.get("/healthz").status_code == 200
-        assert time.monotonic() - began < patient(2)
+        assert time.monotonic() - began < patiently(2)
     finally:
         for connection in held:
             connection.close()
@@ -431,7 +431,7 @@ def test_a_sender_that_said_its_last_word_is_waited_for_no_longer(door: Guarded)
     began = time.monotonic()
     door.raw(head("Content-Length: 100", bearer(door)) + b"{", finish=True)
     door.raw(b"POST /web", finish=True)
-    assert time.monotonic() - began < patient(PATIENCE + 1)
+    assert time.monotonic() - began < patiently(PATIENCE + 1)
 
 
 # and what is left
@@ -451,7 +451,7 @@ def test_many_of_them_leave_no_memory_behind(first: int, more: int, door: Guarde
                 client.post(PATH, content=body, headers=AS_JSON | {"Authorization": f"Bearer x.{number}.y"})
             door.raw(GARBAGE["an endless header"])
 
-    with httpx.Client(base_url=door.service.url, timeout=patient(30)) as client:
+    with httpx.Client(base_url=door.service.url, timeout=patiently(30)) as client:
         hostile(client, first)
         before = figure(door, "process_resident_memory_bytes")
         hostile(client, more)
@@ -468,7 +468,7 @@ def figure(door: Guarded, name: str) -> float:
 @pytest.fixture(scope="module")
 def after_everything(door: Guarded) -> Guarded:
     """The service after one request of every bad kind in this file."""
-    with httpx.Client(base_url=door.service.url, timeout=patient(30)) as client:
+    with httpx.Client(base_url=door.service.url, timeout=patiently(30)) as client:
         for _, make in TOKENS.values():
             headers = AS_JSON | {"Authorization": f"Bearer {make(door)}"}
             assert client.post(PATH, content=b"{}", headers=headers).is_error
@@ -486,7 +486,7 @@ def test_after_every_kind_of_bad_request_a_good_delivery_is_still_answered(after
     for name in SHAPES:
         body = json.dumps(sample(name)).encode()
         headers = door.bearer if name != "alert" else signed(body)
-        answer = httpx.post(door.service.url + PATH, content=body, headers=AS_JSON | headers, timeout=patient(30))
+        answer = httpx.post(door.service.url + PATH, content=body, headers=AS_JSON | headers, timeout=patiently(30))
         assert answer.status_code == 202, answer.text
         assert set(answer.json()) == {"cases", "duplicate", "delivery"}
     done = door.service.wait_for("run-done")
@@ -497,7 +497,8 @@ def test_the_same_signed_request_again_within_the_window_is_a_duplicate(door: Gu
     body = json.dumps(deliveries.body(7)).encode()
     once = signed(body)
     first, again = (
-        httpx.post(door.service.url + PATH, content=body, headers=AS_JSON | once, timeout=patient(30)) for _ in range(2)
+        httpx.post(door.service.url + PATH, content=body, headers=AS_JSON | once, timeout=patiently(30))
+        for _ in range(2)
     )
     assert (first.status_code, first.json()["duplicate"]) == (202, False)
     assert (again.status_code, again.json()["duplicate"]) == (202, True)
