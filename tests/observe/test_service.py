@@ -76,6 +76,7 @@ async def test_a_response_is_counted_and_one_that_found_it_answered_is_not(lab: 
     assert found["respond_runs_in_progress"] == 0
 
 
+@pytest.mark.soak
 async def test_throttling_and_retries_are_told_apart_by_service(lab: Callable[..., RunningLab], lines: Lines) -> None:
     lab(
         faults=[
@@ -119,6 +120,7 @@ async def test_a_run_that_failed_says_why_in_one_line(lab: Callable[..., Running
     assert figures(metrics)['respond_actions_total{action="know_user",status="failed"}'] == 1
 
 
+@pytest.mark.soak
 async def test_a_gap_is_counted_by_its_table(lab: Callable[..., RunningLab], seed_variant: Callable[..., Path]) -> None:
     story = seed_variant(scenario=lambda scenario: scenario.update(absent_tables=["UrlClickEvents"]))
     (story / "UrlClickEvents.jsonl").unlink()

@@ -15,10 +15,13 @@ import pytest
 from respond.lab import scenario
 from respond.settings import LabFault
 from tests.helpers.incident_actions import VERSION, seed_with_incident
+from tests.helpers.patience import patiently
 from tests.helpers.service_desk import Desk, arm_id, desk, notice
 from tests.helpers.serving import until
 from tests.helpers.tenant_story import Tale, account, guid, now_of, upn
 from tests.lab.running_lab import running
+
+pytestmark = pytest.mark.xdist_group(name="serving-answer-back")
 
 _PEOPLE = ("ann", "bob", "cyd", "dan", "eve", "fay", "gus", "hal", "ida", "jon")
 _REVOKE = "POST */users/{}/revokeSignInSessions"
@@ -126,12 +129,14 @@ def test_somebody_without_sign_ins_neither_raises_nor_activates_the_incident(the
     assert not there.revoked("kim")
 
 
+@pytest.mark.soak
 def test_a_stale_etag_is_read_again_and_written_again(there: Desk) -> None:
     there.answer("eve")
     assert there.labels("eve") == {"pilot", "respond", "respond:malicious"}
     assert there.properties("eve")["severity"] == "High"
 
 
+@pytest.mark.soak
 def test_nothing_of_a_writer_at_the_same_time_is_lost(there: Desk) -> None:
     wrote: set[str] = set()
     over = threading.Event()
@@ -153,11 +158,12 @@ def test_nothing_of_a_writer_at_the_same_time_is_lost(there: Desk) -> None:
         until(lambda: "respond:malicious" in there.labels("fay"))
     finally:
         over.set()
-        other.join(20)
+        other.join(patiently(20))
     assert wrote
     assert there.labels("fay") >= wrote | {"pilot", "respond", "respond:malicious"}
 
 
+@pytest.mark.soak
 def test_a_comment_whose_answer_is_lost_is_not_written_twice(there: Desk) -> None:
     there.answer("gus")
     assert len(there.comments("gus")) == len(there.writes(f"{guid('incident gus')}/comments/")) == 2
@@ -170,6 +176,7 @@ def test_who_could_not_be_contained_is_tagged_so(there: Desk) -> None:
     assert "User.RevokeSessions.All" in list(there.comments("hal").values())[1]
 
 
+@pytest.mark.soak
 def test_a_guest_is_not_contained_and_the_incident_says_so(there: Desk) -> None:
     there.answer("leo")
     assert there.labels("leo") >= {"respond:malicious", "respond:not-contained"}
@@ -209,6 +216,7 @@ def test_a_sentinel_that_refuses_us_keeps_nobody_from_being_contained(tmp_path: 
         assert all("grant the application Microsoft Sentinel Responder" in reason for reason in reasons)
 
 
+@pytest.mark.soak
 def test_only_an_incident_whose_people_are_all_benign_is_closed(tmp_path: Path) -> None:
     habit = scenario.find("developer-habit")
     users = json.loads((habit / "directory.json").read_text())["users"]
@@ -240,6 +248,7 @@ def test_only_an_incident_whose_people_are_all_benign_is_closed(tmp_path: Path) 
         assert "no account of this tenant is called that" in ticket.body
 
 
+@pytest.mark.soak
 def test_no_comment_has_a_link_that_can_be_followed(tmp_path: Path) -> None:
     with desk(tmp_path, seed_with_incident(tmp_path)) as there:
         (found,) = there.lab.get("/_lab/incidents")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
@@ -18,6 +17,8 @@ from tests.helpers.service_desk import Desk, arm_id, beside, desk, notice, state
 from tests.helpers.serving import serving, until
 from tests.helpers.tenant_story import Tale, account, guid, upn
 from tests.lab.running_lab import running
+
+pytestmark = pytest.mark.xdist_group(name="serving-entities")
 
 _PEOPLE = ("lea", "max", "amy", "ben", "oda", "pia", "zed", "mia", "ute", "udo", "sam", "sue", "tom", "una")
 _HOURS_AGO = (600.0, 590.0)
@@ -61,6 +62,16 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         for name in ("empty", "late"):
             keys[name] = found.deliver(found.notice(name))["delivery"]
         yield found
+        check_one_case_each(found)
+
+
+def check_one_case_each(there: Desk) -> None:
+    """However often and in however many ways the tests have named a person, they have one case."""
+    there.rest()
+    cases: dict[str, set[str]] = {}
+    for report in there.reports():
+        cases.setdefault(report.user.id, set()).add(report.case)
+    assert all(len(found) == 1 for user, found in cases.items() if user), cases
 
 
 keys: dict[str, str] = {}
@@ -80,16 +91,19 @@ def test_nobody_named_is_answered_at_once_by_hunting_the_time_of_the_alert_and_n
     assert "looking at 1 account" in told(there, "hunted")
 
 
+@pytest.mark.soak
 def test_a_mailbox_leads_to_its_owner(there: Desk) -> None:
     there.answer("mailbox")
     assert there.revoked("max") == 1
 
 
+@pytest.mark.soak
 def test_a_name_that_is_no_user_principal_name_is_not_taken_for_one(there: Desk) -> None:
     there.answer("composed")
     assert there.revoked("ute") == 1
 
 
+@pytest.mark.soak
 def test_an_entity_that_fits_two_accounts_contains_neither_and_keeps_nobody_else_waiting(there: Desk) -> None:
     there.answer("ambiguous")
     assert there.revoked("oda") == 1
@@ -100,6 +114,7 @@ def test_an_entity_that_fits_two_accounts_contains_neither_and_keeps_nobody_else
     assert "could be more than one account" in told(there, "ambiguous")
 
 
+@pytest.mark.soak
 def test_an_account_that_graph_does_not_answer_for_hides_no_other(there: Desk) -> None:
     there.answer("failing")
     assert there.revoked("pia") == 1
@@ -161,6 +176,7 @@ def test_an_incident_that_is_only_pointed_at_is_read_at_once(there: Desk) -> Non
     assert "looking at 1 account" in told(there, "by id"), "and nobody else who signed in at that time"
 
 
+@pytest.mark.soak
 def test_one_person_named_in_five_ways_is_looked_at_once(there: Desk) -> None:
     names = (
         {"aadUserId": guid("tom")},
@@ -198,6 +214,7 @@ def test_an_incident_that_never_names_anybody_is_handed_to_a_person(there: Desk)
     assert "respond: nobody" in told(there, "empty")
 
 
+@pytest.mark.soak
 def test_waiting_for_names_survives_the_death_of_the_process(tmp_path: Path) -> None:
     state = state_of(tmp_path)
     with running(tale().write(tmp_path / "story"), tmp_path / "lab") as tenant:
@@ -214,10 +231,3 @@ def test_waiting_for_names_survives_the_death_of_the_process(tmp_path: Path) -> 
                 there.rest()
                 assert there.revoked("lea") == 1
                 assert store.intake.depth() == {"answered": 1}
-
-
-def test_every_person_of_the_tale_has_one_case(there: Desk) -> None:
-    there.rest()
-    reports = sorted(there.reports(), key=lambda report: report.user.id)
-    by_user = {user: {one.case for one in found} for user, found in itertools.groupby(reports, lambda one: one.user.id)}
-    assert all(len(cases) == 1 for user, cases in by_user.items() if user)

@@ -15,7 +15,7 @@ import pytest
 from tests.helpers import deliveries, victims
 from tests.helpers.command import respond, revocations
 from tests.helpers.outcome import left
-from tests.helpers.serving import serving
+from tests.helpers.serving import serving, serving_fresh
 from tests.lab.running_lab import RunningLab
 from tests.webhook.test_gate import SECRET
 
@@ -95,10 +95,10 @@ def test_a_worker_shares_nothing_through_a_file(monkeypatch: pytest.MonkeyPatch)
 QUIET = {"RESPOND_SCHEDULE__EVERY": "0s", "RESPOND_SERVE__BEAT": "1s"}
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.soak)])
 def test_told_to_stop_it_finishes_what_it_has_begun(number: signal.Signals, lab: Start, tmp_path: Path) -> None:
     tenant = lab(victims.write(tmp_path / "story", 1, [deliveries.entry(0)]), graph_latency=timedelta(milliseconds=400))
-    with serving(**QUIET, RESPOND_SERVE__GRACE="30s") as service:
+    with serving_fresh(**QUIET, RESPOND_SERVE__GRACE="30s") as service:
         assert service.post(deliveries.body(0)).status_code == 202
         service.wait_for("action-done")
         service.tell(number)

@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from respond.settings import LabFault
 from tests.helpers import deliveries, victims
 from tests.helpers.guarded_service import Guarded, guarded
 from tests.helpers.outcome import left
+from tests.helpers.patience import patiently
 from tests.helpers.postgres import Uri
 from tests.helpers.serving import Serving, serving, until
 from tests.lab.running_lab import RunningLab
@@ -29,6 +31,27 @@ Start = Callable[..., RunningLab]
 QUIET = {"RESPOND_SCHEDULE__EVERY": "0s", "RESPOND_SERVE__BEAT": "500ms"}
 
 
+pytestmark = pytest.mark.xdist_group(name="serving-operate")
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A service, and what it told when it had answered one incident.
+
+    Attributes:
+        figures: every sample that Prometheus would have read, by its name and labels.
+        lines: its log.
+    """
+
+    door: Guarded
+    figures: dict[str, float]
+    lines: list[dict[str, Any]]
+
+    @property
+    def service(self) -> Serving:
+        return self.door.service
+
+
 @pytest.fixture(scope="module")
 def collector() -> Iterator[Collector]:
     with collecting() as running:
@@ -36,7 +59,7 @@ def collector() -> Iterator[Collector]:
 
 
 @pytest.fixture(scope="module")
-def answered(tmp_path_factory: pytest.TempPathFactory, collector: Collector) -> Iterator[Guarded]:
+def answered(tmp_path_factory: pytest.TempPathFactory, collector: Collector) -> Iterator[Answered]:
     """One that has answered an incident, in a tenant that throttles and lacks a table."""
     place = tmp_path_factory.mktemp("operate")
     story = victims.write(place / "story", 2, [deliveries.entry(0)])
@@ -51,7 +74,7 @@ def answered(tmp_path_factory: pytest.TempPathFactory, collector: Collector) -> 
             body = deliveries.body(0, event="5a5a5a5a-0000-4000-8000-00000000e001")
             assert running.service.post(body, **running.bearer).status_code == 202
         running.service.answers(1)
-        yield running
+        yield Answered(running, figures(running.service), list(running.service.lines))
 
 
 def figures(service: Serving) -> dict[str, float]:
@@ -65,18 +88,18 @@ def figures(service: Serving) -> dict[str, float]:
     }
 
 
-def test_it_says_that_it_lives_and_that_it_is_ready(answered: Guarded) -> None:
+def test_it_says_that_it_lives_and_that_it_is_ready(answered: Answered) -> None:
     assert answered.service.get("/healthz").json() == {"status": "ok"}
     assert answered.service.get("/readyz").json() == {"status": "ready"}
 
 
-def test_its_figures_tell_what_was_answered_and_what_it_took(answered: Guarded) -> None:
-    found = figures(answered.service)
+def test_its_figures_tell_what_was_answered_and_what_it_took(answered: Answered) -> None:
+    found = answered.figures
     assert found["respond_cases_total outcome=contained-verified verdict=malicious"] == 1
     assert found["respond_time_to_contain_seconds_count path=webhook"] == 1
     assert found["respond_time_to_contain_seconds_bucket le=+Inf path=webhook"] == 1
     assert found["respond_time_to_contain_seconds_bucket le=0.1 path=webhook"] == 0
-    assert 0 < found["respond_time_to_contain_seconds_sum path=webhook"] < 60
+    assert 0 < found["respond_time_to_contain_seconds_sum path=webhook"] < patiently(60)
     assert found["respond_retries_total service=graph"] == found["respond_throttled_total service=graph"] == 1
     assert found["respond_gaps_total source=UrlClickEvents"] == 1
     assert found["respond_queue_depth state=answered"] == 1
@@ -87,8 +110,8 @@ def test_its_figures_tell_what_was_answered_and_what_it_took(answered: Guarded) 
     assert found["respond_actions_total action=revoke_sessions status=done"] == 1
 
 
-def test_its_log_is_json_and_holds_no_name_and_no_secret(answered: Guarded) -> None:
-    lines = answered.service.lines
+def test_its_log_is_json_and_holds_no_name_and_no_secret(answered: Answered) -> None:
+    lines = answered.lines
     assert all({"ts", "level", "event"} <= set(line) for line in lines), lines
     text = json.dumps(lines)
     assert not re.search(r"eyJ|Bearer|@contoso\.com|victim0|Victim|https?://", text)
@@ -98,7 +121,7 @@ def test_its_log_is_json_and_holds_no_name_and_no_secret(answered: Guarded) -> N
     assert told == ["delivery-refused", "delivery", "delivery"]
 
 
-def test_its_traces_arrive_and_name_nobody(answered: Guarded, collector: Collector) -> None:
+def test_its_traces_arrive_and_name_nobody(answered: Answered, collector: Collector) -> None:
     del answered
     until(lambda: b"device_code_phishing" in collector.raw, 15)
     assert set(collector.paths) == {"/v1/traces"}
@@ -106,11 +129,13 @@ def test_its_traces_arrive_and_name_nobody(answered: Guarded, collector: Collect
     assert b"contained-verified" in collector.raw
 
 
-def test_a_delivery_goes_on_with_the_trace_that_it_came_with(answered: Guarded, collector: Collector) -> None:
+def test_a_delivery_goes_on_with_the_trace_that_it_came_with(answered: Answered, collector: Collector) -> None:
     trace = "5a" * 16
     since = len(collector.requests)
     body = deliveries.body(1)
-    assert answered.service.post(body, traceparent=f"00-{trace}-{'5b' * 8}-01", **answered.bearer).status_code == 202
+    assert (
+        answered.service.post(body, traceparent=f"00-{trace}-{'5b' * 8}-01", **answered.door.bearer).status_code == 202
+    )
 
     def arrived() -> bool:
         return any(bytes.fromhex(trace) in request.SerializeToString() for request in collector.requests[since:])
@@ -160,11 +185,12 @@ def test_a_database_that_is_away_for_a_while_is_waited_for(lab: Start, tmp_path:
     assert left(pg_url, tenant).revoked == {victims.user_id(0): 1}
 
 
+@pytest.mark.parametrize(("places", "senders"), [(1, 3), pytest.param(3, 8, marks=pytest.mark.soak)])
 def test_who_comes_when_too_many_wait_is_sent_away_and_what_was_accepted_is_answered(
-    lab: Start, tmp_path: Path
+    places: int, senders: int, lab: Start, tmp_path: Path
 ) -> None:
-    tenant = lab(victims.write(tmp_path / "story", 8), logs_latency=timedelta(milliseconds=300))
-    few = {"RESPOND_SERVE__MOST_WAITING": "3", "RESPOND_SERVE__RUNS_AT_ONCE": "1"}
+    tenant = lab(victims.write(tmp_path / "story", senders), logs_latency=timedelta(milliseconds=300))
+    few = {"RESPOND_SERVE__MOST_WAITING": str(places), "RESPOND_SERVE__RUNS_AT_ONCE": "1"}
     accepted: set[int] = set()
     with serving(**QUIET, **few) as service:
 
@@ -174,15 +200,16 @@ def test_who_comes_when_too_many_wait_is_sent_away_and_what_was_accepted_is_answ
                 accepted.add(number)
             return answer
 
-        answers = [deliver(number) for number in range(8)]
-        assert [answer.status_code for answer in answers] == [202] * 3 + [429] * 5
-        assert {answer.headers["retry-after"] for answer in answers[3:]} == {"30"}
+        answers = [deliver(number) for number in range(senders)]
+        refused = senders - places
+        assert [answer.status_code for answer in answers] == [202] * places + [429] * refused
+        assert {answer.headers["retry-after"] for answer in answers[places:]} == {"30"}
         assert answers[-1].json()["status"] == 429
-        until(lambda: [line.get("status") for line in service.lines].count(429) == 5, 5)
-        service.answers(3)
-        until(lambda: deliver(7).status_code == 202, 10)
-        service.answers(4)
+        until(lambda: [line.get("status") for line in service.lines].count(429) == refused, 5)
+        service.answers(places)
+        until(lambda: deliver(senders - 1).status_code == 202, 10)
+        service.answers(places + 1)
         assert service.stop() == 0
     found = left(f"sqlite:///{tmp_path / 'state' / 'respond.db'}", tenant)
     assert found.revoked == {victims.user_id(number): 1 for number in accepted}
-    assert len(found.tickets) == len(accepted) == 4
+    assert len(found.tickets) == len(accepted) == places + 1

@@ -28,7 +28,9 @@ def counted(tmp_path: Path, *tables: str) -> list[int]:
         return [db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables]  # noqa: S608 - ours
 
 
-@pytest.mark.parametrize(("ago", "gone"), [(timedelta(hours=1), False), (timedelta(0), True)])
+@pytest.mark.parametrize(
+    ("ago", "gone"), [pytest.param(timedelta(hours=1), False, marks=pytest.mark.soak), (timedelta(0), True)]
+)
 def test_runs_that_ended_before_a_moment_are_forgotten(ago: timedelta, gone: bool, lab: Start, tmp_path: Path) -> None:
     lab()
     case = respond("--user", VICTIM, "--json").json["case"]

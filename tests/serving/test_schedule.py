@@ -21,6 +21,8 @@ from tests.helpers.serving import Serving, serving, until
 from tests.helpers.tenant_story import Tale, account, guid, iso, now_of, real_now, upn
 from tests.lab.running_lab import running
 
+pytestmark = pytest.mark.xdist_group(name="serving-schedule")
+
 _OFTEN = {"RESPOND_SCHEDULE__EVERY": "2s", "RESPOND_RETRY__ATTEMPTS": "2"}
 
 
@@ -30,14 +32,14 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     folder = tmp_path_factory.mktemp("schedule")
     habit = scenario.find("developer-habit")
     tale = Tale(now_of(habit))
-    for name in ("ann", "cat", "tim"):
+    for name in ("ann", "cat", "sal", "tim"):
         tale.user(name)
-    tale.phished("ann")
-    tale.phished("cat")
+    for name in ("ann", "cat", "sal"):
+        tale.phished(name)
     tale.tried("cat")
     tale.tried("tim")
     tale.phished("gone")
-    tale.incident("ann", account("ann"))
+    tale.incident("sal", account("sal"))
     ill = LabFault(match="POST */query", contains="p_arrived_from", status=503, times=4)
     with desk(folder, tale.write(folder / "story", beside=habit), _OFTEN, faults=(ill,)) as found:
         yield found
@@ -58,10 +60,11 @@ def test_a_round_that_the_workspace_does_not_answer_is_made_up_for(there: Desk) 
     first, *others = rounds(there.service)
     assert (first["level"], first["looked_at"], first["delivered"]) == ("warning", 0, 0)
     assert "503" in first["reason"]
-    assert max(one["delivered"] for one in others) == 3
+    assert max(one["delivered"] for one in others) == 4
 
 
 def test_an_attack_that_no_rule_fired_for_is_found_and_contained(there: Desk) -> None:
+    until(lambda: there.runs("ann") == 1)
     there.rest()
     assert there.report("ann").outcome == "contained-verified"
     assert there.revoked("ann") == len(there.tickets_of("ann")) == 1
@@ -79,7 +82,7 @@ def test_benign_people_and_failed_attempts_are_not_delivered(there: Desk) -> Non
     until(lambda: any(one["looked_at"] >= 4 for one in rounds(there.service)))
     after_rounds(there.service, 1)
     there.rest()
-    assert {report.user.id for report in there.reports()} == {guid("ann"), guid("cat"), ""}
+    assert {report.user.id for report in there.reports()} == {guid("ann"), guid("cat"), guid("sal"), ""}
 
 
 def test_somebody_whom_the_directory_does_not_know_has_one_ticket_however_many_rounds(there: Desk) -> None:
@@ -91,15 +94,15 @@ def test_somebody_whom_the_directory_does_not_know_has_one_ticket_however_many_r
 
 
 def test_it_says_who_saw_the_attack_first_and_by_how_much(there: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    until(lambda: there.runs("ann") >= 1)
+    until(lambda: there.runs("sal") == 1)
     there.rest()
-    there.answer("ann")
+    there.answer("sal")
     monkeypatch.setenv("RESPOND_STATE__URL", there.state)
-    case = there.report("ann").case
+    case = there.report("sal").case
     seen = respond("show", case, "--json").json["sightings"]
     assert [one["path"] for one in seen] == ["schedule", "webhook"]
     assert seen[0]["at"] < seen[1]["at"]
-    assert seen[1]["incident"].endswith(guid("incident ann"))
+    assert seen[1]["incident"].endswith(guid("incident sal"))
     page = respond("show", case).out
     (line,) = (line for line in page.splitlines() if "seen" in line.split())
     assert "schedule" in line
@@ -107,6 +110,7 @@ def test_it_says_who_saw_the_attack_first_and_by_how_much(there: Desk, monkeypat
     assert line.rstrip().endswith("later")
 
 
+@pytest.mark.soak
 def test_a_sign_in_after_containment_and_a_row_that_came_late_are_answered(tmp_path: Path) -> None:
     began = real_now()
 
@@ -145,6 +149,7 @@ def test_a_sign_in_after_containment_and_a_row_that_came_late_are_answered(tmp_p
 _CUT_OFF = "signInSessionsValidFromDateTime"
 
 
+@pytest.mark.soak
 def test_two_services_never_take_one_round_twice_and_leave_alone_what_a_person_has_answered(tmp_path: Path) -> None:
     tale = Tale()
     tale.user("ann")

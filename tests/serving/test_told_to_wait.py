@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from respond.settings import LabFault
 from tests.helpers import deliveries, victims
 from tests.helpers.outcome import left
@@ -13,6 +15,7 @@ from tests.lab.running_lab import running
 ASKED = 33
 
 
+@pytest.mark.soak
 def test_a_delivery_whose_hunt_is_told_to_wait_is_answered_when_its_time_has_come(tmp_path: Path) -> None:
     story = victims.write(tmp_path / "story", 2)
     wait = LabFault(match="POST */query", contains=victims.user_id(0), status=429, retry_after=str(ASKED), times=1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from respond.webhook.body import LARGEST
 from tests.helpers import victims
 from tests.helpers.command import respond
 from tests.helpers.guarded_service import answer_of
+from tests.helpers.patience import patiently
 from tests.helpers.serving import until
 from tests.helpers.tenants import (
     NAMES,
@@ -25,20 +25,15 @@ from tests.helpers.tenants import (
     body,
     children_of,
     secret_variable,
-    several,
     workspace_id,
     workspace_resource_id,
 )
 from tests.webhook.test_gate import signed
 from tests.webhook.test_payload import sample
 
+pytestmark = pytest.mark.xdist_group(name="tenants-house")
+
 ELSEWHERE = "cccccccc-0000-4000-8000-000000000002"
-
-
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Several]:
-    with several(tmp_path_factory.mktemp("house"), count=6, guarded=True) as running:
-        yield running
 
 
 def test_each_delivery_is_contained_in_its_own_tenant_and_seen_in_no_other(house: Several) -> None:
@@ -161,7 +156,7 @@ def test_headers_in_any_encoding_are_passed_on_as_they_came(house: Several) -> N
         b"Content-Length: %d" % len(said),
         *(f"{name}: {value}".encode() for name, value in signed(said, SECRETS["beta"]).items()),
     ]
-    with socket.create_connection((host, int(port)), timeout=10) as connection:
+    with socket.create_connection((host, int(port)), timeout=patiently(10)) as connection:
         connection.sendall(b"\r\n".join(lines) + b"\r\n\r\n" + said)
         answer = answer_of(connection)
     assert b"HTTP/1.1 422 " in answer
@@ -177,7 +172,7 @@ def test_one_who_shows_nothing_is_refused_before_the_body_is_read(house: Several
 
 def test_a_slow_sender_is_cut_off(house: Several) -> None:
     host, port = house.front.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=10) as slow:
+    with socket.create_connection((host, int(port)), timeout=patiently(10)) as slow:
         slow.sendall(
             b"POST /webhooks/sentinel HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n"
             b"X-Respond-Signature: v1=0\r\n\r\n{"
