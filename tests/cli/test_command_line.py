@@ -106,6 +106,7 @@ def test_an_unknown_user_is_one_line_and_exit_2_and_changes_nothing(lab: Callabl
     assert tenant.get("/_lab/writes") == []
 
 
+@pytest.mark.usefixtures("starts_processes")
 @pytest.mark.parametrize(
     ("file", "line", "told"),
     [
@@ -204,6 +205,7 @@ def test_the_lab_can_be_served_for_other_commands(monkeypatch: pytest.MonkeyPatc
     assert (ended.code, ended.err) == (0, "")
 
 
+@pytest.mark.usefixtures("starts_processes")
 def test_what_lab_load_loaded_is_what_commands_see() -> None:
     assert respond("lab", "load", "obrien").code == 0
     assert respond("--user", "o'brien@contoso.com", "--json").json["verdict"] == "malicious"

@@ -79,6 +79,7 @@ def test_defender_is_not_asked_for_sign_ins_where_the_settings_say_so(
     assert "redeemer-unseen" in {finding["id"] for finding in answer.json["findings"]}
 
 
+@pytest.mark.soak
 def test_a_table_that_is_set_to_defender_is_a_gap_of_the_workspace(lab: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing else that stands on it is read there either: the history of a user, other users of an address."""
     monkeypatch.setenv(f"RESPOND_SOURCES__{REDEMPTIONS.upper()}", "defender")

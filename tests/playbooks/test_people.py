@@ -451,6 +451,7 @@ def test_a_containment_is_looked_at_again_and_late_evidence_joins_the_ticket(lab
     assert respond("show", case, "--json").json["outcome"] == "contained-verified"
 
 
+@pytest.mark.soak
 def test_late_evidence_joins_the_case_and_the_ticket(lab: Lab, tmp_path: Path) -> None:
     """What the token was used for arrives after the containment."""
     use = {

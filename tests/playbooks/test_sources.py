@@ -222,6 +222,7 @@ def test_answers_in_part_are_gaps_and_count_as_far_as_they_go(look: Look, whole:
     assert found(answer).keys() == found(whole).keys()
 
 
+@pytest.mark.soak
 def test_with_every_source_ill_the_run_ends_with_a_verdict_all_the_same(look: Look, whole: Answer) -> None:
     ill = [LabFault(match=f"GET *{path}*", status=503, times=0) for path in GRAPH]
     impatient = (("RESPOND_RETRY__ATTEMPTS", "2"), ("RESPOND_RETRY__FIRST_WAIT", "10ms"))
@@ -246,6 +247,7 @@ def test_a_source_that_is_slower_than_its_limit_is_a_gap_and_the_verdict_stands(
     assert all("no answer within" in gaps(answer)[source] for source in lost[action])
 
 
+@pytest.mark.soak
 def test_with_every_source_slow_the_limit_is_what_they_cost_together(look: Look) -> None:
     environment = (("RESPOND_EVIDENCE__LIMIT", "1s"), ("RESPOND_PACE__LOGS_AT_ONCE", "50"))
     answer = look(logs_latency="3s", concurrent_queries=50, environment=environment)

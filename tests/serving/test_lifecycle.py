@@ -111,6 +111,7 @@ def test_told_to_stop_it_finishes_what_it_has_begun(number: signal.Signals, lab:
     assert found.revoked == {victims.user_id(0): 1}
 
 
+@pytest.mark.soak
 def test_what_takes_longer_is_left_to_the_next_which_does_it_once(lab: Start, tmp_path: Path) -> None:
     """The first leaves when its grace is over, the second when it is told again; the third goes on."""
     tenant = lab(victims.write(tmp_path / "story", 1, [deliveries.entry(0)]), logs_latency=timedelta(seconds=1))

@@ -57,6 +57,7 @@ def restarted(running: Several, name: str) -> float:
 
 
 @HOUSE
+@pytest.mark.soak
 def test_a_hung_process_holds_no_more_than_its_own_senders(house: Several) -> None:
     """More than the front holds for it wait, while others come and go."""
     hung = house.pid("alpha")
@@ -100,6 +101,7 @@ def test_a_limit_counts_its_own_tenant_alone(tmp_path: Path) -> None:
         assert not [report for report in found["beta"].reports if report.outcome == "awaiting-approval"]
 
 
+@pytest.mark.soak
 def test_a_tenant_that_does_not_answer_delays_no_other_and_all_end_in_order(tmp_path: Path) -> None:
     with several(tmp_path) as running:
         running.labs.end("alpha")

@@ -150,7 +150,7 @@ async def test_a_rotated_key_is_learnt_and_the_last_one_still_serves(lab: StartL
 
 
 async def test_known_keys_serve_while_the_tenant_is_unreachable_but_not_for_ever(tmp_path: Path, clock: Clock) -> None:
-    with running(scenario.find("seed-true-positive"), tmp_path) as lab:
+    with starting(scenario.find("seed-true-positive"), tmp_path) as lab:
         check = TokenCheck(in_lab(), TenantKeys(keys_url(in_lab(), lab.url), clock=clock))
         bearer = lab_token(lab.url, f"{AUDIENCE}/.default")
         await check.check(f"Bearer {bearer}")
