@@ -45,8 +45,15 @@ WRITES = ("open_case", "record_decision", "revoke_sessions", "open_ticket", "clo
 # What a question has found is kept only when it is over, so to die at its end is to die at any moment of it. All of
 # them are kept in one way: the first and one in the middle speak for the others. Of the writes, those that somebody
 # outside can see: before and after.
-SPEAKING = ("done:know_user", "done:find_usual_places", "started:revoke_sessions", "done:revoke_sessions")
-SPEAKING += ("started:open_ticket", "done:open_ticket", "done:close_run")
+SPEAKING = (
+    "done:know_user",
+    "done:find_usual_places",
+    "started:revoke_sessions",
+    "done:revoke_sessions",
+    "started:open_ticket",
+    "done:open_ticket",
+    "done:close_run",
+)
 ALL = ("started:know_user", *(f"done:{n}" for n in READS), *(f"{event}:{n}" for n in WRITES for event in EVENTS))
 MOMENTS = [pytest.param(moment, marks=() if moment in SPEAKING else pytest.mark.soak) for moment in ALL]
 

@@ -26,7 +26,7 @@ from respond.webhook.callers import Caller, How
 from respond.webhook.problems import NotAllowed, Problem, Unauthorized
 from respond.webhook.tenant_keys import TenantKeys
 from respond.webhook.tokens import TokenCheck, audiences, issuers, keys_url
-from tests.lab.running_lab import HTTP, RunningLab, running
+from tests.lab.running_lab import HTTP, RunningLab, starting
 from tests.lab.running_lab import token as lab_token
 from tests.webhook.refusals import check_silence, refused
 from tests.webhook.signing import (
