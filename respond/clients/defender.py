@@ -14,7 +14,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from respond.clients.dialect import read_answer
-from respond.clients.logs import Absent, Rows
+from respond.clients.log_answer import Rows
+from respond.clients.logs import Absent
 from respond.errors import Service, Transient
 
 if TYPE_CHECKING:

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from typing import Protocol
 
-    from respond.clients.logs import Absent, Rows
+    from respond.clients.log_answer import Rows
+    from respond.clients.logs import Absent
     from respond.clients.places import Places
     from respond.log_schema import Tables
 
@@ -107,7 +108,7 @@ class Inquiry:
         return rows
 
     def _nothing(self, source: str, reason: str) -> Rows:
-        from respond.clients.logs import Rows
+        from respond.clients.log_answer import Rows
 
         self._gaps.append(Gap(source=source, reason=reason))
         rows = Rows()
