@@ -33,6 +33,7 @@ from respond.clients.sent import ILL_BEFORE_WORK, NEVER_SENT
 from respond.errors import (
     BadQuery,
     Forbidden,
+    NoMailbox,
     NotFound,
     Permanent,
     RespondError,
@@ -58,6 +59,8 @@ R = TypeVar("R", bound=Row)
 T = TypeVar("T")
 
 _ACCOUNT = list(UserRow.kinds)
+_NO_MAILBOX = frozenset({"MailboxNotEnabledForRESTAPI", "MailboxNotSupportedForRESTAPI"})
+"""No mailbox, or one on premises: https://learn.microsoft.com/graph/hybrid-rest-support"""
 
 
 class _Transport(httpx.AsyncHTTPTransport):
@@ -376,5 +379,7 @@ def _from_answer(error: APIError, target: str) -> Exception:
     if status == httpx.codes.NOT_FOUND and not getattr(main, "code", None):
         # Graph names what it does not find; a proxy, or a wrong address, knows nothing of it.
         return Permanent(f"{text}; this is not how Graph says it: check tenant.graph_endpoint")
+    if status == httpx.codes.NOT_FOUND and str(getattr(main, "code", "")) in _NO_MAILBOX:
+        return NoMailbox(text)
     kinds = {401: Unauthenticated, 403: Forbidden, 404: NotFound}
     return kinds.get(status, Permanent)(text)
