@@ -18,6 +18,7 @@ from respond.models.survey import Survey
 
 _AROUND = timedelta(hours=1)
 """Rows arrive up to an hour late, and a code is redeemed some minutes after it was approved."""
+_CONTRADICTION = "could be more than one account: its names and ids are not all of the same one"
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=10), timedelta(minutes=2)
 
 
@@ -42,7 +43,7 @@ def unanswered_of(found: FoundAccounts) -> Iterator[Unanswered]:
     """Whom a delivery names and nobody can be answered for, and why."""
     for twice in found.ambiguous:
         candidates = tuple(f"{one.upn} ({one.id})" for one in twice.candidates)
-        yield Unanswered(label=twice.named.label, reason="could be more than one account", candidates=candidates)
+        yield Unanswered(label=twice.named.label, reason=_CONTRADICTION, candidates=candidates)
     for failed in found.failed:
         yield Unanswered(label=failed.named.label, reason=failed.reason)
     for unknown in found.unknown:
