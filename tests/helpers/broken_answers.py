@@ -153,13 +153,18 @@ def at(tenant: BrokenTenant, state: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def cell(
-    tenant: BrokenTenant, fault: str, request: tuple[str, str], folder: Path, monkeypatch: pytest.MonkeyPatch
+    tenant: BrokenTenant,
+    fault: str,
+    request: tuple[str, str],
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *options: str,
 ) -> tuple[Answer, list[str]]:
     """Run once with one request answered wrongly; what came of it, and the rules that it breaks."""
     tenant.restore()
     at(tenant, folder, monkeypatch)
     tenant.set({"match": request[0], "contains": request[1], "times": 0, **FAULTS[fault]})
-    answer = respond("--user", VICTIM, "--json")
+    answer = respond("--user", VICTIM, "--json", *options)
     if not sum(tenant.lab.get("/_lab/faults")):
         return answer, ["the fault never struck"]
     tenant.set()

@@ -11,9 +11,10 @@ import pytest
 
 from tests.helpers.broken_answers import FAULTS, TELLING, BrokenTenant, at, broken_tenant, called, cell, marks
 from tests.helpers.command import VICTIM, Answer, respond
-from tests.helpers.dug_in_story import USER_ID, write_story
+from tests.helpers.dug_in_story import USER_ID, policy, write_story
 from tests.playbooks.test_contain import administrator
 
+GLOBAL_ADMINISTRATOR = "62e90394-69f5-4237-9190-012177145e10"
 MEMBERS = f"GET /v1.0/users/{USER_ID}/transitiveMemberOf"
 REVOKE = f"POST /v1.0/users/{USER_ID}/revokeSignInSessions"
 ALL_FAULTS = (
@@ -54,8 +55,8 @@ def request(name: str) -> tuple[str, str]:
 SAMPLE = [
     ("hunt_redemptions", "an empty 200", 1, "not-contained"),
     ("hunt_approvals", "cut off", 1, "not-contained"),
-    ("find_footholds", "HTML", 0, "contained-verified"),
-    (MEMBERS, "204", 3, "awaiting-approval"),
+    ("find_footholds", "HTML", 3, "awaiting-approval"),
+    ("find_clicks", "null", 0, "contained-verified"),
     (f"GET /v1.0/users/{USER_ID}/authentication/methods", "404", 4, "contained-unverified"),
     (f"GET /v1.0/users/{USER_ID}/oauth2PermissionGrants", "without its list", 4, "contained-unverified"),
     (f"GET /v1.0/users/{USER_ID}/mailFolders/inbox/messageRules", "an empty 200", 4, "contained-unverified"),
@@ -84,8 +85,8 @@ def test_a_wrong_answer_is_never_nothing_there(
     answer, broken = cell(tenant, fault, request(name), tmp_path, monkeypatch)
     assert not broken
     assert (answer.code, answer.json["outcome"]) == (code, outcome), answer.err
-    if outcome != "contained-verified":
-        assert answer.json["gaps"] or any(one["status"] in ("failed", "done") for one in answer.json["actions"])
+    unverified = [one for one in answer.json["actions"] if one["verified"] is False]
+    assert answer.json["gaps"] or unverified or fault == "dropped after", "nobody is told"
 
 
 @pytest.mark.parametrize(
@@ -94,7 +95,8 @@ def test_a_wrong_answer_is_never_nothing_there(
 def test_a_protected_account_is_never_revoked_unasked(
     fault: str, administrators_tenant: BrokenTenant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answer, broken = cell(administrators_tenant, fault, (MEMBERS, ""), tmp_path, monkeypatch)
+    config = policy(tmp_path, protected={"roles": [GLOBAL_ADMINISTRATOR]})
+    answer, broken = cell(administrators_tenant, fault, (MEMBERS, ""), tmp_path, monkeypatch, "--config", str(config))
     assert not broken
     assert administrators_tenant.writes() == []
     assert (answer.code, answer.json["outcome"]) == (3, "awaiting-approval")
