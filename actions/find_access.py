@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from respond.clients.lanes import within
-from respond.errors import Forbidden, NotFound, RespondError
+from respond.errors import Forbidden, NoMailbox, RespondError
 from respond.models.base import Gap
 from respond.models.case import Case
 from respond.models.evidence import Account
@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 @read_action("UserAuthenticationMethod.Read.All", "Directory.Read.All", "MailboxSettings.Read")
 async def find_access(case: Case, *, account: Account) -> Access:
-    """What the policy may have removed; what cannot be read is a gap. What it never removes is not read."""
+    """What the policy may have removed. What cannot be read, or found, is a gap. What it never removes is not read."""
     graph, ladder = clients(case).graph.holdings, case.policy.ladder
     limit = limit_of("find_access").total_seconds()
     gaps: list[Gap] = []
@@ -41,8 +41,8 @@ async def find_access(case: Case, *, account: Account) -> Access:
         try:
             async with within(limit):
                 return tuple(await question(account.id))
-        except NotFound:
-            return ()  # no mailbox, or no account any more: the revocation says which
+        except NoMailbox:
+            return ()  # there is none in Exchange Online, so no rule either
         except (RespondError, TimeoutError) as error:
             told = naming(error, (permission,)) if isinstance(error, Forbidden) else error
             gaps.append(Gap(source=source, reason=str(told) or f"no answer within {limit:.0f} s"))

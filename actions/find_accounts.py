@@ -7,8 +7,9 @@
     https://learn.microsoft.com/graph/api/user-list
 
 In this order, until somebody is found: object id, user principal name, name@suffix, mail, SID. Name and suffix look
-like a user principal name and often are none, so nothing is taken on trust. Where an entity fits two accounts, nobody
-is chosen; where Graph does not answer for one entity, the others are found all the same.
+like a user principal name and often are none, so nothing is taken on trust. Where an entity fits two accounts, or its
+id is of one person and another name of somebody else, nobody is chosen. Where Graph does not answer for one entity,
+the others are found all the same.
 
 Leaves open: an on-premises name with a domain and no suffix, which could be anybody of several forests.
 """
@@ -61,28 +62,38 @@ async def find_accounts(case: Case, *, named: Sequence[Named]) -> FoundAccounts:
 
 
 async def _candidates(graph: Graph, named: Named, tenant: str) -> tuple[Account, ...]:
-    """Who fits: nobody, one, or several. A kind of name is asked for only where those before it found nobody."""
-    if named.tenant_id in ("", tenant) and (found := await _by_id(graph, named)):
-        return found
+    """Who fits: nobody, one, or several. Whoever is found first is held against every other name of the entity."""
     names = _addresses(named.upn, f"{named.name}@{named.suffix}")
-    for name in names:
-        if account := await _account(graph, name):
-            return (account,)
+    account = await _first(graph, (named.object_id if named.tenant_id in ("", tenant) else "", *names))
+    if account:
+        return await _with_others(graph, named, account)
     for address in dict.fromkeys((*_addresses(named.mail), *names)):
         if accounts := await graph.users_by_mail(address):
             return tuple(accounts)
     return await _by_sid(graph, named.sid) if named.sid else ()
 
 
-async def _by_id(graph: Graph, named: Named) -> tuple[Account, ...]:
-    """The account with the object id, and the one with the user principal name where that is somebody else."""
-    account = await _account(graph, named.object_id) if named.object_id else None
-    if account is None:
-        return ()
-    if not named.upn or named.upn.lower() in map(str.lower, account.upns):
-        return (account,)
-    other = await _account(graph, named.upn)  # a name that was changed since leads nowhere, and that is well
-    return (account,) if other is None or other.id.lower() == account.id.lower() else (account, other)
+async def _first(graph: Graph, keys: Iterable[str]) -> Account | None:
+    for key in keys:
+        if account := await _account(graph, key):
+            return account
+    return None
+
+
+async def _with_others(graph: Graph, named: Named, account: Account) -> tuple[Account, ...]:
+    """The account, and every other one that the entity names as well: which of them is meant, a person decides.
+
+    A name that was changed since leads nowhere, and that is well. What the account is called anyway is not asked for.
+    """
+    found = {account.id.lower(): account}
+    known = {name.lower() for name in account.upns}
+    for address in _addresses(named.upn, f"{named.name}@{named.suffix}", named.mail):
+        if address.lower() not in known:
+            other = await _account(graph, address)
+            found |= {one.id.lower(): one for one in ((other,) if other else await graph.users_by_mail(address))}
+    if named.sid and object_id_of(named.sid) != account.id.lower():
+        found |= {one.id.lower(): one for one in await _by_sid(graph, named.sid)}
+    return (account, *(one for one in found.values() if one.id.lower() != account.id.lower()))
 
 
 async def _by_sid(graph: Graph, sid: str) -> tuple[Account, ...]:

@@ -18,7 +18,7 @@ from respond.clients.lanes import Lane, ahead, within
 from respond.errors import RespondError
 from respond.models.base import Gap
 from respond.models.case import Case
-from respond.models.evidence import Account, Standing
+from respond.models.evidence import UNREAD_STANDING, Account, Standing
 from respond.step import clients, limit_of, read_action
 
 
@@ -36,7 +36,7 @@ async def know_standing(case: Case, *, account: Account) -> Standing:
                 async with within(limit):
                     return await graph.membership(account.id)
         except (RespondError, TimeoutError) as error:
-            gaps.append(Gap(source="directory roles", reason=str(error) or f"no answer within {limit:.0f} s"))
+            gaps.append(Gap(source=UNREAD_STANDING, reason=str(error) or f"no answer within {limit:.0f} s"))
             return Standing()
 
     async def risk() -> Standing:

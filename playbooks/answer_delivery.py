@@ -131,6 +131,8 @@ async def _hand_over(case: Case, delivery: Delivery, about: str, people: Sequenc
 
 
 async def _give_up_on(case: Case, account: Account, looked: Round, failure: str) -> str:
-    people: Sequence[Unanswered] = (Unanswered(label=account.upn or account.id, reason=failure),)
+    people: Sequence[Unanswered] = (
+        Unanswered(label=account.upn or account.id, reason=f"could not be judged: {failure}"),
+    )
     told = await open_unanswered(case, about=account.id.lower(), people=people, sightings=looked.sightings)
     return told.target

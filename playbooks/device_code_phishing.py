@@ -23,14 +23,17 @@ from actions.open_limit_ticket import open_limit_ticket
 from actions.open_ticket import open_ticket
 from actions.record_decision import record_decision
 from actions.send_notice import send_notice
+from playbooks.unfinished import could_not_judge, record_what_was_done
 from respond.containing import Containing
 from respond.decision.ladder import ground_of, needed_for
 from respond.decision.survival import told_of_survivors
 from respond.decision.verdict import certain, decide
+from respond.errors import RespondError, UsageError
 from respond.gathering import Gathering
 from respond.models.case import Case
 from respond.models.evidence import Account
 from respond.models.facts import facts_of
+from respond.models.intake import Trigger
 from respond.models.report import Attached, Report, Verdict
 from respond.models.timeline import timeline
 from respond.reporting import report_on
@@ -40,23 +43,40 @@ from respond.tasks import tasks_for
 
 @playbook("device_code_phishing")
 async def device_code_phishing(case: Case) -> Report | Attached:
-    """Triage one user; contain and record if the evidence says so."""
-    account = await know_user(case)
-    gathering = Gathering(case, account)
+    """Triage one user; contain and record if the evidence says so. What was done is recorded, whatever breaks."""
+    account = None
     try:
-        return await _triage(case, account, gathering)
+        account = await know_user(case)
+        return await _answer(case, account)
+    except UsageError:
+        raise
+    except RespondError as error:
+        # A delivery tries again for a while, and has a ticket of its own for whom it could not answer for.
+        if case.is_dry_run or case.trigger is not Trigger.COMMAND:
+            raise
+        return await could_not_judge(case, account, error)
+
+
+async def _answer(case: Case, account: Account) -> Report | Attached:
+    gathering, containing = Gathering(case, account), Containing(case, account)
+    try:
+        return await _triage(case, account, gathering, containing)
+    except Exception as error:
+        if not containing.changes or containing.verdict is None:
+            raise
+        return await record_what_was_done(account, containing, containing.verdict, error)
     finally:
         await gathering.stop()
 
 
-async def _triage(case: Case, account: Account, gathering: Gathering) -> Report | Attached:
+async def _triage(case: Case, account: Account, gathering: Gathering, containing: Containing) -> Report | Attached:
     signins = await gathering.signins_found()
     claim = await open_case(case, account=account, signins=signins)
     case = gathering.case = case.model_copy(update={"id": claim.case, "read_again": claim.read_again})
     if claim.busy_run:
         return Attached(case=claim.case, run=claim.busy_run)
 
-    containing = Containing(case, account)
+    containing.case = case
     early = await _certain(case, gathering) if signins.completed and case.act_early else None
     if early:
         await _end_sessions(containing, account, early, gathering)

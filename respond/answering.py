@@ -6,16 +6,19 @@ import uuid
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
+from respond.defang import defang
 from respond.models.accounts import FoundAccounts
+from respond.models.base import Gap
 from respond.models.case import Case, Window
 from respond.models.evidence import Account
 from respond.models.intake import Delivery, Round, Trigger, Unanswered
 from respond.models.notice import Named
-from respond.models.report import VerdictKind
+from respond.models.report import THIS_RUN, Change, Outcome, Person, Report, Span, VerdictKind
 from respond.models.survey import Survey
 
 _AROUND = timedelta(hours=1)
 """Rows arrive up to an hour late, and a code is redeemed some minutes after it was approved."""
+_CONTRADICTION = "could be more than one account: its names and ids are not all of the same one"
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=10), timedelta(minutes=2)
 
 
@@ -40,7 +43,7 @@ def unanswered_of(found: FoundAccounts) -> Iterator[Unanswered]:
     """Whom a delivery names and nobody can be answered for, and why."""
     for twice in found.ambiguous:
         candidates = tuple(f"{one.upn} ({one.id})" for one in twice.candidates)
-        yield Unanswered(label=twice.named.label, reason="could be more than one account", candidates=candidates)
+        yield Unanswered(label=twice.named.label, reason=_CONTRADICTION, candidates=candidates)
     for failed in found.failed:
         yield Unanswered(label=failed.named.label, reason=failed.reason)
     for unknown in found.unknown:
@@ -113,4 +116,28 @@ def case_of(case: Case, account: Account, looked: Round, number: int) -> Case:
             "started": looked.first,
             "sightings": looked.sightings,
         }
+    )
+
+
+def report_on_nobody(case: Case, account: Account | None, told: Change, reason: str) -> Report:
+    """The report of a run that could not judge its user.
+
+    Args:
+        told: the ticket that says so; its target is the case.
+    """
+    user = Person(id=account.id, upn=account.upn, display_name=account.display_name) if account else None
+    return Report(
+        case=told.target,
+        mode=case.mode,
+        tenant=case.tenant,
+        user=user or Person(id="", upn=defang(case.who), display_name=""),
+        window=Span(start=case.window.start, end=case.window.end),
+        # Nothing speaks for the user either: what is unknown is never harmless.
+        verdict=VerdictKind.SUSPICIOUS,
+        score=0,
+        headline=defang(f"could not be judged: {reason}"),
+        gaps=(Gap(source=THIS_RUN, reason=reason),),
+        actions=(told,),
+        outcome=Outcome.NOT_CONTAINED,
+        run=case.run,
     )

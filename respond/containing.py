@@ -12,10 +12,11 @@ from actions.find_access import find_access
 from actions.find_devices import find_devices
 from respond.climbing import climb
 from respond.decision.ladder import Called, Ground, access_steps, device_steps, identity_steps, session_steps
+from respond.errors import RespondError
 from respond.models.base import Gap, Utc
 from respond.models.case import Case
 from respond.models.evidence import Account
-from respond.models.holdings import Devices
+from respond.models.holdings import DEVICES, SOURCES, Access, Devices
 from respond.models.ladder import May, Rung
 from respond.models.outcomes import outcome_of
 from respond.models.report import ActionStatus, Change, Outcome, Verdict
@@ -27,20 +28,27 @@ class Containing:
     Attributes:
         changes: what became of each write so far.
         gaps: what could not be looked for.
+        verdict: that the writes stand on; None before the first.
+        broken: the run cannot come to its end, so nothing is proven.
     """
 
     def __init__(self, case: Case, account: Account) -> None:
         self.case, self._account = case, account
         self.changes: list[Change] = []
         self.gaps: list[Gap] = []
+        self.verdict: Verdict | None = None
+        self.broken = False
         self._devices: set[str] = set()
 
     def outcome(self, verdict: Verdict) -> Outcome:
         """What it has come to so far."""
-        return outcome_of(self.case.mode, verdict, self.changes, self.gaps)
+        outcome = outcome_of(self.case.mode, verdict, self.changes, self.gaps)
+        unproven = self.broken and outcome is Outcome.CONTAINED_VERIFIED
+        return Outcome.CONTAINED_UNVERIFIED if unproven else outcome
 
     async def end_sessions(self, ground: Ground, devices: Devices) -> None:
         """Devices that were registered since the approval, then every session."""
+        self.verdict = ground.verdict
         if ground.verdict.last_token is None or ground.verdict.is_benign:
             return
         after = await self._disable(ground, devices, ground.verdict.last_token)
@@ -49,7 +57,7 @@ class Containing:
             return
         if ground.rungs.of(Rung.DISABLE_DEVICE) is May.NEVER:
             return
-        again = await find_devices(self.case, account=self._account)
+        again = await self._devices_again()
         newest = await self._disable(ground, again, after)
         if newest > after:
             await self._climb(session_steps(ground, after=newest))
@@ -58,7 +66,7 @@ class Containing:
         """What was added to stay, then what Identity Protection is told, then the last rung."""
         if ground.verdict.last_token is None or ground.verdict.is_benign:
             return
-        access = await find_access(self.case, account=self._account)
+        access = await self._access()
         self.gaps += access.gaps
         await self._climb(access_steps(ground, access))
         await self._climb(identity_steps(ground))
@@ -73,6 +81,22 @@ class Containing:
         return max([after, *(one.registered for one in devices.devices if one.id in new and one.registered)])
 
     async def _climb(self, called: Sequence[Called]) -> list[Change]:
-        done = [await climb(self.case, self._account, one.step, one.word) for one in called]
-        self.changes += done
+        done = []
+        for one in called:
+            done.append(await climb(self.case, self._account, one.step, one.word))
+            self.changes.append(done[-1])  # at once: what was done is told, also when the next one breaks
         return done
+
+    async def _devices_again(self) -> Devices:
+        try:
+            return await find_devices(self.case, account=self._account)
+        except RespondError as error:
+            return Devices(gaps=(Gap(source=DEVICES, reason=error.message),))
+
+    async def _access(self) -> Access:
+        try:
+            return await find_access(self.case, account=self._account)
+        except RespondError as error:
+            return Access(
+                gaps=tuple(Gap(source=source, reason=error.message) for source in sorted(SOURCES - {DEVICES}))
+            )

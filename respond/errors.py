@@ -10,6 +10,7 @@
     ├── RunFailed             a run ended with an error that is none of these
     └── Permanent             trying again cannot help
         ├── NotFound          the object does not exist (any more)
+        │   └── NoMailbox     the user has no mailbox in Exchange Online
         ├── Conflict          somebody else has changed the object since it was read
         ├── Forbidden         a permission was not granted
         ├── Unauthenticated   no token, or the service refused it
@@ -122,6 +123,10 @@ class Permanent(RespondError):
 
 class NotFound(Permanent):
     """The object does not exist (any more)."""
+
+
+class NoMailbox(NotFound):
+    """The user has no mailbox in Exchange Online: none at all, or one on premises."""
 
 
 class Conflict(Permanent):

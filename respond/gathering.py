@@ -7,7 +7,7 @@ the engine, so a run that is finished after a crash decides at the same point.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from actions.count_users import count_users
@@ -24,13 +24,50 @@ from actions.match_lure_intel import match_lure_intel
 from actions.match_threat_intel import match_threat_intel
 from respond import durable
 from respond.decision.cut import Collected, evidence_at
+from respond.errors import RespondError
+from respond.models.base import Gap
 from respond.models.case import Case
-from respond.models.evidence import Account, Evidence, Lures, Part, ThreatIntel
+from respond.models.evidence import (
+    UNREAD_STANDING,
+    Account,
+    EarlierCases,
+    Evidence,
+    Footholds,
+    History,
+    Lures,
+    Part,
+    SharedAddresses,
+    Standing,
+    ThreatIntel,
+    TokenUses,
+)
 from respond.models.facts import facts_of
-from respond.models.holdings import Devices
+from respond.models.holdings import DEVICES, Devices
 from respond.models.signin import SignIns
 
 _HUNT, _DEVICES, _USERS = "hunt", "devices", "users"
+_SOURCES = {_DEVICES: DEVICES, Part.STANDING: UNREAD_STANDING}
+"""What a gap is named after that something is decided by."""
+
+
+_UNREAD: Mapping[str, Callable[[tuple[Gap, ...]], Any]] = {
+    Part.HISTORY: lambda gaps: History(unread=True, gaps=gaps),
+    Part.INTEL: lambda gaps: ThreatIntel(gaps=gaps),
+    Part.LURES: lambda gaps: Lures(gaps=gaps),
+    Part.SHARED: lambda gaps: SharedAddresses(unread=True, gaps=gaps),
+    Part.STANDING: lambda gaps: Standing(gaps=gaps),
+    Part.FOOTHOLDS: lambda gaps: Footholds(gaps=gaps),
+    Part.USES: lambda gaps: TokenUses(gaps=gaps),
+    Part.EARLIER: lambda gaps: EarlierCases(gaps=gaps),
+    Part.LURE_INTEL: lambda gaps: ThreatIntel(gaps=gaps),
+    _DEVICES: lambda gaps: Devices(gaps=gaps),
+    _USERS: lambda _: None,
+}
+"""What stands for a part whose action broke: nothing is known of it, and that is said."""
+
+
+def _unread(name: str, reason: str) -> Any:  # noqa: ANN401 - what the action of that name returns
+    return _UNREAD[name]((Gap(source=_SOURCES.get(name, name), reason=reason),))
 
 
 class Gathering:
@@ -128,7 +165,13 @@ class Gathering:
     async def _next(self) -> None:
         arrived = await durable.first_of(list(self._tasks.values()))
         for name in [name for name, task in self._tasks.items() if task in arrived]:
-            self._take(name, await self._tasks.pop(name))
+            try:
+                value = await self._tasks.pop(name)
+            except RespondError as error:
+                if name == _HUNT:
+                    raise
+                value = _unread(name, error.message)
+            self._take(name, value)
 
     def _take(self, name: str, value: Any) -> None:  # noqa: ANN401 - what the action of that name returns
         mine = value.get(self._account.id.lower()) if isinstance(value, dict) else value

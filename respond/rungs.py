@@ -18,7 +18,7 @@ from pydantic import JsonValue
 
 from respond import durable
 from respond.clients.graph_holdings import shown
-from respond.errors import Forbidden
+from respond.errors import Forbidden, RespondError
 from respond.models.approvals import Answer
 from respond.models.audit import AuditKind, canonical
 from respond.models.case import Case
@@ -214,7 +214,11 @@ class _Climb:
         now = None
         for pause in _READ_BACK_PAUSES:
             await asyncio.sleep(pause)
-            now = await self.kit.look(self.case, self.account, self.step, before)
+            try:
+                now = await self.kit.look(self.case, self.account, self.step, before)
+            except RespondError as error:
+                words = f"Graph accepted the request, but {self.step.label} could not be read back: {error.message}"
+                return self.change(ActionStatus.DONE, words, verified=False)
             if now.done:
                 return self.change(ActionStatus.DONE, f"{self.done_words(now)} and read back", verified=True)
         how = now.says if now else ""

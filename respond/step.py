@@ -183,6 +183,10 @@ def read_action(*permissions: str, first: bool = False) -> Callable[[Action[P, T
                         return await question(case, *args, **kwargs)
                 except Forbidden as error:
                     raise naming(error, permissions) from error
+                except (RespondError, TimeoutError):
+                    raise
+                except Exception as error:
+                    raise _defect(question.__name__, case, error) from error
 
             return await _recorded(case, question.__name__, call)
 
@@ -216,12 +220,19 @@ def write_action(*permissions: str) -> Callable[[Action[P, Change]], Action[P, C
                 except RespondError as error:
                     told = naming(error, permissions) if isinstance(error, Forbidden) else error
                     return _failed(change.__name__, case, told)
+                except Exception as error:  # noqa: BLE001 - one broken write ends neither the others nor their ticket
+                    return _failed(change.__name__, case, _defect(change.__name__, case, error))
 
             return await _recorded(case, change.__name__, call)
 
         return _declared(cast("Action[P, Change]", apply), permissions, writes=True)
 
     return wrap
+
+
+def _defect(name: str, case: Case, error: Exception) -> RunFailed:
+    """A mistake of ours, or an answer that nobody thought of, as an error of the tree: one part broke, not the run."""
+    return RunFailed(f"{case.who or case.run}: {name} broke ({type(error).__name__}: {error})"[:400])
 
 
 def _failed(name: str, case: Case, error: RespondError) -> Change:

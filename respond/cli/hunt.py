@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from pathlib import Path
 
-    from respond.clients.logs import Rows
+    from respond.clients.log_answer import Rows
     from respond.models.survey import Survey
 
 _SHOWN = {

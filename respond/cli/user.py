@@ -47,7 +47,12 @@ def answer_for_user(who: str, *, since: str | None, dry_run: bool, as_json: bool
             if dry_run:
                 notes.extend(_left_alone(await session.waiting_live_runs()))
             notes.extend(map(_finished, await session.finish_interrupted()))
-            return await session.respond_to(person, since=length, dry_run=dry_run)
+            report = await session.respond_to(person, since=length, dry_run=dry_run)
+            if report.broke:
+                notes.append(
+                    f"{report.user.upn or person}: the run could not be finished: {report.broke} ({report.case})"
+                )
+            return report
 
     from respond.cli.interrupt import leaving_at_once
 

@@ -60,6 +60,10 @@ class Allowance:
                 return max(ended + self.limit.period - now, 0.0)
         return 0.0 if over <= 0 else FOR_EVER
 
+    def crowd(self, lane: Lane) -> int:
+        """How many are under way, where that alone keeps the next one back; else 0."""
+        return self._under_way if lane is not Lane.CONTAIN and self._under_way >= self.limit.at_once else 0
+
     def held(self, lane: Lane, now: float) -> float:
         """Seconds that the service has asked for and that are not over."""
         return max(self._held[lane is Lane.CONTAIN] - now, 0.0)

@@ -14,7 +14,6 @@ from respond.clients.clouds import arm_endpoint, graph_endpoint, logs_endpoint, 
 from respond.clients.credentials import credential
 from respond.clients.guard import Check, check_leaving, unless_frozen
 from respond.clients.pace import Pace
-from respond.errors import Service, Transient, Unauthenticated
 from respond.settings import LAB_WORKSPACE_ID, Settings, TicketsIn
 
 if TYPE_CHECKING:
@@ -162,20 +161,8 @@ class Clients:
         Raises:
             RespondError: there is none to be had.
         """
-        from azure.core.exceptions import AzureError, ClientAuthenticationError
-
-        from respond.clients.credentials import no_token
-
         identity = self._write_credential if writes else self._credential
-        try:
-            return (await identity.get_token(scope)).token
-        except ClientAuthenticationError as error:
-            raise Unauthenticated(no_token(scope.removesuffix("/.default"), error)) from error
-        except AzureError as error:  # the connection to whoever issues tokens
-            silent = (
-                f"no token for {scope.removesuffix('/.default')}: {type(error).__name__}; is the authority reachable?"
-            )
-            raise Transient(silent, service=Service.SIGN_IN) from error
+        return (await identity.get_token(scope)).token
 
     async def warm_up(self) -> None:
         """Load what the first requests need and get their tokens: seconds that the first victim should not pay.

@@ -6,17 +6,19 @@ and a service has nobody in front of the other.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from respond.clients.retry import parse_retry_after
-from respond.errors import Service, Transient, Unauthenticated, UsageError
+from respond.errors import RespondError, Service, Transient, Unauthenticated, UsageError
 from respond.settings import Identity, IdentityKind, Settings
 
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken
     from azure.core.credentials_async import AsyncTokenCredential
+    from azure.core.exceptions import ClientAuthenticationError
 
 _RENEW_BEFORE = 300
 """Seconds before expiry at which a cached token counts as old."""
@@ -65,7 +67,7 @@ class LabCredential:
         except httpx.TransportError as error:
             silent = f"the lab does not answer at {self._url}: {type(error).__name__}"
             raise Transient(silent, service=Service.SIGN_IN) from error
-        if answer.status_code in (429, 503):
+        if answer.status_code in (408, 429) or answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
             raise Transient(
                 f"the lab issued no token: {answer.status_code}",
                 retry_after=parse_retry_after(answer.headers.get("Retry-After")),
@@ -74,13 +76,95 @@ class LabCredential:
             )
         if answer.status_code != httpx.codes.OK:
             raise Unauthenticated(f"the lab issued no token: {answer.status_code} from {self._url}")
-        body = answer.json()
-        token = AccessToken(body["access_token"], int(time.time()) + int(body["expires_in"]))
+        try:
+            body = answer.json()
+            token = AccessToken(str(body["access_token"]), int(time.time()) + int(body["expires_in"]))
+        except (ValueError, LookupError, TypeError) as error:
+            unread = f"the lab's answer at {self._url} is no token ({type(error).__name__})"
+            raise Transient(unread, service=Service.SIGN_IN) from error
         self._tokens[scopes[0]] = token
         return token
 
     async def close(self) -> None:
         """Nothing is held open."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+
+class Tokens:
+    """An identity of azure-identity that answers with a token or with one error of our tree, whatever becomes of it.
+
+    The SDKs call whatever it raises a failure of the service that they ask. Its log would tell the same in other words,
+    on standard error, before ours.
+
+    Args:
+        identity: of azure-identity.
+        authority: where its tokens come from, for messages; empty where that is this machine.
+    """
+
+    def __init__(self, identity: AsyncTokenCredential, authority: str = "") -> None:
+        self.identity = identity
+        self._where = f" at {authority}" if authority else ""
+        for name in ("azure", "msal"):
+            logger = logging.getLogger(name)
+            if not any(isinstance(handler, logging.NullHandler) for handler in logger.handlers):
+                logger.addHandler(logging.NullHandler())
+
+    async def get_token(
+        self,
+        *scopes: str,
+        claims: str | None = None,
+        tenant_id: str | None = None,
+        enable_cae: bool = False,
+        **how: Any,
+    ) -> AccessToken:
+        """A bearer token for one scope.
+
+        Raises:
+            Unauthenticated: the authority refused, or there is no identity.
+            Transient: it does not answer, or with something that is no token.
+        """
+        from azure.core.exceptions import AzureError, ClientAuthenticationError
+
+        service = scopes[0].removesuffix("/.default") if scopes else ""
+        try:
+            token = await self.identity.get_token(
+                *scopes, claims=claims, tenant_id=tenant_id, enable_cae=enable_cae, **how
+            )
+        except ClientAuthenticationError as error:
+            raise self._refusal(service, error) from error
+        except AzureError as error:
+            why = f"does not answer ({type(error).__name__}); is tenant.authority right, and can it be reached?"
+            raise self._none(service, why) from error
+        except RespondError:
+            raise
+        except Exception as error:
+            raise self._none(service, f"answered with something that is no token ({type(error).__name__})") from error
+        if not token.token:
+            raise self._none(service, "answered without a token")
+        return token
+
+    def _none(self, service: str, why: str) -> Transient:
+        return Transient(f"no token for {service}: the authority{self._where} {why}", service=Service.SIGN_IN)
+
+    def _refusal(self, service: str, error: ClientAuthenticationError) -> RespondError:
+        """A refusal; azure-identity says the same of an authority that is ill."""
+        answer: Any = error.response
+        status = int(answer.status_code or 0) if answer is not None else 0
+        if status not in (408, 429) and status < 500:
+            return Unauthenticated(no_token(service, error))
+        ill = self._none(service, f"answered {status}")
+        ill.retry_after = parse_retry_after(answer.headers.get("Retry-After"))
+        ill.throttled = status == 429
+        return ill
+
+    async def close(self) -> None:
+        """Close its connections."""
+        await self.identity.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -115,7 +199,9 @@ def credential(settings: Settings, lab_url: str | None, *, writes: bool = False)
         named = "tenant.client_id" if key == "tenant.client_secret" else f"{key}.client_id"
         raise UsageError(f"{named} is empty: name the application; respond init prints what creates one")
     try:
-        return _MAKERS[identity.kind](settings.tenant.tenant_id, identity, _where(settings))
+        where = _where(settings)
+        made = _MAKERS[identity.kind](settings.tenant.tenant_id, identity, where)
+        return Tokens(made, str(where["authority"]))
     except ValueError as error:
         raise UsageError(f"{key}: {str(error).splitlines()[0][:200]}") from error
     except OSError as error:

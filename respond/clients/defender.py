@@ -14,7 +14,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from respond.clients.dialect import read_answer
-from respond.clients.logs import Absent, Rows
+from respond.clients.log_answer import Rows
+from respond.clients.logs import Absent
 from respond.errors import Service, Transient
 
 if TYPE_CHECKING:
@@ -63,9 +64,10 @@ def _rows(answer: bytes) -> Rows:
     try:
         # Not through the SDK's models: they turn text that looks like a date or a GUID into something else.
         found, reason = read_answer(json.loads(answer or b"null"))
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         unread = f"the answer of advanced hunting cannot be read ({type(error).__name__})"
         raise Transient(unread, service=Service.GRAPH) from error
     rows = Rows(found)
+    rows.columns = tuple(found[0]) if found else ()
     rows.partial = reason or (f"it ends at {ROW_LIMIT:,} rows" if len(found) >= ROW_LIMIT else "")
     return rows

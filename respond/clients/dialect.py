@@ -94,10 +94,12 @@ def read_answer(answer: object) -> tuple[list[dict[str, Any]], str]:
     """
     body = answer if isinstance(answer, dict) else {}
     columns, results = _any_case(body, "schema"), _any_case(body, "results")
-    if not isinstance(results, list) or not isinstance(columns, list):
+    if not isinstance(results, list) or not isinstance(columns, list) or not columns:
         raise Transient("advanced hunting answered without a table", service=Service.GRAPH)
     # Older answers spell it Name and Type.
-    kinds = {str(_any_case(column, "name")): str(_any_case(column, "type")) for column in columns}
+    kinds = {_any_case(column, "name"): _any_case(column, "type") for column in columns}
+    if not all(isinstance(part, str) for pair in kinds.items() for part in pair):
+        raise Transient("advanced hunting answered with columns that have no name or type", service=Service.GRAPH)
     readers = {name: _READERS.get(kind.removeprefix("System."), _as_is) for name, kind in kinds.items()}
     rows = [{name: read(row.get(name)) for name, read in readers.items()} for row in results]
     return rows, _reason(_any_case(body, "error"))
@@ -119,7 +121,9 @@ def _as_is(value: Any) -> Any:
 
 
 def _text(value: Any) -> str:
-    return "" if value is None else str(value)
+    if not isinstance(value, str | None):
+        raise TypeError("text is needed")
+    return value or ""
 
 
 def _moment(value: Any) -> datetime | None:
@@ -131,7 +135,9 @@ def _moment(value: Any) -> datetime | None:
 
 def _flag(value: Any) -> bool | None:
     """SByte: 0, 1, or a JSON boolean, or one of them as text."""
-    return None if value is None or value == "" else str(value).strip().lower() in ("1", "true")
+    if value is None or value == "":
+        return None
+    return _FLAGS[str(value).strip().lower()]
 
 
 def _whole(value: Any) -> int | None:
@@ -142,6 +148,7 @@ def _dynamic(value: Any) -> Any:
     return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
+_FLAGS = {"1": True, "true": True, "0": False, "false": False}
 _READERS: Mapping[str, Callable[[Any], Any]] = {
     "String": _text,
     "DateTime": _moment,

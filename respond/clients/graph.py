@@ -24,7 +24,7 @@ from respond.clients.credentials import no_token
 from respond.clients.degrade import unresolved
 from respond.clients.graph_auth import GraphAuthentication
 from respond.clients.graph_holdings import Holdings
-from respond.clients.graph_rows import MemberPage, Page, RiskRow, Row, UserPage, UserRow
+from respond.clients.graph_rows import MemberPage, NoAnswer, Page, RiskRow, Row, UserPage, UserRow, read_object
 from respond.clients.graph_tenant import TenantFacts
 from respond.clients.guard import Check
 from respond.clients.pace import Pace
@@ -33,6 +33,7 @@ from respond.clients.sent import ILL_BEFORE_WORK, NEVER_SENT
 from respond.errors import (
     BadQuery,
     Forbidden,
+    NoMailbox,
     NotFound,
     Permanent,
     RespondError,
@@ -58,6 +59,8 @@ R = TypeVar("R", bound=Row)
 T = TypeVar("T")
 
 _ACCOUNT = list(UserRow.kinds)
+_NO_MAILBOX = frozenset({"MailboxNotEnabledForRESTAPI", "MailboxNotSupportedForRESTAPI"})
+"""No mailbox, or one on premises: https://learn.microsoft.com/graph/hybrid-rest-support"""
 
 
 class _Transport(httpx.AsyncHTTPTransport):
@@ -134,16 +137,13 @@ class Graph:
             raise NotFound(f"user {key}: Graph knows nobody of that name")
         query = UserItemRequestBuilder.UserItemRequestBuilderGetQueryParameters(select=_ACCOUNT)
 
-        async def get() -> UserRow | None:
+        async def get() -> UserRow:
             with _errors(f"user {key}"):
                 builder = self.sdk.users.by_user_id(key)
                 request = builder.to_get_request_information(RequestConfiguration(query_parameters=query))
                 return await self.send(request, UserRow)
 
-        user = await retried(get, policy=self._retry)
-        if user is None or not user.text("id"):
-            raise Transient(f"user {key}: Graph answered without a user", service=Service.GRAPH)
-        return _account(user)
+        return _account(await retried(get, policy=self._retry))
 
     async def users_by_mail(self, address: str) -> list[Account]:
         """GET /users?$filter=…: whose primary or other address it is; https://learn.microsoft.com/graph/api/user-list.
@@ -174,7 +174,7 @@ class Graph:
                 first = self.sdk.users.to_get_request_information(RequestConfiguration(query_parameters=query))
                 return await self.pages(first, UserPage, self.sdk.users.with_url)
 
-        return [_account(user) for user in await retried(get, policy=self._retry) if user.text("id")]
+        return [_account(user) for user in await retried(get, policy=self._retry)]
 
     async def pages(self, request: RequestInformation, kind: type[Page], further: Callable[[str], Any]) -> list[Row]:
         """The rows of a page, and of all that it leads to.
@@ -183,19 +183,27 @@ class Graph:
             further: the builder of the page that a link leads to.
         """
         found: list[Row] = []
+        link, seen = "", {""}
         page = await self.send(request, kind)
-        while page is not None:
+        while True:
             found += page.rows
-            link = page.text("@odata.nextLink")
-            page = await self.send(further(link).to_get_request_information(), kind) if link else None
-        return found
+            if not (link := page.text("@odata.nextLink")):
+                return found
+            if link in seen or not link.startswith(f"{self._root}/"):
+                raise NoAnswer("it leads to a page that is none of its own (@odata.nextLink)")
+            seen.add(link)
+            page = await self.send(further(link).to_get_request_information(), kind)
 
-    async def send(self, request: RequestInformation, kind: type[R]) -> R | None:
-        """Send a request that the SDK has made, and read what we need of the answer."""
+    async def send(self, request: RequestInformation, kind: type[R]) -> R:
+        """Send a request that the SDK has made, and read what we need of the answer.
+
+        Raises:
+            NoAnswer: what came is none.
+        """
         from msgraph.generated.models.o_data_errors.o_data_error import ODataError
 
-        answer: R | None = await self._adapter.send_async(request, kind, {"XXX": ODataError})
-        return answer
+        answer: bytes | None = await self._adapter.send_primitive_async(request, "bytes", {"XXX": ODataError})
+        return kind(read_object(answer))
 
     async def send_write(self, request: RequestInformation) -> None:
         """Send a write whose answer says nothing that we need."""
@@ -215,6 +223,10 @@ class Graph:
         """GET /users/{id}/transitiveMemberOf; https://learn.microsoft.com/graph/api/user-list-transitivememberof.
 
         Directory roles that a group carries are in it as well.
+
+        Raises:
+            Forbidden: a role is listed without saying which: what an application may not read comes with its type and
+                id alone (https://learn.microsoft.com/graph/permissions-overview).
         """
 
         async def get() -> list[Row]:
@@ -223,6 +235,11 @@ class Graph:
                 return await self.pages(builder.to_get_request_information(), MemberPage, builder.with_url)
 
         found = await retried(get, policy=self._retry)
+        if any(_is(item, "directoryRole") and not item.text("roleTemplateId") for item in found):
+            raise Forbidden(
+                f"user {user_id}: Graph lists a directory role and does not say which; grant the application "
+                "Directory.Read.All or RoleManagement.Read.Directory"
+            )
         roles = {
             item.text("displayName") or item.text("roleTemplateId") for item in found if _is(item, "directoryRole")
         }
@@ -239,6 +256,7 @@ class Graph:
         """
 
         async def get() -> RiskRow | None:
+            """The user's; None where Identity Protection knows of no risk."""
             builder = self.sdk.identity_protection.risky_users.by_risky_user_id(user_id)
             try:
                 with _errors(f"user {user_id}"):
@@ -324,6 +342,8 @@ def _errors(target: str) -> Iterator[None]:
         raise Unauthenticated(no_token("Microsoft Graph", error)) from error
     except RespondError:
         raise
+    except NoAnswer as error:
+        raise Transient(f"{target}: Graph's answer cannot be read: {error}", service=Service.GRAPH) from error
     except Exception as error:
         # kiota raises bare exceptions for a body it cannot read; what it stands for, an action has to look up.
         unread = f"{target}: Graph's answer cannot be read ({type(error).__name__})"
@@ -356,5 +376,10 @@ def _from_answer(error: APIError, target: str) -> Exception:
         return Transient(text, retry_after=asked, service=Service.GRAPH, throttled=throttled)
     if status >= httpx.codes.INTERNAL_SERVER_ERROR:
         return Unanswered(text, retry_after=parse_retry_after(headers.get("retry-after")), service=Service.GRAPH)
+    if status == httpx.codes.NOT_FOUND and not getattr(main, "code", None):
+        # Graph names what it does not find; a proxy, or a wrong address, knows nothing of it.
+        return Permanent(f"{text}; this is not how Graph says it: check tenant.graph_endpoint")
+    if status == httpx.codes.NOT_FOUND and str(getattr(main, "code", "")) in _NO_MAILBOX:
+        return NoMailbox(text)
     kinds = {401: Unauthenticated, 403: Forbidden, 404: NotFound}
     return kinds.get(status, Permanent)(text)

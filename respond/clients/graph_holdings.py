@@ -25,7 +25,7 @@ from respond.clients.graph_rows import (
     RulePage,
     RuleRow,
 )
-from respond.errors import NotFound, Permanent
+from respond.errors import Permanent, Service, Transient
 from respond.models.holdings import Device, Grant, Method, Rule
 from respond.models.report import Request
 
@@ -73,7 +73,7 @@ class Wire(Protocol):
 
     async def retried(self, call: Callable[[], Awaitable[T]], *, is_write: bool = False) -> T: ...
 
-    async def send(self, request: RequestInformation, kind: type[R]) -> R | None: ...
+    async def send(self, request: RequestInformation, kind: type[R]) -> R: ...
 
     async def send_write(self, request: RequestInformation) -> None: ...
 
@@ -162,7 +162,10 @@ class Holdings:
             with self._wire.errors("users"):
                 request = self._wire.sdk.users.count.to_get_request_information()
                 request.headers.try_add("ConsistencyLevel", "eventual")
-                return int(await self._wire.sdk.request_adapter.send_primitive_async(request, "int", {}) or 0)
+                count = await self._wire.sdk.request_adapter.send_primitive_async(request, "int", {})
+            if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+                raise Transient("users: Graph answered without a number of them", service=Service.GRAPH)
+            return count
 
         count = await self._wire.retried(get)
         self._counted = (time.monotonic(), count)
@@ -257,14 +260,11 @@ class Holdings:
         return await self._wire.retried(get)
 
     async def _get(self, builder: Any, kind: type[R], what: str) -> R:
-        async def get() -> R | None:
+        async def get() -> R:
             with self._wire.errors(what):
                 return await self._wire.send(builder.to_get_request_information(), kind)
 
-        found = await self._wire.retried(get)
-        if found is None:
-            raise NotFound(f"{what}: Graph answered without one")
-        return found
+        return await self._wire.retried(get)
 
 
 def shown(request: RequestInformation) -> Request:

@@ -1,43 +1,50 @@
-"""What we read of Graph's objects. The SDK's own models load a thousand modules for one user, and take 15 ms a user.
+"""What we read of Graph's objects, and what makes an answer one. The SDK's own models load a thousand modules.
 
-The requests are the SDK's (`to_get_request_information`), and so is the reading (kiota's JSON nodes): only the objects
-that it fills are ours, with the properties that we ask for.
+The requests are the SDK's (`to_get_request_information`). Answers are read here, from their JSON, with the properties
+that we ask for. An answer that lacks what it is asked for is no answer, never an object or a list with nothing in it:
+no body, a page of a proxy, another service's JSON, a list without `value`, an object without its id, a property of
+another type.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
-from kiota_abstractions.serialization import Parsable, ParseNode, SerializationWriter
-
-_TEXT, _FLAG, _TIME = "get_str_value", "get_bool_value", "get_datetime_value"
+_TEXT, _FLAG, _TIME = "text", "flag", "time"
 
 
-class Row(Parsable):
+class NoAnswer(ValueError):
+    """What came is no answer; says what it lacks."""
+
+
+class Row:
     """One object; a property that Graph did not send is None.
 
     Attributes:
-        kinds: the properties that are kept, and which method of the node reads each.
+        kinds: the properties that are kept, and what each is.
+        needs: those without which there is no object.
+        sent: those that have to be in the answer, be it as null.
     """
 
     kinds: ClassVar[Mapping[str, str]] = {}
+    needs: ClassVar[tuple[str, ...]] = ()
+    sent: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self) -> None:
+    def __init__(self, value: Any) -> None:
+        if not isinstance(value, dict):
+            raise NoAnswer("an object is needed")
         self._held: dict[str, Any] = {}
-        self.additional_data: dict[str, Any] = {}
-
-    @classmethod
-    def create_from_discriminator_value(cls, _node: ParseNode) -> Self:
-        """What kiota calls for a new object."""
-        return cls()
-
-    def get_field_deserializers(self) -> dict[str, Callable[[ParseNode], None]]:
-        return {name: self._keeper(name, reader) for name, reader in self.kinds.items()}
-
-    def serialize(self, writer: SerializationWriter) -> None:  # noqa: ARG002 - kiota's signature
-        raise TypeError("rows are read, never sent")
+        for name in self.sent:
+            if name not in value:
+                raise NoAnswer(f"there is no {name}")
+        for name, kind in self.kinds.items():
+            self._held[name] = _READERS[kind](name, value.get(name))
+        for name in self.needs:
+            if self._held[name] in (None, ""):
+                raise NoAnswer(f"there is no {name}")
 
     def text(self, name: str) -> str:
         """A text, or an empty one."""
@@ -50,13 +57,46 @@ class Row(Parsable):
     def time(self, name: str) -> datetime | None:
         """A time in UTC."""
         value = self._held.get(name)
-        return value.astimezone(UTC) if isinstance(value, datetime) else None
+        return value if isinstance(value, datetime) else None
 
-    def _keeper(self, name: str, reader: str) -> Callable[[ParseNode], None]:
-        def keep(node: ParseNode) -> None:
-            self._held[name] = getattr(node, reader)()
 
-        return keep
+def read_object(body: bytes | None) -> Any:
+    """The JSON of an answer.
+
+    Raises:
+        NoAnswer: there is none.
+    """
+    if not body:
+        raise NoAnswer("nothing came")
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise NoAnswer("it is no JSON") from error
+
+
+def _text(name: str, value: Any) -> str | None:
+    if not isinstance(value, str | None):
+        raise NoAnswer(f"{name} is no text")
+    return value
+
+
+def _flag(name: str, value: Any) -> bool | None:
+    if not isinstance(value, bool | None):
+        raise NoAnswer(f"{name} is neither true nor false")
+    return value
+
+
+def _time(name: str, value: Any) -> datetime | None:
+    if value is None:
+        return None
+    try:
+        found = datetime.fromisoformat(value)
+    except (ValueError, TypeError) as error:
+        raise NoAnswer(f"{name} is no time") from error
+    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+_READERS: Mapping[str, Callable[[str, Any], Any]] = {_TEXT: _text, _FLAG: _flag, _TIME: _time}
 
 
 class UserRow(Row):
@@ -72,6 +112,8 @@ class UserRow(Row):
         "onPremisesSyncEnabled": _FLAG,
         "signInSessionsValidFromDateTime": _TIME,
     }
+    needs: ClassVar[tuple[str, ...]] = ("id",)
+    sent: ClassVar[tuple[str, ...]] = ("userPrincipalName", "accountEnabled", "signInSessionsValidFromDateTime")
 
 
 class MemberRow(Row):
@@ -83,12 +125,14 @@ class MemberRow(Row):
         "displayName": _TEXT,
         "roleTemplateId": _TEXT,
     }
+    needs: ClassVar[tuple[str, ...]] = ("@odata.type", "id")
 
 
 class RiskRow(Row):
     """https://learn.microsoft.com/graph/api/resources/riskyuser"""  # noqa: D415 - a link
 
     kinds: ClassVar[Mapping[str, str]] = {"riskLevel": _TEXT, "riskState": _TEXT, "riskLastUpdatedDateTime": _TIME}
+    needs: ClassVar[tuple[str, ...]] = ("riskLevel", "riskState")
 
 
 class Page(Row):
@@ -97,15 +141,12 @@ class Page(Row):
     of: ClassVar[type[Row]] = Row
     kinds: ClassVar[Mapping[str, str]] = {"@odata.nextLink": _TEXT}
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.rows: list[Row] = []
-
-    def get_field_deserializers(self) -> dict[str, Callable[[ParseNode], None]]:
-        def keep(node: ParseNode) -> None:
-            self.rows = list(node.get_collection_of_object_values(self.of) or [])
-
-        return {**super().get_field_deserializers(), "value": keep}
+    def __init__(self, value: Any) -> None:
+        super().__init__(value)
+        listed = value.get("value")
+        if not isinstance(listed, list):
+            raise NoAnswer("there is no list in it (value)")
+        self.rows: list[Row] = [self.of(one) for one in listed]
 
 
 class UserPage(Page):
@@ -128,6 +169,8 @@ class DeviceRow(Row):
         "registrationDateTime": _TIME,
         "operatingSystem": _TEXT,
     }
+    needs: ClassVar[tuple[str, ...]] = ("id",)
+    sent: ClassVar[tuple[str, ...]] = ("accountEnabled",)
 
 
 class MethodRow(Row):
@@ -141,6 +184,7 @@ class MethodRow(Row):
         "emailAddress": _TEXT,
         "createdDateTime": _TIME,
     }
+    needs: ClassVar[tuple[str, ...]] = ("@odata.type", "id")
 
 
 class GrantRow(Row):
@@ -149,12 +193,15 @@ class GrantRow(Row):
     kinds: ClassVar[Mapping[str, str]] = dict.fromkeys(
         ("id", "clientId", "consentType", "principalId", "resourceId", "scope"), _TEXT
     )
+    needs: ClassVar[tuple[str, ...]] = ("id", "clientId")
 
 
 class RuleRow(Row):
     """https://learn.microsoft.com/graph/api/resources/messagerule"""  # noqa: D415 - a link
 
     kinds: ClassVar[Mapping[str, str]] = {"id": _TEXT, "displayName": _TEXT, "isEnabled": _FLAG}
+    needs: ClassVar[tuple[str, ...]] = ("id",)
+    sent: ClassVar[tuple[str, ...]] = ("isEnabled",)
 
 
 class DevicePage(Page):

@@ -8,20 +8,17 @@ Read only. Every method raises what `Graph.account` does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from respond.clients.graph_rows import Page, Row
-from respond.errors import NotFound
+from respond.clients.graph_rows import NoAnswer, Page, Row
 from respond.models.tenant_facts import AccessPolicy
 
 if TYPE_CHECKING:
-    from kiota_abstractions.serialization import ParseNode
-
     from respond.clients.graph_holdings import Wire
 
 R = TypeVar("R", bound=Row)
-_TEXT = "get_str_value"
+_TEXT = "text"
 
 
 class _Nested(Row):
@@ -37,39 +34,30 @@ class _Nested(Row):
     many: ClassVar[Mapping[str, type[Row]]] = {}
     texts: ClassVar[tuple[str, ...]] = ()
 
-    def get_field_deserializers(self) -> dict[str, Callable[[ParseNode], None]]:
-        return {
-            **super().get_field_deserializers(),
-            **{name: self._part(name, kind) for name, kind in self.parts.items()},
-            **{name: self._list(name, kind) for name, kind in self.many.items()},
-            **{name: self._texts(name) for name in self.texts},
-        }
+    def __init__(self, value: Any) -> None:
+        super().__init__(value)
+        for name, kind in self.parts.items():
+            self._held[name] = None if value.get(name) is None else kind(value[name])
+        for name, kind in self.many.items():
+            self._held[name] = [kind(one) for one in _list_of(name, value)]
+        for name in self.texts:
+            self._held[name] = [str(one) for one in _list_of(name, value)]
 
     def part(self, name: str) -> Any:
         """What a property holds; None when Graph sent nothing."""
         return self._held.get(name)
 
-    def _part(self, name: str, kind: type[Row]) -> Callable[[ParseNode], None]:
-        def keep(node: ParseNode) -> None:
-            self._held[name] = node.get_object_value(kind)
 
-        return keep
-
-    def _list(self, name: str, kind: type[Row]) -> Callable[[ParseNode], None]:
-        def keep(node: ParseNode) -> None:
-            self._held[name] = list(node.get_collection_of_object_values(kind) or [])
-
-        return keep
-
-    def _texts(self, name: str) -> Callable[[ParseNode], None]:
-        def keep(node: ParseNode) -> None:
-            self._held[name] = [str(item) for item in node.get_collection_of_primitive_values(str) or []]
-
-        return keep
+def _list_of(name: str, value: Mapping[str, Any]) -> list[Any]:
+    found = value.get(name) or []
+    if not isinstance(found, list):
+        raise NoAnswer(f"{name} is no list")
+    return found
 
 
 class _Named(Row):
     kinds: ClassVar[Mapping[str, str]] = {"id": _TEXT, "displayName": _TEXT}
+    needs: ClassVar[tuple[str, ...]] = ("id",)
 
 
 class _Plan(Row):
@@ -155,14 +143,11 @@ class TenantFacts:
         return await self._name(roles.by_unified_role_definition_id(role_id), f"role {role_id}")
 
     async def _name(self, builder: Any, target: str) -> str:
-        async def get() -> _Named | None:
+        async def get() -> _Named:
             with self._wire.errors(target):
                 return await self._wire.send(builder.to_get_request_information(), _Named)
 
-        found = await self._wire.retried(get)
-        if found is None:
-            raise NotFound(f"{target}: Graph answered without one")
-        return found.text("displayName")
+        return (await self._wire.retried(get)).text("displayName")
 
     async def _list(self, builder: Any, kind: type[Page], target: str) -> list[Row]:
         async def get() -> list[Row]:

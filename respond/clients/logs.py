@@ -1,7 +1,8 @@
 """Log Analytics queries through azure-monitor-query. The only module that imports it.
 
 https://learn.microsoft.com/azure/azure-monitor/logs/api/overview. The SDK's own retries are off. Partial results
-are returned and marked, never passed off as whole.
+are returned and marked, never passed off as whole. Each answer is one of three: rows, "refused" (`Permanent`), or "no
+answer, try again" (`Transient`); the SDK reads JSON whatever came, so what it raises says nothing about the status.
 """
 
 from __future__ import annotations
@@ -13,16 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 from azure.core.exceptions import (
     ClientAuthenticationError,
-    HttpResponseError,
     ServiceRequestError,
     ServiceResponseError,
 )
-from azure.monitor.query import LogsQueryPartialResult, LogsQueryResult
 from azure.monitor.query.aio import LogsQueryClient
 
 from respond.clients.credentials import no_token
 from respond.clients.degrade import unresolved
 from respond.clients.guard import Check
+from respond.clients.log_answer import Rows, no_answer, read_rows
 from respond.clients.pace import Pace
 from respond.clients.retry import parse_retry_after, retried
 from respond.clients.transport import Transport
@@ -46,15 +46,6 @@ if TYPE_CHECKING:
 
 ROW_LIMIT = 500_000
 """Rows of one answer; one that reaches it counts as cut off, whether the service says so or not."""
-
-
-class Rows(list[dict[str, Any]]):
-    """The rows of one answer by column name: dynamic comes as JSON text, datetimes are aware.
-
-    `partial` is the service's reason when they are not all.
-    """
-
-    partial: str = ""
 
 
 class Absent:
@@ -142,25 +133,33 @@ class Logs:
 
     async def _once(self, text: str, start: datetime | None) -> Rows:
         self.queries += 1
+        answer = _Answer()
         try:
-            answer = await self._sdk.query_workspace(
+            await self._sdk.query_workspace(
                 self._workspace,
                 text,
                 timespan=(start, datetime.now(UTC)) if start else None,
                 server_timeout=round(self._timeout),
                 read_timeout=self._timeout + 5,
+                raw_response_hook=answer.keep,
+                cls=answer.read,
                 **self._options,
             )
         except ClientAuthenticationError as error:
             if error.status_code is None:
                 raise Unauthenticated(no_token("Log Analytics", error)) from error
-            raise _from_answer(error) from error
-        except HttpResponseError as error:
-            raise _from_answer(error) from error
+            raise _refused(error.status_code, error.response) from error
         except (ServiceRequestError, ServiceResponseError) as error:
             silent = f"Log Analytics did not answer ({type(error).__name__})"
             raise Transient(silent, service=Service.LOGS) from error
-        rows = _rows(answer)
+        except RespondError:
+            raise
+        except Exception as error:
+            # An error of HTTP, or of reading: a page of a proxy, half an answer, or none.
+            if answer.status >= 300:
+                raise _refused(answer.status, answer.response) from error
+            raise no_answer(f"something that cannot be read ({type(error).__name__})") from error
+        rows = answer.rows
         if len(rows) >= self._row_limit and not rows.partial:
             rows.partial = f"it ends at {self._row_limit:,} rows"
         return rows
@@ -175,50 +174,62 @@ def _audience(base: str) -> str:
     return "https://api.loganalytics.io" if base.endswith(".loganalytics.azure.com") else base
 
 
-def _rows(answer: LogsQueryResult | LogsQueryPartialResult) -> Rows:
-    if isinstance(answer, LogsQueryPartialResult):
-        tables, missing = answer.partial_data, answer.partial_error
-    else:
-        tables, missing = answer.tables, None
-    rows = Rows()
-    for table in (tables or [])[:1]:
-        rows.extend(dict(zip(table.columns, row, strict=True)) for row in table.rows)
-    if isinstance(answer, LogsQueryPartialResult):
-        rows.partial = str(getattr(missing, "message", "") or getattr(missing, "code", "") or "partial result")
-    elif not tables:
-        # Log Analytics answers 200 with nothing at all when it did not see the request body.
-        raise Transient("Log Analytics answered without a table", service=Service.LOGS)
-    return rows
+class _Answer:
+    """What came back for one query, as the SDK's hooks show it.
+
+    Attributes:
+        response: the last one, whatever its status; None when there was none.
+        rows: what was read of it.
+    """
+
+    def __init__(self) -> None:
+        self.response: Any = None
+        self.rows = Rows()
+
+    @property
+    def status(self) -> int:
+        return self.response.status_code if self.response is not None else 0
+
+    def keep(self, answer: Any) -> None:
+        self.response = answer.http_response
+
+    def read(self, answer: Any, _model: Any, _headers: Any) -> dict[str, Any]:
+        """Read the answer here: the SDK takes a short row, or one without a table, as it is.
+
+        Raises:
+            Transient: it is none.
+        """
+        self.rows = read_rows(answer.http_response.json())
+        return {}
 
 
-def _from_answer(error: HttpResponseError) -> RespondError:
-    status = error.status_code or 0
-    code, reason = _innermost(error)
-    text = f"Log Analytics answered {status} {code}: {reason}"[:400]
-    if isinstance(error, ClientAuthenticationError) or status == 401:
+def _refused(status: int, response: Any) -> RespondError:
+    code, reason = _innermost(response)
+    text = f"Log Analytics answered {status} {code}: {reason or 'no reason given'}"[:400]
+    if status == 401:
         return Unauthenticated(text)
     if status == 403:
         return Forbidden(text)
     if status in (408, 429) or status >= 500:
-        headers: Mapping[str, str] = getattr(error.response, "headers", {})
+        headers: Mapping[str, str] = getattr(response, "headers", {})
         asked = parse_retry_after(headers.get("Retry-After"))
         return Transient(text, retry_after=asked, service=Service.LOGS, throttled=status == 429)
-    if status == 404:
+    if status == 404 or not (code or reason):
         return Permanent(f"{text}; check tenant.workspace_id and tenant.logs_endpoint")
     if missing := unresolved(reason):
         return TableMissing(f"the workspace has no table or column named {missing}", missing)
     return BadQuery(text)
 
 
-def _innermost(error: HttpResponseError) -> tuple[str, str]:
+def _innermost(response: Any) -> tuple[str, str]:
     """Code and message of the deepest `innererror`: the outer ones only say that a query was bad."""
     try:
-        body = error.response.json() if error.response is not None else {}  # type: ignore[attr-defined]  # aiohttp
-    except ValueError:
+        body = response.json() if response is not None else {}
+    except Exception:  # noqa: BLE001 - unread or no JSON: the status says what there is to say
         body = {}
     node = body.get("error", {}) if isinstance(body, dict) else {}
-    code, message = "", " ".join((error.message or "").split())
+    code, message = "", ""
     while isinstance(node, dict) and node:
-        code, message = str(node.get("code") or code), str(node.get("message") or message)
+        code, message = str(node.get("code") or code), " ".join(str(node.get("message") or message).split())
         node = node.get("innererror") or node.get("innerError") or {}
     return code, message

@@ -39,6 +39,10 @@ class Part:
             if held is not None:
                 self._keys.setdefault(key.lower(), key)
 
+    def __bool__(self) -> bool:
+        """Whether it says anything."""
+        return bool(self._keys)
+
     def __contains__(self, name: str) -> bool:
         return name.lower() in self._keys
 

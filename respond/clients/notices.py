@@ -92,6 +92,8 @@ class Teams:
                 )
         except httpx.RequestError as error:
             raise _lost("Teams", error, sent=not isinstance(error, NEVER_SENT)) from None  # its text holds the URL
+        if answer.is_success and "html" in answer.headers.get("Content-Type", ""):
+            raise Unanswered("Teams: a page came instead of an answer, so the notice may not have been posted")
         return answer.status_code, parse_retry_after(answer.headers.get("Retry-After"))
 
 
@@ -124,6 +126,10 @@ class Slack:
             headers = {name.lower(): value for name, value in answer.headers.items()}
             wait = parse_retry_after(headers.get("retry-after"))
             raise _refused("Slack", "notices.slack_url", answer.status_code, wait, said=str(answer.body)[:60])
+        if (
+            str(answer.body).strip() != "ok"
+        ):  # https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks
+            raise Unanswered("Slack: something else than ok came, so the notice may not have been posted")
 
 
 def card(notice: Notice, *, most: int = 20_000) -> bytes:

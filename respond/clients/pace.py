@@ -159,8 +159,9 @@ class Turn:
         if late.held:
             said = f"{name} ({self._route.scope}) is not to be asked yet"
             return NotAsked(said, retry_after=late.held, service=self._route.service, throttled=True)
-        most = f"{self._limit.most:.0f} in {self._limit.period:.0f} s"
-        return NotAsked(
-            f"{name} ({self._route.scope}): {late.ahead} other requests came first, and it takes {most}; not sent",
-            service=self._route.service,
-        )
+        if late.under_way:
+            most = f"{self._limit.at_once:.0f} at the same time, and {late.under_way} are not answered yet"
+        else:
+            most = f"{self._limit.most:.0f} in {self._limit.period:.0f} s"
+        first = f"{late.ahead} other requests came first, and it" if late.ahead else "it"
+        return NotAsked(f"{name} ({self._route.scope}): {first} takes {most}; not sent", service=self._route.service)

@@ -21,7 +21,8 @@ from respond.clients.defender import REACH
 from respond.clients.degrade import names, without_known
 from respond.clients.dialect import MOVABLE, for_defender, hunting_tables
 from respond.clients.kql import Value
-from respond.clients.logs import Absent, Rows
+from respond.clients.log_answer import Rows
+from respond.clients.logs import Absent
 from respond.clients.sources import ask_what_is_there, read_query
 from respond.errors import BadQuery, Permanent, RespondError
 from respond.log_schema import sentinel_tables

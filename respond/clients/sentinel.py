@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 from azure.core import AsyncPipelineClient
@@ -56,6 +56,7 @@ _TOO_MANY = 429
 _TABLES_VERSION = "2023-09-01"
 
 Properties = dict[str, Any]
+T = TypeVar("T")
 
 
 class Sentinel:
@@ -102,24 +103,22 @@ class Sentinel:
             NotFound: no such incident (any more).
             Permanent: `arm_id` is not the id of an incident.
         """
-        body = await self._read("GET", _path(arm_id))
-        return _incident(body, arm_id)
+        return await self._read("GET", _path(arm_id), lambda body: _incident(body, arm_id))
 
     async def entities(self, arm_id: str) -> list[dict[str, Any]]:
         """POST …/incidents/{id}/entities: a read, whatever the method says. Empty for minutes after it was created."""
-        return _objects((await self._read("POST", f"{_path(arm_id)}/entities")).get("entities"))
+        return await self._list(f"{_path(arm_id)}/entities", "entities")
 
     async def alerts(self, arm_id: str) -> list[dict[str, Any]]:
         """POST …/incidents/{id}/alerts: a read, whatever the method says."""
-        return _objects((await self._read("POST", f"{_path(arm_id)}/alerts")).get("value"))
+        return await self._list(f"{_path(arm_id)}/alerts", "value")
 
     async def comment(self, arm_id: str, comment_id: str) -> str | None:
         """The text of one comment; None when there is none of that id, be it for want of the incident."""
         try:
-            body = await self._read("GET", _comment_path(arm_id, comment_id))
+            return await self._read("GET", _comment_path(arm_id, comment_id), _message)
         except NotFound:
             return None
-        return _message(body)
 
     async def comments_count(self, arm_id: str) -> int:
         """How many comments an incident has, as it says itself."""
@@ -181,8 +180,15 @@ class Sentinel:
             NotFound: no such workspace or table.
         """
         url = f"{self._root}/{quote(workspace.strip('/'))}/tables/{quote(table)}?api-version={_TABLES_VERSION}"
-        properties = (await retried(lambda: self._send(HttpRequest("GET", url)), policy=self._retry)).get("properties")
-        return str(properties.get("plan") or "") if isinstance(properties, dict) else ""
+
+        async def get() -> str:
+            properties = (await self._send(HttpRequest("GET", url))).get("properties")
+            plan = properties.get("plan") if isinstance(properties, dict) else None
+            if not isinstance(plan, str):
+                raise Unanswered(f"{_target(url)}: Azure answered without its plan", service=Service.SENTINEL)
+            return plan
+
+        return await retried(get, policy=self._retry)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -191,8 +197,16 @@ class Sentinel:
     def _url(self, path: str) -> str:
         return f"{self._root}{quote(path)}?api-version={API_VERSION}"
 
-    async def _read(self, method: str, path: str) -> dict[str, Any]:
-        return await retried(lambda: self._send(HttpRequest(method, self._url(path))), policy=self._retry)
+    async def _read(self, method: str, path: str, read: Callable[[dict[str, Any]], T]) -> T:
+        """What an answer says; one that does not say it is asked for again."""
+
+        async def once() -> T:
+            return read(await self._send(HttpRequest(method, self._url(path))))
+
+        return await retried(once, policy=self._retry)
+
+    async def _list(self, path: str, name: str) -> list[dict[str, Any]]:
+        return await self._read("POST", path, lambda body: _objects(body.get(name), f"{_target(path)}: {name}"))
 
     async def _write(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         async def put() -> dict[str, Any]:
@@ -245,18 +259,22 @@ def _target(url: str) -> str:
 def _incident(body: dict[str, Any], arm_id: str) -> Incident:
     found = Incident.read(body)
     if not found.id or not found.raw:
-        raise Unanswered(f"incident {arm_id}: Sentinel answered without an incident")
+        raise Unanswered(f"incident {arm_id}: Sentinel answered without an incident", service=Service.SENTINEL)
     return found
 
 
-def _objects(value: object) -> list[dict[str, Any]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+def _objects(value: object, what: str) -> list[dict[str, Any]]:
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise Unanswered(f"{what}: Sentinel answered without a list", service=Service.SENTINEL)
+    return value
 
 
 def _message(body: dict[str, Any]) -> str:
     properties = body.get("properties")
     message = properties.get("message") if isinstance(properties, dict) else None
-    return message if isinstance(message, str) else ""
+    if not isinstance(message, str):
+        raise Unanswered("comment: Sentinel answered without its text", service=Service.SENTINEL)
+    return message
 
 
 def _json(answer: AsyncHttpResponse) -> dict[str, Any] | None:
@@ -277,5 +295,8 @@ def _from_answer(answer: AsyncHttpResponse, body: dict[str, Any] | None, target:
         return Transient(text, retry_after=wait, service=Service.SENTINEL, throttled=status == _TOO_MANY)
     if status >= 500:
         return Unanswered(text, retry_after=wait, service=Service.SENTINEL)
+    if status == 404 and not said:
+        # Azure names what it does not find; a proxy, or a wrong address, knows nothing of it.
+        return Permanent(f"{text}; this is not how Azure says it: check tenant.arm_endpoint")
     kinds: dict[int, type[RespondError]] = {401: Unauthenticated, 403: Forbidden, 404: NotFound, 409: Conflict}
     return kinds.get(status, Permanent)(text)

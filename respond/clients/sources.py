@@ -14,7 +14,7 @@ from respond.clients import degrade
 from respond.clients.kql import Value, bind, load
 from respond.clients.lanes import within
 from respond.durations import format_duration
-from respond.errors import BadQuery, RespondError, TableMissing, UsageError
+from respond.errors import BadQuery, RespondError, TableMissing, Transient, UsageError
 from respond.models.base import Gap
 from respond.settings import shipped_config
 
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from typing import Protocol
 
-    from respond.clients.logs import Absent, Rows
+    from respond.clients.log_answer import Rows
+    from respond.clients.logs import Absent
     from respond.clients.places import Places
     from respond.log_schema import Tables
 
@@ -107,7 +108,7 @@ class Inquiry:
         return rows
 
     def _nothing(self, source: str, reason: str) -> Rows:
-        from respond.clients.logs import Rows
+        from respond.clients.log_answer import Rows
 
         self._gaps.append(Gap(source=source, reason=reason))
         rows = Rows()
@@ -118,6 +119,21 @@ class Inquiry:
         rows, gaps = await self._places.ask(name, values, source=source)
         self._gaps += gaps
         return rows
+
+
+async def _asked(logs: Source, text: str, *, whole: bool) -> Rows:
+    """The rows of a query. A table of which the query names no column is another question's answer: asked once more.
+
+    Raises:
+        RespondError: as `Logs.query` does.
+    """
+    foreign = ""
+    for _ in range(2):
+        rows = await logs.query(text, whole=whole)
+        if not rows.columns or degrade.names(text) & set(rows.columns):
+            return rows
+        foreign = ", ".join(rows.columns)[:200]
+    raise Transient(f"the answer is another query's: its columns are {foreign}")
 
 
 async def ask_what_is_there(
@@ -150,7 +166,7 @@ async def ask_what_is_there(
         known = logs.absent.known() | found
         text, gaps = degrade.without_known(whole_text, known, tables)
         try:
-            return await logs.query(text, whole=whole), [*gaps, *plainer]
+            return await _asked(logs, text, whole=whole), [*gaps, *plainer]
         except TableMissing as error:
             # Another query may have found out the same meanwhile; what this text did without already is no help.
             if error.name in known or not degrade.can_do_without(whole_text, error.name, tables):

@@ -24,12 +24,14 @@ class TooLong(Exception):
     Args:
         held: seconds that the service has asked for; 0 when others are ahead.
         ahead: how many.
+        under_way: requests that are being answered, where no more may be at the same time; else 0.
     """
 
-    def __init__(self, held: float, ahead: int) -> None:
-        super().__init__(held, ahead)
+    def __init__(self, held: float, ahead: int, under_way: int = 0) -> None:
+        super().__init__(held, ahead, under_way)
         self.held = held
         self.ahead = ahead
+        self.under_way = under_way
 
 
 @dataclass(order=True)
@@ -108,7 +110,8 @@ class Turns:
             first = self._waiting[0] is ticket
             pause = self._allowance.wait(ticket.amount, ticket.lane, now) if first else FOR_EVER
             if pause > 0 and (hopeless or now >= deadline or now + held > deadline):
-                raise TooLong(held, sum(other < ticket for other in self._waiting))
+                ahead = sum(other < ticket for other in self._waiting)
+                raise TooLong(held, ahead, self._allowance.crowd(ticket.lane))
             if pause == 0:
                 heapq.heappop(self._waiting)
                 self._allowance.begin(ticket.amount, ticket.lane)

@@ -15,7 +15,7 @@ from functools import cached_property
 from respond.decision.aftermath import is_the_holders
 from respond.decision.survival import survivors
 from respond.decision.view import View
-from respond.models.evidence import Account, Evidence, Foothold, FootholdKind, Part, Standing
+from respond.models.evidence import UNREAD_STANDING, Account, Evidence, Foothold, FootholdKind, Part, Standing
 from respond.models.holdings import Access, Devices
 from respond.models.ladder import May, Rung, Rungs, Step, Word, stricter
 from respond.models.policy import Policy
@@ -23,7 +23,6 @@ from respond.models.report import Verdict, VerdictKind
 from respond.models.signin import SignIns
 
 _WHOLE_SECOND = timedelta(seconds=1)
-_UNREAD_STANDING = "directory roles"
 _LONGEST_NAME = 80
 _NOTHING = Rungs.model_validate(dict.fromkeys((rung.value for rung in Rung), May.NEVER))
 
@@ -144,7 +143,7 @@ def _protection(ground: Ground) -> tuple[May, str]:
 
 def is_unread(standing: Standing) -> bool:
     """Whether the directory did not say which groups and roles the user has."""
-    return any(gap.source == _UNREAD_STANDING for gap in standing.gaps)
+    return any(gap.source == UNREAD_STANDING for gap in standing.gaps)
 
 
 def device_steps(ground: Ground, devices: Devices) -> tuple[Called, ...]:

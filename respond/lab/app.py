@@ -131,12 +131,20 @@ class LabApp:
             "GET _lab/writes": self._state.writes,
             "GET _lab/directory": self._state.directory,
             "GET _lab/incidents": self._state.incidents.everything,
+            "GET _lab/faults": self._faults.struck,
+            "POST _lab/faults": lambda: self._set_faults(request),
             "POST _lab/rotate-keys": lambda: {"keys": self._tokens.keys.rotate()},
         }
         page = pages.get(f"{request.method} {path}")
         if page is None:
             return Reply(404, {"error": {"code": "NotFound", "message": f"One of: {', '.join(pages)}"}})
         return Reply(200, page())
+
+    def _set_faults(self, request: LabRequest) -> dict[str, Any]:
+        """Replace the faults of the settings by those in the body, a list of the same."""
+        faults = tuple(LabFault.model_validate(fault) for fault in request.json())
+        self._faults.set(faults)
+        return {"faults": len(faults)}
 
     def _health(self) -> dict[str, Any]:
         loaded = self._tenant.loaded

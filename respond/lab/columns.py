@@ -1,6 +1,7 @@
 """The columns of each table, and what a value of each type looks like in a scenario file.
 
-The columns themselves are in `respond/log_schema.json`.
+The columns themselves are in `respond/log_schema.json`. Every table of a workspace has the standard columns as well,
+which that file leaves out: https://learn.microsoft.com/azure/azure-monitor/logs/log-standard-columns
 """
 
 from __future__ import annotations
@@ -8,12 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from respond.log_schema import Columns, sentinel_tables, xdr_tables
 
 __all__ = ["EXPECTED", "TIME_COLUMN", "XDR_TIME_COLUMN", "Columns", "columns_of", "fits", "sentinel_tables",
-           "split_naive", "split_timestamp", "xdr_tables"]  # fmt: skip
+           "split_naive", "split_timestamp", "workspace_tables", "xdr_tables"]  # fmt: skip
 
 TIME_COLUMN = "TimeGenerated"
 XDR_TIME_COLUMN = "Timestamp"
@@ -22,12 +24,43 @@ _TIMESTAMP = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d{1,9})?Z", re.ASC
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
+STANDARD: Columns = {
+    "TenantId": "string",
+    "SourceSystem": "string",
+    "MG": "string",
+    "ManagementGroupName": "string",
+    "Computer": "string",
+    "RawData": "string",
+    "Type": "string",
+    "_ItemId": "string",
+    "_ResourceId": "string",
+    "_SubscriptionId": "string",
+    "_TimeReceived": "datetime",
+    "_IsBillable": "string",
+    "_BilledSize": "real",
+    "_Internal_WorkspaceResourceId": "string",
+}
+"""What an export of any table of a workspace may carry beside the columns of its own."""
+
+
+@cache
+def workspace_tables() -> dict[str, Columns]:
+    """Table -> columns of a workspace, the standard ones included."""
+    return {table: columns | _beside(columns) for table, columns in sentinel_tables().items()}
+
+
+def _beside(columns: Columns) -> Columns:
+    """The standard columns that a table does not have by itself; names differ in more than case, or not at all."""
+    own = {name.lower() for name in columns}
+    return {name: kind for name, kind in STANDARD.items() if name.lower() not in own}
+
+
 def columns_of(table: str) -> Columns | None:
     """The columns that a file named after this table may use; None when there is no such table.
 
     A table that both have is written as the workspace has it.
     """
-    return sentinel_tables().get(table) or xdr_tables().get(table)
+    return workspace_tables().get(table) or xdr_tables().get(table)
 
 
 def split_timestamp(text: str) -> tuple[datetime, str] | None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from fnmatch import fnmatchcase
+from io import BytesIO
+from typing import Any
 
-from respond.lab.web import DropConnection, LabRequest, Reply
+from respond.lab.web import DropConnection, LabRequest, Reply, Untouched
 from respond.settings import LabFault
 
 _MESSAGES = {
@@ -24,9 +29,19 @@ class Faults:
     """The faults of one process, in the order of the settings; each strikes as often as it says."""
 
     def __init__(self, faults: tuple[LabFault, ...]) -> None:
-        self._faults = faults
-        self._strikes = [0] * len(faults)
         self._lock = threading.Lock()
+        self.set(faults)
+
+    def set(self, faults: tuple[LabFault, ...]) -> None:
+        """These from now on, none of them used up."""
+        with self._lock:
+            self._faults = faults
+            self._strikes = [0] * len(faults)
+
+    def struck(self) -> list[int]:
+        """How often each has struck."""
+        with self._lock:
+            return list(self._strikes)
 
     def strike(self, request: LabRequest) -> LabFault | None:
         """The first fault that applies to the request and is not used up; counts as one strike."""
@@ -80,8 +95,43 @@ async def with_faults(
         raise DropConnection
     if fault.kind == "status":
         return refuse(fault)
+    if fault.kind == "answer":
+        return Untouched(fault.status, headers=headers(fault), content=BytesIO(fault.body.encode()))
+    if fault.kind == "slow":
+        await asyncio.sleep(fault.delay.total_seconds())
     reply = await work(fault if fault.kind == "partial" else None)
     if fault.kind == "drop_after":
         reply.close()
         raise DropConnection(reply.status)
-    return reply
+    spoil = _SPOILED.get(fault.kind)
+    return _spoiled(reply, spoil) if spoil else reply
+
+
+def _spoiled(reply: Reply, spoil: Callable[[bytes], bytes]) -> Reply:
+    """The reply with other bytes; one without a body stays as it is."""
+    with reply.opened() as content:
+        body = content.read()
+    return replace(reply, body=None, content=BytesIO(spoil(body) if body else b""))
+
+
+def _without_list(body: bytes) -> bytes:
+    """What a collection is without its members: `value` of Graph and Azure, `tables` of Log Analytics, `results`."""
+    answer = json.loads(body)
+    kept = {name: value for name, value in answer.items() if not isinstance(value, list)} if answer else answer
+    return json.dumps(kept).encode()
+
+
+def _of_another_type(value: Any) -> Any:
+    """The same shape with numbers for texts, and texts for everything else; names of columns stay."""
+    if isinstance(value, dict):
+        return {name: _of_another_type(held) for name, held in value.items()}
+    if isinstance(value, list):
+        return [_of_another_type(held) for held in value]
+    return 7 if isinstance(value, str) else "seven"
+
+
+_SPOILED: Mapping[str, Callable[[bytes], bytes]] = {
+    "cut_off": lambda body: body[: len(body) // 2],
+    "without_list": _without_list,
+    "wrong_types": lambda body: json.dumps(_of_another_type(json.loads(body))).encode(),
+}

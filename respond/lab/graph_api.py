@@ -19,7 +19,7 @@ from respond.lab.kql import Engine
 from respond.lab.odata import GraphError, bad_request, denied
 from respond.lab.state import LabState
 from respond.lab.tokens import InvalidToken, Tokens
-from respond.lab.web import DropConnection, LabRequest, Malformed, Reply
+from respond.lab.web import DropConnection, LabRequest, Malformed, Reply, Untouched
 from respond.settings import LabFault
 
 _MOST_IN_BATCH = 20
@@ -78,7 +78,8 @@ class GraphApi:
                 self._state.record_write(request.method, request.path, dropped.status, request.text())
             raise
         if is_write:
-            self._state.record_write(request.method, request.path, reply.status, request.text())
+            status = DropConnection().status if isinstance(reply, Untouched) else reply.status
+            self._state.record_write(request.method, request.path, status, request.text())
         return reply
 
     async def _work(

@@ -23,14 +23,14 @@ from respond.lab.columns import (
     XDR_TIME_COLUMN,
     Columns,
     columns_of,
-    sentinel_tables,
     split_timestamp,
+    workspace_tables,
     xdr_tables,
 )
 from respond.lab.rows import Part, Row, TableFile, read_rows
 from respond.lab.timeshift import shift_row
 
-FORMS = {"workspace": sentinel_tables, "hunting": xdr_tables}
+FORMS = {"workspace": workspace_tables, "hunting": xdr_tables}
 """Form of the rows -> the tables there are: as a Log Analytics workspace holds them, or as advanced hunting does."""
 
 _encode = json.JSONEncoder(ensure_ascii=False).encode

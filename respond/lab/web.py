@@ -100,3 +100,7 @@ class Reply:
         """Nobody will send it."""
         if self.content is not None:
             self.content.close()
+
+
+class Untouched(Reply):
+    """A reply of somebody in between: the request never came here, and nothing was done."""

@@ -332,6 +332,10 @@ class Footholds(Model):
     gaps: tuple[Gap, ...] = ()
 
 
+UNREAD_STANDING = "directory roles"
+"""What a gap is named after where the directory did not say which groups and roles a user has."""
+
+
 class Standing(Model):
     """Who the user is: roles, also through groups, and what Identity Protection makes of them now.
 

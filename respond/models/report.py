@@ -16,6 +16,9 @@ from respond.models.signin import LegRow, SignIns
 SURVIVED = "attacker-survived"
 """Id of the finding that says so."""
 
+THIS_RUN = "this run"
+"""What the gap of a run is named after that could not come to its end."""
+
 
 class VerdictKind(StrEnum):
     MALICIOUS = "malicious"
@@ -178,6 +181,11 @@ class Report(Model):
     sightings: tuple[Sighting, ...] = Field(default=(), description="which paths brought the case, first one first")
     run: str = ""
     schema_version: Literal[1] = 1
+
+    @property
+    def broke(self) -> str:
+        """Why the run could not come to its end; empty when it did."""
+        return next((gap.reason for gap in self.gaps if gap.source == THIS_RUN), "")
 
 
 class Attached(Model):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from datetime import timedelta
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from respond.durations import Duration, parse_duration
 from respond.settings.base import Address, Section
+
+_REFUSAL = 400
 
 
 class LabFault(Section):
@@ -16,20 +19,34 @@ class LabFault(Section):
     Attributes:
         match: shell pattern over `METHOD /path`, such as `POST */revokeSignInSessions`; case matters not.
         contains: only when the request body holds this text (for a query: a table name, say).
-        status: answer with this HTTP status instead of doing the work.
+        status: answer with this HTTP status instead of doing the work; below 400 with kind `answer` only.
         retry_after: value of the Retry-After header, taken literally (seconds or an HTTP date); `+2s` is
             replaced by the HTTP date two seconds from now.
         kind: `status`; `partial` (a log query answers with a PartialError beside its rows); `drop_before`
-            (the connection closes and nothing was done); `drop_after` (done, and the answer is lost).
+            (the connection closes and nothing was done); `drop_after` (done, and the answer is lost); `answer` (`body`
+            instead of doing the work, as a proxy does); `cut_off` (done, and half of the answer arrives);
+            `without_list` (done, and the answer lacks the list in it); `wrong_types` (done, and every value in the
+            answer is of another type); `slow` (done, `delay` later).
+        body: of kind `answer`, byte for byte.
         times: how often it strikes before it is used up; 0 means for ever.
     """
 
     match: str
     contains: str = ""
-    kind: Literal["status", "partial", "drop_before", "drop_after"] = "status"
-    status: int = Field(default=503, ge=400, le=599)
+    kind: Literal[
+        "status", "partial", "drop_before", "drop_after", "answer", "cut_off", "without_list", "wrong_types", "slow"
+    ] = "status"
+    status: int = Field(default=503, ge=200, le=599)
+    body: str = ""
+    delay: Duration = timedelta(0)
     retry_after: str = ""
     times: int = Field(default=1, ge=0)
+
+    @model_validator(mode="after")
+    def _refuses(self) -> Self:
+        if self.kind == "status" and self.status < _REFUSAL:
+            raise ValueError(f'status {self.status} refuses nothing; with kind "answer" it is the one of `body`')
+        return self
 
 
 class Lab(Section):

@@ -4,7 +4,7 @@ Three steps, so that who sends can be made sure of in between: `check_headers` b
 the bytes as they come, `read_json` for what they say. A body has at most 2 MiB, on the wire and decompressed; what is
 beyond is not kept. Everything takes time in proportion to the size of the body, whatever stands in it.
 
-An empty body needs no content type: it is what the "Run" button sends.
+An empty body needs no content type: it says nothing, whatever it is called.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ DELIVER: dict[str, Any] = {
     "openapi_extra": {
         "requestBody": {
             "required": False,
-            "description": "@triggerBody() of a Logic App: incident, alert or entity; empty from the Run button.",
+            "description": "@triggerBody() of a Logic App: incident, alert or entity; {} from the Run button.",
             "content": {"application/json": {"schema": {"type": "object", "additionalProperties": True}}},
         },
     },

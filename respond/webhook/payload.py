@@ -1,8 +1,9 @@
 """Deliveries of Sentinel's automation, read: what a Logic App forwards as `@triggerBody()`.
 
-Incident, alert and entity triggers and the empty body of the "Run" button; also one incident as Azure Resource Manager
-gives it, and any of these inside `body` or `triggerBody`. Key case, order and unknown fields do not matter, and what is
-missing or null is empty. What the work depends on does matter: which incident or alert, and the list of entities.
+Incident, alert and entity triggers and the `{}` of the portal's "Run" button; also one incident as Azure Resource
+Manager gives it, and any of these inside `body` or `triggerBody`. Key case, order and unknown fields do not matter, and
+what is missing or null is empty. What the work depends on does matter: which incident or alert, its properties, and the
+list of entities. Nothing at all (no body, null, a list) is no delivery; only `{}` asks for a hunt over the tenant.
 https://learn.microsoft.com/azure/sentinel/playbook-triggers-actions
 """
 
@@ -23,7 +24,7 @@ def read_notice(body: object) -> Notice:
     """One delivery.
 
     Args:
-        body: parsed JSON; None when nothing was sent.
+        body: parsed JSON; None, which is refused, when nothing was sent.
 
     Raises:
         InvalidNotice: not what Sentinel sends; says where.
@@ -32,7 +33,8 @@ def read_notice(body: object) -> Notice:
     if root is None:
         return Notice(shape=Shape.EMPTY)
     schema = root.text("objectSchemaType", "SchemaType").lower()
-    if schema == "incident" or "properties" in root.part("object"):
+    inside = root.part("object")
+    if schema == "incident" or "properties" in inside or (inside and not schema):
         return read_incident(root, root.part("object") if "object" in root else root)
     if "Entity" in root or "IncidentArmID" in root:
         return read_entity(root)
@@ -58,10 +60,10 @@ def delivery_key(body: object) -> str:
 
 def _unwrapped(body: object, pointer: str = "", wrappers: int = 0) -> Part | None:
     """The object that says something; None when nothing does."""
-    if body is None or body in ({}, "", []):
-        return None
     if not isinstance(body, dict):
         raise InvalidNotice("must be a JSON object", pointer)
+    if not body:
+        return None
     root = Part(body, pointer)
     if any(name in root for name in ("object", "properties", "Entity", "IncidentArmID", "SystemAlertId")):
         return root
@@ -69,6 +71,4 @@ def _unwrapped(body: object, pointer: str = "", wrappers: int = 0) -> Part | Non
     if key is None or wrappers == _MOST_WRAPPERS:
         return root
     inside = parsed(body[key])
-    if inside is None and body[key]:
-        raise InvalidNotice("must be a JSON object", root.where(key))
     return _unwrapped(inside, root.where(key), wrappers + 1)

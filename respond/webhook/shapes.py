@@ -36,8 +36,10 @@ _INCIDENT = re.compile(
 
 def read_incident(root: Part, incident: Part) -> Notice:
     """`object` of an incident trigger, inside `root`, or a bare incident, which is its own root."""
-    said = incident.part("properties")
     arm_id, workspace = _incident_id(incident, "id", needed=True)
+    said = incident.part("properties")
+    if not said:
+        raise InvalidNotice("must be an object that describes the incident", incident.where("properties"))
     alerts = [alert.part("properties") for alert in islice(said.parts("alerts"), _MOST_ALERTS)]
     start, end = _window(alerts, said)
     entities = _listed(said, "relatedEntities", may_be_cut=False)

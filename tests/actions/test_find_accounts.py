@@ -62,6 +62,15 @@ USERS: list[dict[str, Any]] = [
     {"id": TWIN, "userPrincipalName": "twin@contoso.com", "onPremisesSecurityIdentifier": SHARED_SID},
 ]
 
+CONFLICTS = {
+    "id and user principal name": {"object_id": ANN, "upn": "twin@contoso.com"},
+    "id and name@suffix": {"object_id": ANN, "name": "twin", "suffix": "contoso.com"},
+    "id and mail": {"object_id": ANN, "mail": "b.o'brien@contoso.com"},
+    "id and SID": {"object_id": ANN, "sid": SID},
+    "user principal name and name@suffix": {"upn": "ann@contoso.com", "name": "twin", "suffix": "contoso.com"},
+    "user principal name and mail": {"upn": "ann@contoso.com", "mail": "b.o'brien@contoso.com"},
+    "name@suffix and SID": {"name": "ann", "suffix": "contoso.com", "sid": SID},
+}
 Find = Callable[..., Awaitable[FoundAccounts]]
 
 
@@ -278,3 +287,23 @@ def test_another_sid_holds_none(sid: str) -> None:
 def test_a_filter_on_users_may_leave_in_a_dry_run() -> None:
     assert is_read("GET", "https://graph.microsoft.com/v1.0/users?$filter=mail eq 'a'&$select=id")
     assert not is_read("POST", "https://graph.microsoft.com/v1.0/users?$filter=mail eq 'a'")
+
+
+@pytest.mark.parametrize("said", CONFLICTS.values(), ids=CONFLICTS)
+async def test_an_entity_that_names_two_people_is_both_and_nobody_is_chosen(
+    said: dict[str, str], tenant: Callable[..., RunningLab], find: Find
+) -> None:
+    tenant()
+    found = await find(account(**said))
+    assert not found.users
+    (twice,) = found.ambiguous
+    assert len(twice.candidates) == 2
+    assert twice.candidates[0].id == ANN
+
+
+async def test_an_entity_that_gives_one_person_several_names_is_that_person(
+    tenant: Callable[..., RunningLab], find: Find
+) -> None:
+    tenant()
+    everything = {"upn": "ann.maiden@contoso.com", "name": "a.example", "suffix": "contoso.com", "sid": cloud_sid(ANN)}
+    assert ids(await find(account(object_id=ANN, mail="ann.example@contoso.com", **everything))) == [ANN]

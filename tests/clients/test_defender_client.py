@@ -75,6 +75,9 @@ async def test_what_defender_does_not_know_is_told_from_what_it_does_not_take(wo
     assert getattr(caught.value, "name", "") == name
 
 
+WRONG_TYPES = sent({"schema": [{"name": "NetworkMessageId", "type": "String"}], "results": [{"NetworkMessageId": 5}]})
+
+
 @pytest.mark.parametrize(
     ("answer", "error", "words", "tries"),
     [
@@ -85,6 +88,11 @@ async def test_what_defender_does_not_know_is_told_from_what_it_does_not_take(wo
         pytest.param(Canned(204, b""), Transient, "without a table", 3, id="204"),
         pytest.param(Canned(200, b"<html>"), Transient, "cannot be read", 3, id="something else"),
         pytest.param(sent(TABLE | {"results": [1]}), Transient, "cannot be read", 3, id="rows that are none"),
+        pytest.param(sent(ROWS | {"schema": []}), Transient, "without a table", 3, id="no columns"),
+        pytest.param(sent(ROWS | {"schema": [{}]}), Transient, "no name or type", 3, id="columns without a name"),
+        pytest.param(sent(TABLE | {"results": {}}), Transient, "without a table", 3, id="rows in an object"),
+        pytest.param(sent([]), Transient, "without a table", 3, id="a list"),
+        pytest.param(WRONG_TYPES, Transient, "cannot be read", 3, id="wrong types"),
     ],
 )
 async def test_an_answer_that_is_none_is_one_line(

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from respond.clients.degrade import _INDISPENSABLE, can_do_without, without_known
 from respond.clients.kql import bind, quote
-from respond.clients.logs import Absent, Rows
+from respond.clients.log_answer import Rows
+from respond.clients.logs import Absent
 from respond.clients.sources import ask_what_is_there, has_basic
 from respond.errors import BadQuery, TableMissing
 from respond.log_schema import sentinel_tables

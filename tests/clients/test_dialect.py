@@ -231,5 +231,5 @@ def test_a_dynamic_value_comes_as_json_text(value: object) -> None:
 
 @pytest.mark.parametrize("table", sorted(MOVABLE))
 def test_the_lab_has_both_forms_of_a_table(table: str) -> None:
-    assert columns_of(table) == sentinel_tables()[table]
+    assert (columns_of(table) or {}).items() >= sentinel_tables()[table].items()
     assert ("Timestamp" in FORMS["hunting"]()[table], "Timestamp" in FORMS["workspace"]()[table]) == (True, False)

@@ -329,7 +329,7 @@ async def test_an_error_is_known_by_its_status_whatever_its_body(
     body: dict[str, Any], is_write: bool, service: respx.Route
 ) -> None:
     async with client() as graph:
-        for status, kind in ((403, Forbidden), (404, NotFound), (502, Unanswered), (503, Transient)):
+        for status, kind in ((403, Forbidden), (404, Permanent), (502, Unanswered), (503, Transient)):
             service.return_value = httpx.Response(status, **body)
             with pytest.raises(kind):
                 await (revoke(graph, USER_ID) if is_write else graph.account(USER_ID))

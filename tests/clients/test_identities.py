@@ -214,7 +214,7 @@ def test_the_default_tries_four_ways_and_none_that_asks_a_person() -> None:
 
     made: Any = credential(azure(""), None)
     asyncio.run(made.close())
-    tried = [type(one).__name__.removeprefix("AsyncFailedDAC") for one in made.credentials]
+    tried = [type(one).__name__.removeprefix("AsyncFailedDAC") for one in made.identity.credentials]
     assert tried == ["EnvironmentCredential", "Credential", "ManagedIdentityCredential", "AzureCliCredential"]
 
 

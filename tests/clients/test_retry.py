@@ -298,15 +298,19 @@ def test_a_token_service_that_is_ill_for_a_moment_is_asked_again(lab: Callable[.
     assert answer.code == 0, answer.err
 
 
-def test_a_hunt_that_stays_partial_fails_in_one_line(lab: Callable[..., RunningLab]) -> None:
+def test_a_hunt_that_stays_partial_judges_nobody_and_hands_the_user_to_a_person(
+    lab: Callable[..., RunningLab],
+) -> None:
     lab(faults=(fault(QUERY, contains="AADNonInteractiveUserSignInLogs", kind="partial", times=0),))
     answer = answer_for_victim()
-    assert (answer.code, answer.out) == (1, "")
+    assert (answer.code, answer.json["outcome"], answer.json["verdict"]) == (1, "not-contained", "suspicious")
+    assert answer.json["ticket"]
     assert answer.err.count("\n") == 1
-    assert (
-        "AADNonInteractiveUserSignInLogs: the hunt is not complete: Log Analytics sent only part of the rows"
-        in answer.err
-    )
+    for told in (answer.err, answer.json["headline"]):
+        assert (
+            "AADNonInteractiveUserSignInLogs: the hunt is not complete: Log Analytics sent only part of the rows"
+            in told
+        )
 
 
 @pytest.mark.soak

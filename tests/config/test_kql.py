@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from respond.clients.connect import Connections
 from respond.clients.kql import Value, bind, load, quote
-from respond.clients.logs import Rows
+from respond.clients.log_answer import Rows
 from respond.clients.sources import query_text
 from respond.errors import BadQuery, UsageError
 from respond.lab import scenario

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from playbooks.backtest import backtest
 from respond.backtesting import Replay
-from respond.clients.logs import Absent, Rows
+from respond.clients.log_answer import Rows
+from respond.clients.logs import Absent
 from respond.clients.places import Places
 from respond.decision.cut import Collected
 from respond.models.backtest import Answer, Backtest, Tally

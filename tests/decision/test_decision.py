@@ -18,7 +18,8 @@ from actions.find_lures import find_lures, is_device_login, kit_pattern
 from actions.find_usual_places import find_usual_places
 from actions.know_user import know_user
 from actions.match_threat_intel import match_threat_intel
-from respond.clients.logs import Absent, Rows
+from respond.clients.log_answer import Rows
+from respond.clients.logs import Absent
 from respond.clients.places import Places
 from respond.clients.rows import read_sign_in
 from respond.decision.cut import Collected, evidence_at

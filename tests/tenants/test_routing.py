@@ -151,7 +151,8 @@ def test_one_who_belongs_to_a_tenant_cannot_either() -> None:
     ("said", "status", "told"),
     [
         (of_workspace("incident", ELSEWHERE), 403, "another workspace"),
-        (None, 422, "does not say of which workspace"),
+        (None, 422, "must be a JSON object"),
+        ({}, 422, "does not say of which workspace"),
         (sample("entity"), 422, "does not say of which workspace"),
         ({"hello": "there"}, 422, "no incident, alert or entity"),
         (b"{", 400, "is not JSON"),

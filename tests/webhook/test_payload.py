@@ -132,9 +132,24 @@ def test_an_entity_that_is_no_account_names_nobody() -> None:
     assert (notice.shape, notice.accounts) == (Shape.ENTITY, ())
 
 
-@pytest.mark.parametrize("body", [None, {}, "", [], {"body": {}}, {"body": None}, {"triggerBody": {"body": ""}}])
-def test_an_empty_body_is_the_run_button(body: object) -> None:
+@pytest.mark.parametrize("body", [{}, {"body": {}}, {"triggerBody": {"body": "{}"}}])
+def test_an_empty_object_is_the_run_button(body: object) -> None:
     assert read_notice(body) == Notice(shape=Shape.EMPTY)
+
+
+@pytest.mark.parametrize("body", [None, "", [], {"body": None}, {"body": []}, {"triggerBody": {"body": ""}}])
+def test_nothing_at_all_asks_for_no_hunt(body: object) -> None:
+    assert "must be a JSON object" in invalid(body).what
+
+
+@pytest.mark.parametrize("properties", [None, {}, [], "", "text", 7, False, [{"title": "x"}]])
+@pytest.mark.parametrize("schema", [{"objectSchemaType": "Incident"}, {}], ids=["named", "bare"])
+def test_an_incident_that_says_nothing_of_itself_asks_for_no_hunt(schema: dict[str, str], properties: Any) -> None:
+    body = sample("incident")
+    told = {"object": {"id": body["object"]["id"], "properties": properties}, **schema}
+    assert invalid(told).where == "/object/properties"
+    missing = {"objectSchemaType": "Incident", "object": {"id": body["object"]["id"]}}
+    assert invalid(missing).where == "/object/properties"
 
 
 def test_a_bare_incident_is_read_as_well() -> None:

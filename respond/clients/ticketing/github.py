@@ -129,7 +129,7 @@ class GitHub:
         written = self._github.rest.issues.async_update(
             self._owner, self._repo, number, title=_title(draft), body=_body(draft)
         )
-        await _sent(written)
+        _found(_object(await _sent(written)))
 
     async def close(self) -> None:
         await self._transport.aclose()
@@ -171,10 +171,7 @@ def _body(draft: Draft) -> str:
 
 def _objects(answer: Response[Any, Any]) -> list[dict[str, Any]]:
     """Read as it came: an Enterprise Server of another age need not fit githubkit's models."""
-    found = _json(answer)
-    if not isinstance(found, list):
-        raise Unanswered("GitHub: the answer holds no list of issues; is tickets.github.url right?")
-    return objects(found)
+    return objects(_json(answer), "GitHub: the answer holds no list of issues")
 
 
 def _object(answer: Response[Any, Any]) -> dict[str, Any]:
@@ -197,7 +194,9 @@ def _found(issue: dict[str, Any]) -> Found:
 
 
 def _said(body: dict[str, Any]) -> str:
-    fields = [str(error.get("field") or error.get("message") or "") for error in objects(body.get("errors"))]
+    listed = body.get("errors")
+    errors = [error for error in listed if isinstance(error, dict)] if isinstance(listed, list) else []
+    fields = [str(error.get("field") or error.get("message") or "") for error in errors]
     return ": ".join(part for part in (str(body.get("message") or ""), ", ".join(filter(None, fields))) if part)
 
 

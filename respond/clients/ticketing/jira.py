@@ -76,9 +76,8 @@ class Jira:
         }
         for _ in range(_MOST_PAGES):
             page = await self._wire.send("POST", "/rest/api/3/search/jql", body=asked)
-            if not isinstance(page.get("issues"), list):
-                raise Unanswered("Jira: the answer to a search holds no list of issues; is the URL right?")
-            if issue := next((one for one in objects(page["issues"]) if label in _labels_of(one)), None):
+            issues = objects(page.get("issues"), "Jira: the answer to a search holds no list of issues")
+            if issue := next((one for one in issues if label in _labels_of(one)), None):
                 return self._found(issue)
             if page.get("isLast") or not page.get("nextPageToken"):
                 return None

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from respond.clients.ticketing.reading import as_text
 from respond.defang import as_comment
-from respond.errors import Conflict, Forbidden, NotFound
+from respond.errors import Conflict, Forbidden, NotFound, Unanswered
 from respond.models.incident import Incident, IncidentId, IncidentStatus
 from respond.models.incident import Severity as IncidentSeverity
 from respond.models.tickets import Draft, Found, Severity
@@ -96,6 +96,8 @@ class SentinelTickets:
         text = as_comment(f"{draft.title}\n\n{as_text(draft.body)}", most=_LONGEST, cut=_CUT)
         with _naming():
             await self._sentinel.put_comment(arm_id, _id(draft.key), text)
+        if await self._sentinel.comment(arm_id, _id(draft.key)) is None:
+            raise Unanswered(f"incident {arm_id}: Sentinel took our text, but it is not there")
         return _found(await self._sentinel.incident(arm_id))
 
     def _own(self, key: str) -> str:

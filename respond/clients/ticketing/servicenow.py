@@ -35,6 +35,7 @@ from respond.settings import Retry, Tickets
 _FIELDS = "sys_id,number,correlation_id"
 _HOW_SOON = {Severity.HIGH: "1", Severity.MEDIUM: "2", Severity.LOW: "3"}
 _LONGEST_TITLE = 160
+_NO_IMPORT = "ServiceNow: the answer of the import set does not say what it wrote"
 _LONGEST_AT_WORK = timedelta(seconds=60)
 
 
@@ -86,9 +87,7 @@ class ServiceNow:
             "sysparm_limit": "1",
         }
         answer = await self._wire.send("GET", f"/api/now/table/{self._table}", query=query)
-        if not isinstance(answer.get("result"), list):
-            raise Unanswered("ServiceNow: the answer to a search holds no list of records; is the URL right?")
-        records = objects(answer["result"])
+        records = objects(answer.get("result"), "ServiceNow: the answer to a search holds no list of records")
         if not records:
             return None
         if records[0].get("correlation_id") != key:
@@ -110,7 +109,9 @@ class ServiceNow:
     async def update(self, found: Found, draft: Draft) -> None:
         """Write title, text and urgency. State and assignment belong to people."""
         if not self._import_set:
-            await self._wire.send("PATCH", f"/api/now/table/{self._table}/{found.handle}", body=self._says(draft))
+            path = f"/api/now/table/{self._table}/{found.handle}"
+            answer = await self._wire.send("PATCH", path, body=self._says(draft))
+            self._found(answer.get("result"))
         elif await self.find(draft.key) is None:
             raise NotFound(f"ServiceNow: {found.id} of case {draft.key} is gone from table {self._table}")
         else:
@@ -131,7 +132,7 @@ class ServiceNow:
         """Columns of an import set table are called as those of the target, or with `u_` before it."""
         row = fields | {f"u_{name}": value for name, value in fields.items()}
         answer = await self._wire.send("POST", f"/api/now/import/{self._import_set}", body=row)
-        into = [one for one in objects(answer.get("result")) if one.get("table") == self._table]
+        into = [one for one in objects(answer.get("result"), _NO_IMPORT) if one.get("table") == self._table]
         if not into or into[0].get("status") not in ("inserted", "updated", "ignored"):
             raise Permanent(
                 f"ServiceNow: import set {self._import_set} wrote nothing to table {self._table}; its transform map "

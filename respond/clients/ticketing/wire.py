@@ -71,6 +71,15 @@ def checked_key(key: str) -> str:
     raise Permanent(f"{key!r:.80} is not the key of a case; expected letters, digits and single dashes")
 
 
-def objects(value: object) -> list[dict[str, Any]]:
-    """The objects of a list; whatever else was answered is none."""
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+def objects(value: object, what: str) -> list[dict[str, Any]]:
+    """A list of objects; anything else is no answer, and says nothing about what is there.
+
+    Args:
+        what: was asked for, for the message.
+
+    Raises:
+        Unanswered: it is something else.
+    """
+    if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+        raise Unanswered(f"{what}; is the URL right?")
+    return value

@@ -1,0 +1,198 @@
+"""What counts as an answer of Microsoft Graph: everything else is asked again, and is never an empty list or object."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+import respx
+
+from respond.clients.graph import Graph
+from respond.errors import Forbidden, NotFound, Permanent, Transient
+from respond.models.signin import Risk
+from respond.settings import Retry
+from tests.helpers.identities import HasToken
+
+GRAPH = "https://graph.microsoft.com"
+ROOT = f"{GRAPH}/v1.0"
+ID = "7d1f0a52-6d0e-4c1c-9b54-0f5a1c0e7a11"
+QUICK = {"attempts": 2, "first_wait": "1ms", "longest_wait": "2ms", "read_budget": "3s", "write_budget": "3s"}
+Ask = Callable[[Graph], Awaitable[Any]]
+
+USER = {
+    "id": ID,
+    "userPrincipalName": "a@contoso.com",
+    "accountEnabled": True,
+    "signInSessionsValidFromDateTime": "2026-01-15T09:26:00Z",
+}
+DEVICE = {"@odata.type": "#microsoft.graph.device", "id": ID, "deviceId": ID, "accountEnabled": True}
+METHOD = {"@odata.type": "#microsoft.graph.phoneAuthenticationMethod", "id": ID}
+GRANT = {"id": "g", "clientId": ID, "resourceId": ID, "scope": "Mail.Read"}
+RULE = {"id": "r", "displayName": "..", "isEnabled": True}
+GROUP = {"@odata.type": "#microsoft.graph.group", "id": ID}
+ROLE = {"@odata.type": "#microsoft.graph.directoryRole", "id": ID, "roleTemplateId": ID}
+RISK = {"riskLevel": "high", "riskState": "atRisk"}
+
+LISTS: dict[str, tuple[Ask, dict[str, Any], str]] = {
+    "users": (lambda graph: graph.users_by_mail("a@contoso.com"), USER, "id"),
+    "devices": (lambda graph: graph.holdings.devices(ID), DEVICE, "id"),
+    "methods": (lambda graph: graph.holdings.methods(ID), METHOD, "@odata.type"),
+    "consents": (lambda graph: graph.holdings.grants(ID), GRANT, "clientId"),
+    "rules": (lambda graph: graph.holdings.rules(ID), RULE, "isEnabled"),
+    "groups and roles": (lambda graph: graph.membership(ID), GROUP, "@odata.type"),
+    "licences": (lambda graph: graph.tenant.plans(), {"servicePlans": []}, ""),
+}
+OBJECTS: dict[str, tuple[Ask, dict[str, Any], str]] = {
+    "user": (lambda graph: graph.account(ID), USER, "signInSessionsValidFromDateTime"),
+    "device": (lambda graph: graph.holdings.device(ID), DEVICE, "accountEnabled"),
+    "consent": (lambda graph: graph.holdings.grant("g"), GRANT, "id"),
+    "rule": (lambda graph: graph.holdings.rule(ID, "r"), RULE, "isEnabled"),
+    "risk": (lambda graph: graph.risk(ID), RISK, "riskState"),
+    "group": (lambda graph: graph.tenant.group(ID), GROUP, "id"),
+}
+BROKEN = {
+    "an empty 200": httpx.Response(200, content=b""),
+    "204": httpx.Response(204),
+    "HTML": httpx.Response(200, html="<html>sign in to the guest network</html>"),
+    "cut-off JSON": httpx.Response(200, content=b'{"value": [{"id": "7d', headers={"Content-Type": "application/json"}),
+    "{}": httpx.Response(200, json={}),
+    "[]": httpx.Response(200, json=[]),
+    "null": httpx.Response(200, json=None),
+    "a text": httpx.Response(200, json="value"),
+    "another service's": httpx.Response(200, json={"tables": [], "result": []}),
+}
+BROKEN_LISTS = {
+    "value null": {"value": None},
+    "value an object": {"value": {}},
+    "value a text": {"value": ""},
+    "of nulls": {"value": [None]},
+    "of texts": {"value": ["x"]},
+}
+FIRST = ("methods", "groups and roles", "user")
+"""One of each kind for `make test`; the others are read by the same lines."""
+
+
+def every(kinds: dict[str, Any]) -> list[Any]:
+    """Their names; all but the first of a kind in `make soak` only."""
+    return [pytest.param(name, marks=() if name in FIRST else pytest.mark.soak) for name in kinds]
+
+
+WRONG_TYPES = {"of numbers": 5, "of lists": [], "of objects": {}}
+
+
+@pytest.fixture
+def service() -> Iterator[respx.Route]:
+    """Stands in for Microsoft Graph below our own transport."""
+    with respx.mock(base_url=GRAPH, assert_all_called=False) as mock:
+        yield mock.route()
+
+
+async def asked(ask: Ask) -> Any:
+    graph = Graph(HasToken(), GRAPH, check=lambda *_: None, retry=Retry.model_validate(QUICK))
+    try:
+        return await ask(graph)
+    finally:
+        await graph.close()
+
+
+@pytest.mark.parametrize("answer", BROKEN.values(), ids=BROKEN)
+@pytest.mark.parametrize("name", every(LISTS | OBJECTS))
+async def test_what_is_no_answer_is_no_list_and_no_object(
+    name: str, answer: httpx.Response, service: respx.Route
+) -> None:
+    service.return_value = answer
+    with pytest.raises(Transient, match="cannot be read"):
+        await asked((LISTS | OBJECTS)[name][0])
+    assert service.call_count >= QUICK["attempts"]  # type: ignore[operator]  # one list is two requests
+
+
+@pytest.mark.parametrize("body", BROKEN_LISTS.values(), ids=BROKEN_LISTS)
+@pytest.mark.parametrize("name", every(LISTS))
+async def test_a_list_is_a_list_of_objects(name: str, body: Any, service: respx.Route) -> None:
+    service.respond(json=body)
+    with pytest.raises(Transient, match="cannot be read"):
+        await asked(LISTS[name][0])
+
+
+@pytest.mark.parametrize("name", every(LISTS))
+async def test_an_empty_list_is_an_answer(name: str, service: respx.Route) -> None:
+    service.respond(json={"value": []})
+    found = await asked(LISTS[name][0])
+    assert not (found.groups if name == "groups and roles" else found)
+
+
+@pytest.mark.parametrize("name", [name for name, (_, _, needed) in LISTS.items() if needed])
+async def test_a_list_with_an_object_that_lacks_what_is_needed_is_none(name: str, service: respx.Route) -> None:
+    ask, whole, needed = LISTS[name]
+    service.respond(json={"value": [whole, {key: value for key, value in whole.items() if key != needed}]})
+    with pytest.raises(Transient, match=f"no {needed}"):
+        await asked(ask)
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+async def test_an_object_that_lacks_what_is_needed_is_no_answer(name: str, service: respx.Route) -> None:
+    ask, whole, needed = OBJECTS[name]
+    service.respond(json={key: value for key, value in whole.items() if key != needed})
+    with pytest.raises(Transient, match=f"no {needed}"):
+        await asked(ask)
+
+
+@pytest.mark.parametrize("wrong", WRONG_TYPES.values(), ids=WRONG_TYPES)
+@pytest.mark.parametrize("name", every(OBJECTS))
+async def test_a_property_of_another_type_is_no_answer(name: str, wrong: Any, service: respx.Route) -> None:
+    ask, whole, _ = OBJECTS[name]
+    service.respond(json=dict.fromkeys(whole, wrong))
+    with pytest.raises(Transient, match="cannot be read"):
+        await asked(ask)
+
+
+@pytest.mark.parametrize(
+    "second",
+    [*BROKEN.values(), *(httpx.Response(200, json=body) for body in BROKEN_LISTS.values()), httpx.Response(500)],
+    ids=[*BROKEN, *BROKEN_LISTS, "500"],
+)
+@pytest.mark.parametrize("name", ["methods", "groups and roles"])
+async def test_a_broken_second_page_is_not_the_end_of_the_list(
+    name: str, second: httpx.Response, service: respx.Route
+) -> None:
+    ask, whole, _ = LISTS[name]
+    first = httpx.Response(200, json={"value": [whole], "@odata.nextLink": f"{ROOT}/next?$skiptoken=x"})
+    service.side_effect = [first, second] * 2
+    with pytest.raises(Transient):
+        await asked(ask)
+
+
+@pytest.mark.parametrize(
+    "link", [f"{ROOT}/users/again", "https://graph.example/v1.0/next", "next", 5], ids=["a circle", "away", "half", "5"]
+)
+async def test_a_link_to_no_page_of_the_list_is_no_answer(link: Any, service: respx.Route) -> None:
+    service.respond(json={"value": [METHOD], "@odata.nextLink": link})
+    with pytest.raises(Transient, match="nextLink"):
+        await asked(LISTS["methods"][0])
+
+
+async def test_a_role_that_the_application_may_not_read_is_not_taken_for_none(service: respx.Route) -> None:
+    hidden = ROLE | {"roleTemplateId": None}
+    service.respond(json={"value": [GROUP, hidden]})
+    with pytest.raises(Forbidden, match=r"Directory\.Read\.All"):
+        await asked(LISTS["groups and roles"][0])
+
+
+async def test_a_user_who_was_never_at_risk_is_not_found_and_an_empty_answer_is_no_such_word(
+    service: respx.Route,
+) -> None:
+    service.respond(404, json={"error": {"code": "ResourceNotFound", "message": "none"}})
+    assert (await asked(OBJECTS["risk"][0])).risk is Risk.NONE
+    service.return_value = httpx.Response(404, html="<html>no such page</html>")
+    with pytest.raises(Permanent) as error:
+        await asked(OBJECTS["risk"][0])
+    assert not isinstance(error.value, NotFound)
+
+
+@pytest.mark.parametrize("answer", [*BROKEN.values(), httpx.Response(200, text="0")], ids=[*BROKEN, "0"])
+async def test_a_tenant_without_users_is_no_answer(answer: httpx.Response, service: respx.Route) -> None:
+    service.return_value = answer
+    with pytest.raises(Transient):
+        await asked(lambda graph: graph.holdings.count_users())

@@ -1,0 +1,128 @@
+"""Every request of a run, answered wrongly in every way: what was done is told, and nothing is green by a fault."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.helpers.broken_answers import FAULTS, TELLING, BrokenTenant, at, broken_tenant, called, cell, marks
+from tests.helpers.command import VICTIM, Answer, respond
+from tests.helpers.dug_in_story import USER_ID, policy, write_story
+from tests.playbooks.test_contain import administrator
+
+GLOBAL_ADMINISTRATOR = "62e90394-69f5-4237-9190-012177145e10"
+MEMBERS = f"GET /v1.0/users/{USER_ID}/transitiveMemberOf"
+REVOKE = f"POST /v1.0/users/{USER_ID}/revokeSignInSessions"
+ALL_FAULTS = (
+    "users",
+    "transitiveMemberOf",
+    "authentication/methods",
+    "messageRules",
+    "revokeSignInSessions",
+    "riskyUsers",
+    "devices",
+    "token",
+    "hunt_redemptions",
+    "find_usual_places",
+    "hunt_confirmations",
+)
+"""Requests that are answered wrongly in all fifteen ways: each is read by other lines. The rest in the telling ways."""
+
+
+@pytest.fixture(scope="module")
+def tenant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokenTenant]:
+    folder = tmp_path_factory.mktemp("broken")
+    with broken_tenant(write_story(folder), folder) as tenant:
+        yield tenant
+
+
+@pytest.fixture(scope="module")
+def administrators_tenant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokenTenant]:
+    folder = tmp_path_factory.mktemp("protected")
+    with broken_tenant(write_story(folder, edit=administrator), folder) as tenant:
+        yield tenant
+
+
+def request(name: str) -> tuple[str, str]:
+    """A request by its line, or a query by its name."""
+    return (name, "") if " " in name else ("POST *", marks()[name])
+
+
+SAMPLE = [
+    ("hunt_redemptions", "an empty 200", 1, "not-contained"),
+    ("hunt_approvals", "cut off", 1, "not-contained"),
+    ("find_footholds", "HTML", 3, "awaiting-approval"),
+    ("find_clicks", "null", 0, "contained-verified"),
+    (f"GET /v1.0/users/{USER_ID}/authentication/methods", "404", 4, "contained-unverified"),
+    (f"GET /v1.0/users/{USER_ID}/oauth2PermissionGrants", "without its list", 4, "contained-unverified"),
+    (f"GET /v1.0/users/{USER_ID}/mailFolders/inbox/messageRules", "an empty 200", 4, "contained-unverified"),
+    (f"GET /v1.0/users/{USER_ID}/registeredDevices", "null", 4, "contained-unverified"),
+    (f"GET /v1.0/users/{USER_ID}", "500", 4, "contained-unverified"),
+    (f"GET /v1.0/users/{USER_ID}", "wrong types", 4, "contained-unverified"),
+    (REVOKE, "dropped after", 0, "contained-verified"),
+    (REVOKE, "HTML", 4, "contained-unverified"),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "fault", "code", "outcome"),
+    SAMPLE,
+    ids=[f"{name.split('/')[-1]}: {fault}" for name, fault, _, _ in SAMPLE],
+)
+def test_a_wrong_answer_is_never_nothing_there(
+    name: str,
+    fault: str,
+    code: int,
+    outcome: str,
+    tenant: BrokenTenant,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answer, broken = cell(tenant, fault, request(name), tmp_path, monkeypatch)
+    assert not broken
+    assert (answer.code, answer.json["outcome"]) == (code, outcome), answer.err
+    unverified = [one for one in answer.json["actions"] if one["verified"] is False]
+    assert answer.json["gaps"] or unverified or fault == "dropped after", "nobody is told"
+
+
+@pytest.mark.parametrize(
+    "fault", [pytest.param(name, marks=() if name == "without its list" else pytest.mark.soak) for name in FAULTS]
+)
+def test_a_protected_account_is_never_revoked_unasked(
+    fault: str, administrators_tenant: BrokenTenant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = policy(tmp_path, protected={"roles": [GLOBAL_ADMINISTRATOR]})
+    answer, broken = cell(administrators_tenant, fault, (MEMBERS, ""), tmp_path, monkeypatch, "--config", str(config))
+    assert not broken
+    assert administrators_tenant.writes() == []
+    assert (answer.code, answer.json["outcome"]) == (3, "awaiting-approval")
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("fault", FAULTS)
+def test_no_wrong_answer_breaks_a_rule(
+    fault: str, tenant: BrokenTenant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The matrix: every distinct request of a run that nothing befalls, answered wrongly in this way for ever."""
+
+    def clean() -> Answer:
+        at(tenant, tmp_path / "clean", monkeypatch)
+        return respond("--user", VICTIM, "--json")
+
+    requests = tenant.asked(clean)
+    assert len(requests) >= 30
+    chosen = [one for one in requests if fault in TELLING or _is_read_alone(called(one))]
+    failing: dict[str, Any] = {}
+    for number, one in enumerate(chosen):
+        _, broken = cell(tenant, fault, one, tmp_path / str(number), monkeypatch)
+        if broken:
+            failing[called(one)] = broken
+    assert not failing
+
+
+def _is_read_alone(name: str) -> bool:
+    return any(re.search(rf"(^|[ /]){re.escape(end)}$", name) for end in ALL_FAULTS)
