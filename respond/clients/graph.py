@@ -22,6 +22,7 @@ from msgraph_core import GraphClientFactory
 
 from respond.clients.credentials import no_token
 from respond.clients.degrade import unresolved
+from respond.clients.graph_added import AddedObjects
 from respond.clients.graph_auth import GraphAuthentication
 from respond.clients.graph_holdings import Holdings
 from respond.clients.graph_rows import MemberPage, Page, RiskRow, Row, UserPage, UserRow
@@ -115,6 +116,7 @@ class Graph:
         self._adapter = adapter
         self.sdk = GraphServiceClient(request_adapter=adapter)
         self.holdings = Holdings(self)
+        self.added = AddedObjects(self)
         self.tenant = TenantFacts(self)
 
     async def account(self, key: str) -> Account:

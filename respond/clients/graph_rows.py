@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 from kiota_abstractions.serialization import Parsable, ParseNode, SerializationWriter
+
+R = TypeVar("R", bound="Row")
 
 _TEXT, _FLAG, _TIME = "get_str_value", "get_bool_value", "get_datetime_value"
 
@@ -154,7 +156,52 @@ class GrantRow(Row):
 class RuleRow(Row):
     """https://learn.microsoft.com/graph/api/resources/messagerule"""  # noqa: D415 - a link
 
-    kinds: ClassVar[Mapping[str, str]] = {"id": _TEXT, "displayName": _TEXT, "isEnabled": _FLAG}
+    kinds: ClassVar[Mapping[str, str]] = {
+        "id": _TEXT,
+        "displayName": _TEXT,
+        "isEnabled": _FLAG,
+        "isReadOnly": _FLAG,
+    }
+
+
+class AssignmentRow(Row):
+    """https://learn.microsoft.com/graph/api/resources/unifiedroleassignment"""  # noqa: D415 - a link
+
+    kinds: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("id", "principalId", "roleDefinitionId", "directoryScopeId"), _TEXT
+    )
+
+
+class KeyRow(Row):
+    """https://learn.microsoft.com/graph/api/resources/passwordcredential, and keycredential."""
+
+    kinds: ClassVar[Mapping[str, str]] = {"keyId": _TEXT, "displayName": _TEXT, "startDateTime": _TIME}
+
+
+class ApplicationRow(Row):
+    """https://learn.microsoft.com/graph/api/resources/serviceprincipal, and application."""
+
+    kinds: ClassVar[Mapping[str, str]] = {
+        "id": _TEXT,
+        "appId": _TEXT,
+        "displayName": _TEXT,
+        "accountEnabled": _FLAG,
+    }
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.passwords: list[KeyRow] = []
+        self.certificates: list[KeyRow] = []
+
+    def get_field_deserializers(self) -> dict[str, Callable[[ParseNode], None]]:
+        def passwords(node: ParseNode) -> None:
+            self.passwords = list(node.get_collection_of_object_values(KeyRow) or [])
+
+        def certificates(node: ParseNode) -> None:
+            self.certificates = list(node.get_collection_of_object_values(KeyRow) or [])
+
+        lists = {"passwordCredentials": passwords, "keyCredentials": certificates}
+        return {**super().get_field_deserializers(), **lists}
 
 
 class DevicePage(Page):
@@ -171,3 +218,7 @@ class GrantPage(Page):
 
 class RulePage(Page):
     of: ClassVar[type[Row]] = RuleRow
+
+
+class AssignmentPage(Page):
+    of: ClassVar[type[Row]] = AssignmentRow
