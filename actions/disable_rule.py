@@ -26,8 +26,17 @@ if TYPE_CHECKING:
 
 async def _look(case: Case, account: Account, step: Step, before: Seen | None) -> Seen:  # noqa: ARG001 - of a rung
     rule = await clients(case).graph.holdings.rule(account.id, step.object)
+    refuse = ""
+    if rule.read_only and rule.enabled:
+        refuse = (
+            f"the rule {rule.name} is read-only, and Microsoft Graph changes none of those: remove it in Exchange "
+            f"(Remove-InboxRule, Get-InboxRule -IncludeHidden)"
+        )
     return Seen(
-        done=not rule.enabled, says="on" if rule.enabled else "switched off", before={"isEnabled": rule.enabled}
+        done=not rule.enabled,
+        says="on" if rule.enabled else "switched off",
+        before={"isEnabled": rule.enabled},
+        refuse=refuse,
     )
 
 

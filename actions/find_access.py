@@ -27,8 +27,13 @@ T = TypeVar("T")
 
 
 @read_action("UserAuthenticationMethod.Read.All", "Directory.Read.All", "MailboxSettings.Read")
-async def find_access(case: Case, *, account: Account) -> Access:
-    """What the policy may have removed. What cannot be read, or found, is a gap. What it never removes is not read."""
+async def find_access(case: Case, *, account: Account, after: float = 0.0) -> Access:
+    """What the policy may have removed. What cannot be read, or found, is a gap. What it never removes is not read.
+
+    Args:
+        after: seconds to wait first: what was added a moment ago may not be listed yet.
+    """
+    await asyncio.sleep(after)
     graph, ladder = clients(case).graph.holdings, case.policy.ladder
     limit = limit_of("find_access").total_seconds()
     gaps: list[Gap] = []
@@ -42,7 +47,7 @@ async def find_access(case: Case, *, account: Account) -> Access:
             async with within(limit):
                 return tuple(await question(account.id))
         except NoMailbox:
-            return ()  # there is none in Exchange Online, so no rule either
+            return ()  # none in Exchange Online, so no rule either; one that the logs name is missed all the same
         except (RespondError, TimeoutError) as error:
             told = naming(error, (permission,)) if isinstance(error, Forbidden) else error
             gaps.append(Gap(source=source, reason=str(told) or f"no answer within {limit:.0f} s"))

@@ -22,7 +22,7 @@ _NONE = Evidence()
 
 
 @write_action()
-async def open_ticket(
+async def open_ticket(  # noqa: PLR0913 - all that a ticket says
     case: Case,
     *,
     account: Account,
@@ -31,19 +31,21 @@ async def open_ticket(
     timeline: Sequence[Moment],
     outcome: Outcome,
     tasks: Sequence[str] = (),
+    gone: Sequence[str] = (),
     evidence: Evidence = _NONE,
 ) -> Change:
     """Open, find or rewrite the ticket of the case.
 
     Args:
         tasks: what a person has to do, each in a sentence.
+        gone: what the attacker had added and is not there any more, each in a sentence.
         evidence: for a template that says more than the findings do.
     """
     found = process().store.ticket(case.id)
     news = any(change.status is ActionStatus.DONE for change in changes)
     told = {**_told(case, changes), **_seen(verdict, evidence)}
     written = process().templates.write(
-        "ticket", case=case, account=account, outcome=outcome, timeline=timeline, tasks=tasks, **told
+        "ticket", case=case, account=account, outcome=outcome, timeline=timeline, tasks=tasks, gone=gone, **told
     )
     late = bool(found and case.watch and found.body != written.body)  # evidence that came late joins the ticket
     return await keep_ticket(

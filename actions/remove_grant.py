@@ -5,13 +5,14 @@
 
 Safe to repeat: a consent that is not listed any more is left alone. Can be undone: the same consent is given again.
 
-Leaves open: access tokens that the application holds; what was consented to for the whole tenant by an administrator.
+Leaves open: access tokens that the application holds.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from respond.errors import NotFound
 from respond.models.case import Case
 from respond.models.evidence import Account
 from respond.models.ladder import Step
@@ -24,20 +25,22 @@ if TYPE_CHECKING:
 
 
 async def _look(case: Case, account: Account, step: Step, before: Seen | None) -> Seen:  # noqa: ARG001 - of a rung
-    graph = clients(case).graph.holdings
-    if not any(one.id == step.object for one in await graph.grants(account.id)):
+    # By its id: the list of a user lacks what an administrator gave for everybody.
+    try:
+        kept = await clients(case).graph.holdings.grant(step.object)
+    except NotFound:
         return Seen(done=True, says="not given")
-    kept = await graph.grant(step.object)
     return Seen(done=False, says=f"given: {str(kept['scope']).strip()}", before=kept)
 
 
 async def _back(case: Case, account: Account, step: Step, before: dict[str, JsonValue]) -> RequestInformation | None:  # noqa: ARG001 - of a rung
     """Give the same consent again, unless it is given."""
-    graph = clients(case).graph.holdings
-    same = (before["clientId"], before["resourceId"])
-    if any((one.client, one.resource) == same for one in await graph.grants(account.id)):
+    graph = clients(case).graph
+    same = (before["clientId"], before["resourceId"], before["consentType"] == "AllPrincipals")
+    given = [*await graph.holdings.grants(account.id), *await graph.added.grants(str(before["clientId"]))]
+    if any((one.client, one.resource, one.everyone) == same for one in given):
         return None
-    return graph.make_grant({name: value for name, value in before.items() if value is not None})
+    return graph.holdings.make_grant({name: value for name, value in before.items() if value is not None})
 
 
 KIT = Kit(

@@ -3,7 +3,10 @@
     DELETE /users/{id}/authentication/{type}Methods/{method id}
     https://learn.microsoft.com/graph/api/resources/authenticationmethods-overview
 
-Safe to repeat: a method that is not listed any more is left alone. Cannot be undone: the user registers one anew.
+Safe to repeat: a method that is not listed any more is left alone. Cannot be undone: the user registers one again.
+
+Entra refuses to delete the user's default method while there are others: it comes after them, or a person chooses
+another default first.
 
 Leaves open: sessions that were opened with it; the revocation ends those.
 """
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 _ANY = "UserAuthenticationMethod.ReadWrite.All"
 _PERMISSIONS = {
     "emailAuthenticationMethod": "UserAuthMethod-Email.ReadWrite.All",
+    "externalAuthenticationMethod": "UserAuthMethod-External.ReadWrite.All",
     "fido2AuthenticationMethod": "UserAuthMethod-Passkey.ReadWrite.All",
     "microsoftAuthenticatorAuthenticationMethod": "UserAuthMethod-MicrosoftAuthApp.ReadWrite.All",
     "phoneAuthenticationMethod": "UserAuthMethod-Phone.ReadWrite.All",
@@ -48,6 +52,7 @@ KIT = Kit(
         leaves="sessions that were opened with it, until the revocation",
         undo="cannot be undone: the user registers a method anew",
         done="removed",
+        refused="a default method goes last: choose another default in Entra, then run respond again",
     ),
 )
 

@@ -16,6 +16,7 @@ from datetime import timedelta
 from actions.end_round import end_round
 from actions.find_accounts import find_accounts
 from actions.join_run import join_run
+from actions.keep_write_backs import keep_write_backs
 from actions.next_round import next_round
 from actions.open_unanswered import open_unanswered
 from actions.read_incident import read_incident
@@ -97,7 +98,9 @@ async def answer_user(case: Case, account: Account) -> Report | None:
         report, failure = await _look(case, account, looked)
         answer = report.case if report else await _give_up_on(case, account, looked, failure)
         await end_round(case, looked=looked, answer=answer)
-        await tell_answer(case, looked, account, report, failure)
+        told = await tell_answer(case, looked, account, report, failure)
+        if report and told:
+            await keep_write_backs(case.model_copy(update={"id": report.case}), changes=told)
         number += 1
     return report
 

@@ -20,6 +20,7 @@ from respond.models.orders import Order
 from respond.models.report import Attached, Report
 from respond.ordering import carried_out, refused, verdict_of
 from respond.step import playbook
+from respond.tasks import gone_already
 
 
 @playbook("carry_out")
@@ -41,6 +42,8 @@ async def carry_out(case: Case, order: Order) -> Report | Attached:
         changes=report.actions,
         timeline=report.timeline,
         outcome=report.outcome,
+        tasks=report.tasks,
+        gone=gone_already(report.persistence),
     )
     report = report.model_copy(update={"actions": (*report.actions, ticket)})
     if case.notifies:

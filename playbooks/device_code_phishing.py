@@ -38,7 +38,7 @@ from respond.models.report import Attached, Report, Verdict
 from respond.models.timeline import timeline
 from respond.reporting import report_on
 from respond.step import playbook
-from respond.tasks import tasks_for
+from respond.tasks import gone_already, tasks_for
 
 
 @playbook("device_code_phishing")
@@ -90,8 +90,11 @@ async def _triage(case: Case, account: Account, gathering: Gathering, containing
         await containing.clear(ground)
         verdict = told_of_survivors(verdict, ground.survivors)
 
-    if containing.changes:
+    tasks: tuple[str, ...] = ()
+    # Also where the response plan lets nothing be done: somebody has to know.
+    if containing.changes or not verdict.is_benign:
         others = await find_recipients(case, lures=evidence.lures)
+        tasks = tasks_for(containing.account, others, containing.gaps)
         ticket = await open_ticket(
             case,
             account=account,
@@ -99,7 +102,8 @@ async def _triage(case: Case, account: Account, gathering: Gathering, containing
             changes=containing.changes,
             timeline=timeline(signins, evidence),
             outcome=containing.outcome(verdict),
-            tasks=tasks_for(evidence, others, containing.gaps),
+            tasks=tasks,
+            gone=gone_already(containing.account),
             evidence=evidence,
         )
         containing.changes.append(ticket)
@@ -111,7 +115,7 @@ async def _triage(case: Case, account: Account, gathering: Gathering, containing
             containing.changes.append(told)
 
     facts = () if verdict.is_benign else facts_of(verdict.guilty(signins), evidence.lures, case.policy)
-    report = report_on(case, account, signins, evidence, verdict, containing)
+    report = report_on(case, account, signins, evidence, verdict, containing, tasks)
     return await close_run(case, report=report, facts=facts)
 
 

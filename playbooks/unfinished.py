@@ -21,7 +21,7 @@ from respond.models.report import THIS_RUN, Report, Verdict
 from respond.models.signin import SignIns
 from respond.models.tasks import Recipients
 from respond.reporting import report_on
-from respond.tasks import tasks_for
+from respond.tasks import gone_already, tasks_for
 
 
 async def record_what_was_done(account: Account, containing: Containing, verdict: Verdict, error: Exception) -> Report:
@@ -31,6 +31,7 @@ async def record_what_was_done(account: Account, containing: Containing, verdict
     containing.broken = True
     containing.gaps.append(gap)
     outcome = containing.outcome(verdict)
+    tasks = tasks_for(containing.account, Recipients(), containing.gaps)
     changes.append(
         await open_ticket(
             case,
@@ -39,14 +40,15 @@ async def record_what_was_done(account: Account, containing: Containing, verdict
             changes=changes,
             timeline=(),
             outcome=outcome,
-            tasks=tasks_for(Evidence(), Recipients(), containing.gaps),
+            tasks=tasks,
+            gone=gone_already(containing.account),
         )
     )
     if case.notifies:
         told = tuple(changes)
         changes.append(await send_notice(case, account=account, verdict=verdict, changes=told, outcome=outcome))
     # The rest of the evidence may be what broke the run.
-    return await close_run(case, report=report_on(case, account, SignIns(), Evidence(), verdict, containing))
+    return await close_run(case, report=report_on(case, account, SignIns(), Evidence(), verdict, containing, tasks))
 
 
 async def could_not_judge(case: Case, account: Account | None, error: RespondError) -> Report:

@@ -7,11 +7,15 @@ from typing import Any
 
 from actions.confirm_sign_ins import confirm_sign_ins
 from actions.confirm_user import confirm_user
+from actions.delete_device import delete_device
 from actions.disable_account import disable_account
+from actions.disable_application import disable_application
 from actions.disable_device import disable_device
 from actions.disable_rule import disable_rule
 from actions.remove_grant import remove_grant
 from actions.remove_method import remove_method
+from actions.remove_role import remove_role
+from actions.remove_secret import remove_secret
 from actions.revoke_sessions import revoke_sessions
 from respond.models.case import Case
 from respond.models.evidence import Account
@@ -26,6 +30,10 @@ RUNGS: dict[Rung, Callable[..., Coroutine[Any, Any, Change]]] = {
     Rung.REMOVE_METHOD: remove_method,
     Rung.REMOVE_GRANT: remove_grant,
     Rung.DISABLE_RULE: disable_rule,
+    Rung.DELETE_DEVICE: delete_device,
+    Rung.DISABLE_APPLICATION: disable_application,
+    Rung.REMOVE_SECRET: remove_secret,
+    Rung.REMOVE_ROLE: remove_role,
     Rung.DISABLE_ACCOUNT: disable_account,
 }
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from respond.containing import Containing
 from respond.defang import defang
 from respond.models.case import Case
 from respond.models.evidence import Account, Evidence
+from respond.models.persistence import Accounted
 from respond.models.report import ActionStatus, Outcome, Person, Report, Span, Timings, Verdict
 from respond.models.signin import SignIns
 from respond.models.timeline import timeline
@@ -29,10 +31,17 @@ _CONTAINED = (Outcome.CONTAINED_VERIFIED, Outcome.CONTAINED_UNVERIFIED)
 
 
 def report_on(
-    case: Case, account: Account, signins: SignIns, evidence: Evidence, verdict: Verdict, containing: Containing
+    case: Case,
+    account: Account,
+    signins: SignIns,
+    evidence: Evidence,
+    verdict: Verdict,
+    containing: Containing,
+    tasks: Sequence[str],
 ) -> Report:
     """Everything a reader needs, attacker's text made safe. The ticket is added when the run closes."""
     outcome, changes = containing.outcome(verdict), containing.changes
+    still_open = any(one.is_open for one in containing.account)
     return Report(
         case=case.id,
         mode=case.mode,
@@ -43,15 +52,21 @@ def report_on(
         score=verdict.score,
         headline=defang(verdict.headline),
         findings=tuple(f.model_copy(update={"summary": defang(f.summary)}) for f in verdict.findings),
-        gaps=(*verdict.gaps, *containing.gaps),
+        gaps=tuple(dict.fromkeys((*verdict.gaps, *containing.gaps))),
         actions=tuple(changes),
         outcome=outcome,
+        persistence=tuple(_safe(one) for one in containing.account),
+        tasks=tuple(map(defang, tasks)),
         timeline=timeline(signins, evidence),
         legs=verdict.legs,
         timings_ms=_timings(case, outcome),
-        repeat=bool(changes) and all(change.status is ActionStatus.UNNEEDED for change in changes),
+        repeat=bool(changes) and all(change.status is ActionStatus.UNNEEDED for change in changes) and not still_open,
         run=case.run,
     )
+
+
+def _safe(one: Accounted) -> Accounted:
+    return one.model_copy(update={name: defang(getattr(one, name)) for name in ("what", "name", "says")})
 
 
 def _timings(case: Case, outcome: Outcome) -> Timings:

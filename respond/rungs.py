@@ -18,7 +18,16 @@ from pydantic import JsonValue
 
 from respond import durable
 from respond.clients.graph_holdings import shown
-from respond.errors import Forbidden, RespondError
+from respond.errors import (
+    Conflict,
+    Forbidden,
+    Frozen,
+    NotFound,
+    Permanent,
+    RespondError,
+    Unauthenticated,
+    WriteRefused,
+)
 from respond.models.approvals import Answer
 from respond.models.audit import AuditKind, canonical
 from respond.models.case import Case
@@ -31,6 +40,8 @@ from respond.step import clients, naming, process, write_action
 if TYPE_CHECKING:
     from kiota_abstractions.request_information import RequestInformation
 
+_NO_REFUSAL = (Conflict, Frozen, NotFound, Unauthenticated, WriteRefused)
+"""What is not the service's answer to this very write."""
 _READ_BACK_PAUSES = (0.0, 0.5, 1.0, 2.0, 4.0)
 """Seconds before each look: a write takes a moment to show in a read."""
 
@@ -74,6 +85,7 @@ class Terms:
         undo: how it is taken back, or why it cannot be.
         done: what the ticket says when it is done, after the label; `{says}` is what was read back.
         forbidden: what a 403 means beyond a missing permission.
+        refused: what to do where the service does not take the write, whoever asks.
         contains: whether it ends something that the attacker holds.
     """
 
@@ -82,6 +94,7 @@ class Terms:
     undo: str
     done: str
     forbidden: str = ""
+    refused: str = ""
     contains: bool = True
 
 
@@ -205,6 +218,11 @@ class _Climb:
             words = naming(error, self.needed).message
             words += f"; {self.terms.forbidden}" if self.terms.forbidden else ""
             return self.audited(self.change(ActionStatus.FAILED, words, seen=seen, request=told))
+        except Permanent as error:
+            if isinstance(error, _NO_REFUSAL):
+                raise
+            words = f"{error.message}; {self.terms.refused}" if self.terms.refused else error.message
+            return self.audited(self.change(ActionStatus.FAILED, words, seen=seen, request=told, held="service"))
         if not self.kit.provable:
             return self.audited(self.change(ActionStatus.DONE, self.done_words(seen)))
         return self.audited(await self.read_back(seen))

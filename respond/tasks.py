@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from respond.models.base import Gap
-from respond.models.evidence import Evidence, FootholdKind
+from respond.models.persistence import Accounted, Fate
 from respond.models.tasks import Recipients
 
 _MOST_NAMED = 25
-_MAILBOX = ("set-mailbox", "new-transportrule")
 
 
-def tasks_for(evidence: Evidence, others: Recipients, gaps: Sequence[Gap]) -> tuple[str, ...]:
-    """Each in a sentence: what no call of Microsoft Graph does, and what could not be looked for."""
-    return (*_purge(others), *_forwarding(evidence), *(f"look by hand: {gap.source}: {gap.reason}" for gap in gaps))
+def tasks_for(account: Sequence[Accounted], others: Recipients, gaps: Sequence[Gap]) -> tuple[str, ...]:
+    """Each in a sentence: what no call of Graph does, what was not found, and what could not be looked for."""
+    left = (one.says for one in account if one.is_open)
+    unread = (f"look by hand: {gap.source}: {gap.reason}" for gap in gaps)
+    return tuple(dict.fromkeys((*left, *_purge(others), *unread)))
+
+
+def gone_already(account: Sequence[Accounted]) -> tuple[str, ...]:
+    """What was there, and is not any more, each in a sentence."""
+    return tuple(f"{one.what} {one.name}".strip() + f": {one.says}" for one in account if one.fate is Fate.GONE)
 
 
 def _purge(others: Recipients) -> Iterator[str]:
@@ -29,12 +35,3 @@ def _purge(others: Recipients) -> Iterator[str]:
         )
         yield "ask them whether they followed the link; respond hunt shows who redeemed a code"
     yield from (f"who else got the lure could not be read: {gap.reason}" for gap in others.gaps)
-
-
-def _forwarding(evidence: Evidence) -> Iterator[str]:
-    for change in evidence.footholds.changes:
-        if change.kind is FootholdKind.MAIL_RULE and change.what.lower() in _MAILBOX:
-            yield (
-                f"{change.what} at {change.at:%Y-%m-%d %H:%M:%SZ}: forwarding of the whole mailbox or the tenant, "
-                "which only Exchange can end: Get-Mailbox, Get-TransportRule"
-            )

@@ -15,6 +15,7 @@ from respond.models.evidence import Account
 from respond.models.incident import IncidentStatus, Severity
 from respond.models.incidents import Classification
 from respond.models.intake import Delivery, Round, Unanswered
+from respond.models.persistence import Fate
 from respond.models.report import ActionStatus, Change, Outcome, Report, VerdictKind
 
 TAG = "respond"
@@ -32,26 +33,31 @@ async def tell_taken(case: Case, delivery: Delivery, found: FoundAccounts, missi
     await comment_incident(about, incident=incident, stage="taken", text=_taken(found, missing))
 
 
-async def tell_answer(case: Case, looked: Round, account: Account, report: Report | None, failure: str) -> None:
-    """Say on every incident that asked about a user what the answer is."""
+async def tell_answer(
+    case: Case, looked: Round, account: Account, report: Report | None, failure: str
+) -> tuple[Change, ...]:
+    """Say on every incident that asked about a user what the answer is; what became of each write."""
     replies = case.replies
+    told: list[Change] = []
     if replies is None:
-        return
+        return ()
     about = case.model_copy(update={"id": report.case if report else account.id.lower(), "who": account.id})
     for incident in dict.fromkeys(seen.incident for seen in looked.sightings if seen.incident):
         if replies.comment:
             text = answer_text(report) if report else f"{account.upn or account.id}: not answered: {failure}"
             # What was done stands in the first comment; that nothing was left to do is no news.
             seen = bool(report and report.repeat)
-            await comment_incident(about, incident=incident, stage="answered", text=text, once=seen)
+            told.append(await comment_incident(about, incident=incident, stage="answered", text=text, once=seen))
         harmful = report is None or report.verdict not in _HARMLESS
-        await tag_incident(
+        tagged = await tag_incident(
             about,
             incident=incident,
             labels=_labels(report) if replies.tag else (),
             severity=Severity.HIGH if replies.raise_severity and report and _is_malicious(report) else None,
             status=IncidentStatus.ACTIVE if replies.activate and harmful else None,
         )
+        told.append(tagged)
+    return tuple(told)
 
 
 async def tell_end(case: Case, delivery: Delivery, reports: Sequence[Report | None]) -> None:
@@ -83,6 +89,11 @@ def answer_text(report: Report) -> str:
         lines += ["Done:", *(f"{_named(report, one)}: {one.status}: {one.summary}" for one in report.actions), ""]
     if report.outcome is Outcome.AWAITING_APPROVAL:
         lines += [f"A person decides: respond approve {report.case}, or respond deny {report.case}", ""]
+    gone = [one for one in report.persistence if one.fate is Fate.GONE]
+    if gone:
+        lines += ["Gone already:", *(f"{one.what} {one.name}".strip() + f": {one.says}" for one in gone), ""]
+    if report.tasks:
+        lines += ["To do by hand:", *report.tasks, ""]
     if report.gaps:
         lines += ["Not known:", *(f"{gap.source}: {gap.reason}" for gap in report.gaps), ""]
     if report.ticket:

@@ -22,6 +22,7 @@ from msgraph_core import GraphClientFactory
 
 from respond.clients.credentials import no_token
 from respond.clients.degrade import unresolved
+from respond.clients.graph_added import AddedObjects
 from respond.clients.graph_auth import GraphAuthentication
 from respond.clients.graph_holdings import Holdings
 from respond.clients.graph_rows import MemberPage, NoAnswer, Page, RiskRow, Row, UserPage, UserRow, read_object
@@ -118,6 +119,7 @@ class Graph:
         self._adapter = adapter
         self.sdk = GraphServiceClient(request_adapter=adapter)
         self.holdings = Holdings(self)
+        self.added = AddedObjects(self)
         self.tenant = TenantFacts(self)
 
     async def account(self, key: str) -> Account:

@@ -36,8 +36,11 @@ R = TypeVar("R", bound=Row)
 T = TypeVar("T")
 Body = Mapping[str, JsonValue]
 
+EXTERNAL = "externalAuthenticationMethod"
+"""A method of another provider's: its registration is a reference, and deleted as one."""
 METHODS = {
     "emailAuthenticationMethod": ("email_methods", "by_email_authentication_method_id"),
+    EXTERNAL: ("external_authentication_methods", "by_external_authentication_method_id"),
     "fido2AuthenticationMethod": ("fido2_methods", "by_fido2_authentication_method_id"),
     "microsoftAuthenticatorAuthenticationMethod": (
         "microsoft_authenticator_methods",
@@ -103,7 +106,7 @@ class Holdings:
             self._list(user.owned_devices, DevicePage, f"user {user_id}"),
         )
         rows = (row for rows in lists for row in rows)
-        found = {row.text("id"): _device(row) for row in rows if row.text("@odata.type") in ("", _DEVICE)}
+        found = {row.text("id"): read_device(row) for row in rows if row.text("@odata.type") in ("", _DEVICE)}
         return list(found.values())
 
     async def device(self, object_id: str) -> Device:
@@ -112,7 +115,7 @@ class Holdings:
         Raises:
             NotFound: it does not exist (any more).
         """
-        return _device(await self._get(self._wire.sdk.devices.by_device_id(object_id), DeviceRow, "device"))
+        return read_device(await self._get(self._wire.sdk.devices.by_device_id(object_id), DeviceRow, "device"))
 
     async def methods(self, user_id: str) -> list[Method]:
         """GET /users/{id}/authentication/methods, without the password.
@@ -129,7 +132,7 @@ class Holdings:
         https://learn.microsoft.com/graph/api/user-list-oauth2permissiongrants
         """
         builder = self._wire.sdk.users.by_user_id(user_id).oauth2_permission_grants
-        return [_grant(row) for row in await self._list(builder, GrantPage, f"user {user_id}")]
+        return [read_grant(row) for row in await self._list(builder, GrantPage, f"user {user_id}")]
 
     async def grant(self, grant_id: str) -> dict[str, JsonValue]:
         """GET /oauth2PermissionGrants/{id}: as a later POST would need it.
@@ -178,19 +181,19 @@ class Holdings:
 
         https://learn.microsoft.com/graph/api/user-revokesigninsessions
         """
-        return _made("POST", self._wire.sdk.users.by_user_id(user_id).revoke_sign_in_sessions)
+        return made("POST", self._wire.sdk.users.by_user_id(user_id).revoke_sign_in_sessions)
 
     def set_account(self, user_id: str, *, enabled: bool) -> RequestInformation:
         """PATCH /users/{id}; https://learn.microsoft.com/graph/api/user-update."""
-        return _made("PATCH", self._wire.sdk.users.by_user_id(user_id), {"accountEnabled": enabled})
+        return made("PATCH", self._wire.sdk.users.by_user_id(user_id), {"accountEnabled": enabled})
 
     def set_device(self, object_id: str, *, enabled: bool) -> RequestInformation:
         """PATCH /devices/{object id}; https://learn.microsoft.com/graph/api/device-update."""
-        return _made("PATCH", self._wire.sdk.devices.by_device_id(object_id), {"accountEnabled": enabled})
+        return made("PATCH", self._wire.sdk.devices.by_device_id(object_id), {"accountEnabled": enabled})
 
     def set_rule(self, user_id: str, rule_id: str, *, enabled: bool) -> RequestInformation:
         """PATCH …/messageRules/{id}; https://learn.microsoft.com/graph/api/messagerule-update."""
-        return _made("PATCH", self._rules(user_id).by_message_rule_id(rule_id), {"isEnabled": enabled})
+        return made("PATCH", self._rules(user_id).by_message_rule_id(rule_id), {"isEnabled": enabled})
 
     def delete_method(self, user_id: str, kind: str, method_id: str) -> RequestInformation:
         """DELETE …/authentication/{type}Methods/{id}.
@@ -202,15 +205,15 @@ class Holdings:
             raise Permanent(f"authentication method {method_id}: Graph has no way to delete a {kind}; a person has to")
         collection, by_id = METHODS[kind]
         builder = getattr(self._wire.sdk.users.by_user_id(user_id).authentication, collection)
-        return _made("DELETE", getattr(builder, by_id)(method_id))
+        return made("DELETE", getattr(builder, by_id)(method_id), below="/$ref" if kind == EXTERNAL else "")
 
     def delete_grant(self, grant_id: str) -> RequestInformation:
         """DELETE /oauth2PermissionGrants/{id}; https://learn.microsoft.com/graph/api/oauth2permissiongrant-delete."""
-        return _made("DELETE", self._grant(grant_id))
+        return made("DELETE", self._grant(grant_id))
 
     def make_grant(self, body: Body) -> RequestInformation:
         """POST /oauth2PermissionGrants; https://learn.microsoft.com/graph/api/oauth2permissiongrant-post."""
-        return _made("POST", self._wire.sdk.oauth2_permission_grants, body)
+        return made("POST", self._wire.sdk.oauth2_permission_grants, body)
 
     def confirm_user(self, user_id: str) -> RequestInformation:
         """POST /identityProtection/riskyUsers/confirmCompromised.
@@ -218,20 +221,20 @@ class Holdings:
         https://learn.microsoft.com/graph/api/riskyuser-confirmcompromised
         """
         builder = self._wire.sdk.identity_protection.risky_users.confirm_compromised
-        return _made("POST", builder, {"userIds": [user_id]})
+        return made("POST", builder, {"userIds": [user_id]})
 
     def dismiss_user(self, user_id: str) -> RequestInformation:
         """POST /identityProtection/riskyUsers/dismiss; https://learn.microsoft.com/graph/api/riskyuser-dismiss."""
-        return _made("POST", self._wire.sdk.identity_protection.risky_users.dismiss, {"userIds": [user_id]})
+        return made("POST", self._wire.sdk.identity_protection.risky_users.dismiss, {"userIds": [user_id]})
 
     def confirm_sign_ins(self, ids: tuple[str, ...]) -> RequestInformation:
         """POST /auditLogs/signIns/confirmCompromised; https://learn.microsoft.com/graph/api/signin-confirmcompromised."""
-        return _made("POST", self._wire.sdk.audit_logs.sign_ins.confirm_compromised, {"requestIds": list(ids)})
+        return made("POST", self._wire.sdk.audit_logs.sign_ins.confirm_compromised, {"requestIds": list(ids)})
 
     def send_mail(self, sender: str, message: Body) -> RequestInformation:
         """POST /users/{id or UPN}/sendMail; https://learn.microsoft.com/graph/api/user-sendmail."""
         body: Body = {"message": dict(message), "saveToSentItems": True}
-        return _made("POST", self._wire.sdk.users.by_user_id(sender).send_mail, body)
+        return made("POST", self._wire.sdk.users.by_user_id(sender).send_mail, body)
 
     async def send(self, request: RequestInformation, *, about: str) -> None:
         """Send one of these.
@@ -273,12 +276,18 @@ def shown(request: RequestInformation) -> Request:
     return Request(method=str(request.http_method.value if request.http_method else ""), url=request.url, body=body)
 
 
-def _made(method: str, builder: Any, body: Body | None = None) -> RequestInformation:
+def made(method: str, builder: Any, body: Body | None = None, *, below: str = "") -> RequestInformation:
+    """A request to what a builder of the SDK stands for.
+
+    Args:
+        below: what comes after its path, where the SDK has no builder for it.
+    """
     from kiota_abstractions.method import Method as Verb
     from kiota_abstractions.request_information import RequestInformation
 
     path = {"baseurl": builder.request_adapter.base_url, **builder.path_parameters}
-    request = RequestInformation(Verb[method], builder.url_template, path)
+    template = builder.url_template.partition("{?")[0] + below if below else builder.url_template
+    request = RequestInformation(Verb[method], template, path)
     request.headers.try_add("Accept", "application/json")
     if body is not None:
         request.set_stream_content(json.dumps(dict(body)).encode(), "application/json")
@@ -288,7 +297,8 @@ def _made(method: str, builder: Any, body: Body | None = None) -> RequestInforma
 _DEVICE = "#microsoft.graph.device"
 
 
-def _device(row: Row) -> Device:
+def read_device(row: Row) -> Device:
+    """A device as Graph lists it."""
     return Device(
         id=row.text("id"),
         device_id=row.text("deviceId"),
@@ -306,11 +316,22 @@ def _method(row: Row) -> Method:
     return Method(id=row.text("id"), type=kind, label=f"{words} {label}", created=row.time("createdDateTime"))
 
 
-def _grant(row: Row) -> Grant:
+def read_grant(row: Row) -> Grant:
+    """A delegated permission grant."""
     return Grant(
-        id=row.text("id"), client=row.text("clientId"), resource=row.text("resourceId"), scope=row.text("scope")
+        id=row.text("id"),
+        client=row.text("clientId"),
+        resource=row.text("resourceId"),
+        scope=row.text("scope"),
+        everyone=row.text("consentType") == "AllPrincipals",
+        principal=row.text("principalId"),
     )
 
 
 def _rule(row: Row) -> Rule:
-    return Rule(id=row.text("id"), name=row.text("displayName"), enabled=row.flag("isEnabled") is not False)
+    return Rule(
+        id=row.text("id"),
+        name=row.text("displayName"),
+        enabled=row.flag("isEnabled") is not False,
+        read_only=bool(row.flag("isReadOnly")),
+    )

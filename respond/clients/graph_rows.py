@@ -11,7 +11,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
+
+R = TypeVar("R", bound="Row")
 
 _TEXT, _FLAG, _TIME = "text", "flag", "time"
 
@@ -199,9 +201,57 @@ class GrantRow(Row):
 class RuleRow(Row):
     """https://learn.microsoft.com/graph/api/resources/messagerule"""  # noqa: D415 - a link
 
-    kinds: ClassVar[Mapping[str, str]] = {"id": _TEXT, "displayName": _TEXT, "isEnabled": _FLAG}
+    kinds: ClassVar[Mapping[str, str]] = {
+        "id": _TEXT,
+        "displayName": _TEXT,
+        "isEnabled": _FLAG,
+        "isReadOnly": _FLAG,
+    }
     needs: ClassVar[tuple[str, ...]] = ("id",)
     sent: ClassVar[tuple[str, ...]] = ("isEnabled",)
+
+
+class AssignmentRow(Row):
+    """https://learn.microsoft.com/graph/api/resources/unifiedroleassignment"""  # noqa: D415 - a link
+
+    kinds: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("id", "principalId", "roleDefinitionId", "directoryScopeId"), _TEXT
+    )
+    needs: ClassVar[tuple[str, ...]] = ("id", "principalId", "roleDefinitionId")
+
+
+class KeyRow(Row):
+    """https://learn.microsoft.com/graph/api/resources/passwordcredential, and keycredential."""
+
+    kinds: ClassVar[Mapping[str, str]] = {"keyId": _TEXT, "displayName": _TEXT, "startDateTime": _TIME}
+    needs: ClassVar[tuple[str, ...]] = ("keyId",)
+
+
+class ApplicationRow(Row):
+    """https://learn.microsoft.com/graph/api/resources/serviceprincipal, and application."""
+
+    kinds: ClassVar[Mapping[str, str]] = {
+        "id": _TEXT,
+        "appId": _TEXT,
+        "displayName": _TEXT,
+        "accountEnabled": _FLAG,
+    }
+
+    needs: ClassVar[tuple[str, ...]] = ("id",)
+    sent: ClassVar[tuple[str, ...]] = ("appId",)
+
+    def __init__(self, value: Any) -> None:
+        super().__init__(value)
+        self.passwords = _keys("passwordCredentials", value)
+        self.certificates = _keys("keyCredentials", value)
+
+
+def _keys(name: str, value: Mapping[str, Any]) -> list[KeyRow]:
+    """Graph lists them with every application; a key is not gone because a list is missing."""
+    listed = value.get(name)
+    if not isinstance(listed, list):
+        raise NoAnswer(f"there is no list of {name}")
+    return [KeyRow(one) for one in listed]
 
 
 class DevicePage(Page):
@@ -218,3 +268,7 @@ class GrantPage(Page):
 
 class RulePage(Page):
     of: ClassVar[type[Row]] = RuleRow
+
+
+class AssignmentPage(Page):
+    of: ClassVar[type[Row]] = AssignmentRow

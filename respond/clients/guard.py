@@ -19,8 +19,8 @@ _READ_LIST: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
         "GET",
         re.compile(
-            r"(/v1\.0)?/(users|identityProtection|roleManagement|devices|groups|security|oauth2PermissionGrants)"
-            r"(/|\(|\?|$).*"
+            r"(/v1\.0)?/(users|identityProtection|roleManagement|devices|groups|security|oauth2PermissionGrants"
+            r"|servicePrincipals|applications)(/|\(|\?|$).*"
         ),
     ),
     # What respond doctor asks beside that.

@@ -18,6 +18,7 @@ from respond.console.legs import side_by_side
 from respond.console.terminal import WIDTH, terminal
 from respond.defang import defang
 from respond.models.intake import Sighting, Trigger
+from respond.models.persistence import Accounted, Fate
 from respond.models.report import ActionStatus, Change, Outcome, Report, VerdictKind
 
 VERDICT_STYLE = {
@@ -96,11 +97,31 @@ def _body(report: Report, *, whole: bool) -> Group:
         ("gaps", [(Text(gap.source), Text(defang(gap.reason), style="yellow")) for gap in report.gaps]),
         ("when", [(Text(f"{moment.at:%d %b %H:%M:%SZ}"), Text(moment.what)) for moment in report.timeline]),
         ("plan" if report.mode == "dry-run" else "done", [_change(report, change, whole) for change in report.actions]),
+        ("gone", [(Text(one.kind.value), _named(one)) for one in report.persistence if one.fate is Fate.GONE]),
+        ("to do", [(Text("by hand"), Text(defang(task), style="yellow")) for task in report.tasks]),
+        ("told", [_write_back(change) for change in report.write_backs if _is_lost(change)]),
         ("seen", _seen(report.sightings)),
         ("ticket", [(Text(report.ticket.id), Text(report.ticket.url, style="dim"))] if report.ticket else []),
     )
     tables = [_section(label, rows or [(Text("none"), Text())]) for label, rows in sections if rows or label == "gaps"]
     return Group(*[part for table in tables for part in (table, Text())][:-1])
+
+
+def _named(one: Accounted) -> Text:
+    return Text(defang(f"{one.what} {one.name}".strip() + f": {one.says}"))
+
+
+def _is_lost(change: Change) -> bool:
+    """Whether Sentinel does not say what it was told to."""
+    return change.status in (ActionStatus.FAILED, ActionStatus.REFUSED) or change.verified is False
+
+
+def _write_back(change: Change) -> tuple[Text, Text]:
+    words = Text.assemble(
+        (change.status.value, _STATUS[change.status]), f"  {defang(change.target)}: {defang(change.summary)}"
+    )
+    words.append("  the incident does not show this answer", "bold red")
+    return Text(change.name), words
 
 
 def _section(label: str, rows: list[tuple[Text, Text]]) -> Table:

@@ -8,6 +8,7 @@ from respond.decision.words import times
 from respond.models.base import Source
 from respond.models.evidence import Foothold, FootholdKind, TokenUse
 from respond.models.report import Finding
+from respond.models.signin import Leg
 
 _REGISTRATION_SERVICE = "01cb2876-7ebd-4aa4-9cc9-d28bd4d359a9"
 _THROUGH = {
@@ -21,7 +22,18 @@ _SUMMARIES = {
     FootholdKind.METHOD: "an authentication method was added",
     FootholdKind.CONSENT: "an application was granted access",
     FootholdKind.MAIL_RULE: "an inbox rule or forwarding was set",
+    FootholdKind.APPLICATION: "an application was registered or given a key",
+    FootholdKind.ROLE: "a directory role was assigned",
+    FootholdKind.POLICY: "a policy of the tenant was changed",
+    FootholdKind.DOMAIN: "a domain of the tenant was changed",
+    FootholdKind.GUEST: "a guest was invited",
 }
+_IDS = {
+    FootholdKind.POLICY: "policy-changed",
+    FootholdKind.DOMAIN: "domain-changed",
+    FootholdKind.GUEST: "guest-invited",
+}
+_TENANT = (FootholdKind.ROLE, FootholdKind.POLICY, FootholdKind.DOMAIN, FootholdKind.GUEST)
 
 
 def token_reads(view: View) -> Finding | None:
@@ -92,12 +104,15 @@ def foothold(view: View, kind: FootholdKind) -> Finding | None:
         FootholdKind.METHOD: weights.method_added,
         FootholdKind.CONSENT: weights.consent_added,
         FootholdKind.MAIL_RULE: weights.mail_rule_added,
+        FootholdKind.APPLICATION: weights.application_added,
+        **dict.fromkeys(_TENANT, weights.tenant_changed),
     }
-    found = [one for one in view.evidence.footholds.changes if one.kind is kind and is_the_holders(view, one)]
+    changes = (one for one in view.evidence.footholds.changes if one.kind is kind and not one.removal)
+    found = [one for one in changes if is_the_holders(view, one)]
     if not found:
         return None
     return Finding(
-        id=f"{kind.value}-added",
+        id=_IDS.get(kind, f"{kind.value}-added"),
         weight=points[kind],
         summary=f"{_SUMMARIES[kind]} from {found[0].ip or 'the same session'} after the approval ({found[0].what})",
         evidence=tuple(Source(table=change.table, id=change.id, at=change.at) for change in found),
@@ -110,8 +125,23 @@ def _follows_registration(view: View, change: Foothold) -> bool:
     return any(moment <= change.at <= moment + near for moment in issued)
 
 
+def is_in_the_code_flow(view: View, change: Foothold) -> bool:
+    """A consent to the very application that the code was for, around the approval.
+
+    The user gives it in the browser before the code counts as approved, and Entra's sign-in service logs it without an
+    address of the user's: only the application ties it to the sign-in.
+    """
+    if change.kind is not FootholdKind.CONSENT:
+        return False
+    flow, near = view.flow, view.policy.correlation.registration_within
+    apps = {row.app_id for row in flow.successes if row.leg is not Leg.LINKED or row in flow.approvals} - {""}
+    return bool(apps & set(change.objects)) and flow.began - near <= change.at <= flow.started + near
+
+
 def is_the_holders(view: View, change: Foothold) -> bool:
     """Made in the sign-in's own session, or from the holder's address where that is nobody's usual one."""
+    if is_in_the_code_flow(view, change):
+        return True
     if change.at < view.approved_at:
         return False
     sessions = {row.session_id for row in view.flow.rows if row.session_id}

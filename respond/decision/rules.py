@@ -82,6 +82,11 @@ AGAINST: tuple[Rule, ...] = (
     _foothold(FootholdKind.CONSENT, "consent_added"),
     _foothold(FootholdKind.METHOD, "method_added", hard=True),
     _foothold(FootholdKind.MAIL_RULE, "mail_rule_added", hard=True),
+    _foothold(FootholdKind.APPLICATION, "application_added"),
+    _foothold(FootholdKind.ROLE, "tenant_changed", hard=True),
+    _foothold(FootholdKind.POLICY, "tenant_changed", hard=True),
+    _foothold(FootholdKind.DOMAIN, "tenant_changed", hard=True),
+    _foothold(FootholdKind.GUEST, "tenant_changed"),
 )
 
 RELIEVING: tuple[Rule, ...] = (
@@ -108,6 +113,9 @@ CORROBORATING = frozenset(
         "lure-clicked",
         "method-added",
         "mail-rule-added",
+        "role-added",
+        "policy-changed",
+        "domain-changed",
         "token-elsewhere",
         "shared-redeemer",
         "seen-in-earlier-case",

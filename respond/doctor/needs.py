@@ -64,6 +64,12 @@ def beyond(permission: str, held: Collection[str]) -> str:
     return next((name for name in wider if name in held), "")
 
 
+OPTIONAL = frozenset({"Application.ReadWrite.All", "RoleManagement.ReadWrite.Directory"})
+"""What only actions need that ask a person first, and that reaches too far to be taken for granted.
+
+Without one of these the action fails when it is approved, and the ticket has a person do it by hand.
+"""
+
 READS_FOR_WRITES = frozenset({"User.Read.All", "Directory.Read.All", "UserAuthenticationMethod.Read.All"})
 """Permissions that write actions declare for the reading identity: it looks before the other one writes."""
 

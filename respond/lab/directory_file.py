@@ -20,6 +20,7 @@ LISTS: dict[str, tuple[str, ...]] = {
     "roleAssignments": ("principalId", "roleDefinitionId"),
     "devices": ("id",),
     "servicePrincipals": ("id",),
+    "applications": ("id",),
     "oauth2PermissionGrants": ("id",),
     "riskyUsers": ("id",),
     "subscribedSkus": ("id", "skuPartNumber"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from respond.lab.graph_call import Call
-from respond.lab.odata import entity, no_content, not_found, one_switch, pick, selected, without_relations
+from respond.lab.odata import bad_request, entity, no_content, not_found, one_switch, pick, selected, without_relations
 from respond.lab.web import Reply
 
 
@@ -28,7 +28,18 @@ async def update_device(call: Call) -> Reply:
     """
     device = _device(call)
     is_enabled = one_switch(call.fields(), "accountEnabled")
+    if not str(device.get("operatingSystem") or "Windows").lower().startswith("windows"):
+        raise bad_request("Properties other than ExtendedAttribute1..15 can be modified only on windows devices.")
     call.state.change("devices", device["id"], lambda now: now | {"accountEnabled": is_enabled})
+    return no_content()
+
+
+async def delete_device(call: Call) -> Reply:
+    """DELETE /devices/{object id}.
+
+    https://learn.microsoft.com/graph/api/device-delete
+    """
+    call.state.remove("devices", _device(call)["id"])
     return no_content()
 
 

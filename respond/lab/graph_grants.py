@@ -10,8 +10,19 @@ import base64
 import uuid
 from typing import Any
 
+from respond.lab.graph_applications import with_keys
 from respond.lab.graph_call import Call
-from respond.lab.odata import GraphError, bad_request, collection, entity, no_content, not_found, pick, selected
+from respond.lab.odata import (
+    GraphError,
+    bad_request,
+    collection,
+    entity,
+    equality,
+    no_content,
+    not_found,
+    pick,
+    selected,
+)
 from respond.lab.web import Reply
 
 _GRANTS = "oauth2PermissionGrants"
@@ -26,6 +37,18 @@ async def permission_grants(call: Call) -> Reply:
     user_id = call.user()["id"].lower()
     grants = [item for item in call.state.all(_GRANTS) if str(item.get("principalId")).lower() == user_id]
     return collection(call.request, _GRANTS, grants)
+
+
+async def list_grants(call: Call) -> Reply:
+    """GET /oauth2PermissionGrants, with `$filter` on clientId, principalId or resourceId.
+
+    https://learn.microsoft.com/graph/api/oauth2permissiongrant-list
+    """
+    wanted = equality(call.request, ("clientId", "principalId", "resourceId"))
+    found = call.state.all(_GRANTS)
+    if wanted is not None:
+        found = [item for item in found if _key(item, wanted[0]) == wanted[1].lower()]
+    return collection(call.request, _GRANTS, found)
 
 
 async def get_grant(call: Call) -> Reply:
@@ -85,7 +108,7 @@ async def get_service_principal(call: Call) -> Reply:
     found = call.state.get("servicePrincipals", name) if by_object_id else call.state.by_name("servicePrincipals", name)
     if found is None:
         raise not_found(name)
-    return entity(call.request, "servicePrincipals/$entity", pick(found, selected(call.request)))
+    return entity(call.request, "servicePrincipals/$entity", pick(with_keys(found), selected(call.request)))
 
 
 def _read(body: dict[str, Any]) -> dict[str, Any]:

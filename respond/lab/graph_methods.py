@@ -20,8 +20,13 @@ TYPES = {
     "email": "UserAuthMethod-Email",
     "temporaryAccessPass": "UserAuthMethod-TAP",
     "platformCredential": "UserAuthMethod-PlatformCred",
+    "external": "UserAuthMethod-External",
 }
 """Type of method, as its path and its `@odata.type` begin -> what the permission for it alone begins with."""
+
+
+_DEFAULT = "isDefault"
+"""Marks the method in a story that Entra asks for first; v1.0 shows it of no method."""
 
 
 async def authentication_methods(call: Call) -> Reply:
@@ -30,7 +35,10 @@ async def authentication_methods(call: Call) -> Reply:
     https://learn.microsoft.com/graph/api/authentication-list-methods
     """
     user_id = call.user()["id"]
-    methods = call.state.get("authenticationMethods", user_id) or []
+    methods = [
+        {name: value for name, value in item.items() if name != _DEFAULT}
+        for item in call.state.get("authenticationMethods", user_id) or []
+    ]
     return collection(call.request, f"users('{user_id}')/authentication/methods", methods)
 
 
@@ -52,6 +60,10 @@ def remover(kind: str) -> Handler:
                 item.get("phoneType") == "alternateMobile" for item in methods
             ):
                 raise bad_request("A user can't have an alternateMobile number without a mobile number.")
+            if found[0].get(_DEFAULT) and len(methods) > 1:
+                raise bad_request(
+                    "Cannot delete default method. Delete all other methods, or choose another default method first."
+                )
             return [item for item in methods if item not in found]
 
         call.state.put("authenticationMethods", call.user()["id"], without)

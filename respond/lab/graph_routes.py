@@ -7,12 +7,14 @@ Permissions are application permissions, the least privileged first, from Micros
 from __future__ import annotations
 
 from respond.lab import (
+    graph_applications,
     graph_devices,
     graph_grants,
     graph_groups,
     graph_mail,
     graph_methods,
     graph_risk,
+    graph_roles,
     graph_security,
     graph_send,
     graph_tenant,
@@ -42,6 +44,9 @@ _READ_APPLICATION = (
     "Directory.Read.All",
     "Directory.ReadWrite.All",
 )
+# OwnedBy is the lesser one, and reaches none of what an attacker made.
+_WRITE_APPLICATION = ("Application.ReadWrite.All", "Directory.ReadWrite.All")
+_WRITE_ROLES = ("RoleManagement.ReadWrite.Directory",)
 _READ_RULES = ("MailboxSettings.Read", "MailboxSettings.ReadWrite")
 _WRITE_RULES = ("MailboxSettings.ReadWrite",)
 _READ_METHODS = ("UserAuthenticationMethod.Read.All", "UserAuthenticationMethod.ReadWrite.All")
@@ -78,6 +83,7 @@ _SEND = ("Mail.Send",)
 _RULES = "users/{user}/mailFolders/inbox/messageRules"
 _RISKY = "identityProtection/riskyUsers"
 _GRANT = "oauth2PermissionGrants/{grant}"
+_ASSIGNMENT = "roleManagement/directory/roleAssignments/{assignment}"
 
 
 def _remove_method(kind: str, role: str) -> Route:
@@ -85,6 +91,8 @@ def _remove_method(kind: str, role: str) -> Route:
     # the lab grants the one that reaches less. Either is enough.
     permissions = (f"{role}.ReadWrite.All", "UserAuthenticationMethod.ReadWrite.All")
     path = f"users/{{user}}/authentication/{kind}Methods/{{method}}"
+    if kind == "external":
+        path = f"users/{{user}}/authentication/{kind}AuthenticationMethods/{{method}}/$ref"
     return Route("DELETE", path, permissions, graph_methods.remover(kind), write=True)
 
 
@@ -107,12 +115,33 @@ ROUTES = (
     Route("GET", "devices(deviceId)/{deviceId}", _READ_DEVICE, graph_devices.get_device),
     Route("PATCH", "devices/{device}", _WRITE_DEVICE, graph_devices.update_device, write=True),
     Route("PATCH", "devices(deviceId)/{deviceId}", _WRITE_DEVICE, graph_devices.update_device, write=True),
+    Route("DELETE", "devices/{device}", _WRITE_DEVICE, graph_devices.delete_device, write=True),
     Route("GET", "users/{user}/oauth2PermissionGrants", _READ_GRANTS, graph_grants.permission_grants),
+    Route("GET", "oauth2PermissionGrants", _READ_GRANTS, graph_grants.list_grants),
     Route("GET", _GRANT, _READ_GRANTS, graph_grants.get_grant),
     Route("DELETE", _GRANT, _WRITE_GRANTS, graph_grants.delete_grant, write=True),
     Route("POST", "oauth2PermissionGrants", _WRITE_GRANTS, graph_grants.create_grant, write=True),
     Route("GET", "servicePrincipals/{principal}", _READ_APPLICATION, graph_grants.get_service_principal),
     Route("GET", "servicePrincipals(appId)/{appId}", _READ_APPLICATION, graph_grants.get_service_principal),
+    Route(
+        "PATCH", "servicePrincipals/{principal}", _WRITE_APPLICATION, graph_applications.update_principal, write=True
+    ),
+    Route("GET", "applications/{application}", _READ_APPLICATION, graph_applications.get_application),
+    Route("GET", "applications(appId)/{appId}", _READ_APPLICATION, graph_applications.get_application),
+    Route(
+        "POST",
+        "applications/{application}/removePassword",
+        _WRITE_APPLICATION,
+        graph_applications.remove_password,
+        write=True,
+    ),
+    Route(
+        "POST",
+        "servicePrincipals/{principal}/removePassword",
+        _WRITE_APPLICATION,
+        graph_applications.remove_password,
+        write=True,
+    ),
     Route("GET", _RULES, _READ_RULES, graph_mail.message_rules),
     Route("GET", f"{_RULES}/{{rule}}", _READ_RULES, graph_mail.get_message_rule),
     Route("PATCH", f"{_RULES}/{{rule}}", _WRITE_RULES, graph_mail.update_message_rule, write=True),
@@ -126,7 +155,10 @@ ROUTES = (
     Route("POST", f"{_RISKY}/confirmCompromised", _WRITE_RISK, graph_risk.confirm_compromised, write=True),
     Route("POST", f"{_RISKY}/dismiss", _WRITE_RISK, graph_risk.dismiss, write=True),
     Route("POST", "auditLogs/signIns/confirmCompromised", _WRITE_RISK_EVENT, graph_risk.confirm_sign_ins, write=True),
-    Route("GET", "roleManagement/directory/roleAssignments", _READ_ROLES, graph_security.role_assignments),
+    Route("GET", "roleManagement/directory/roleAssignments", _READ_ROLES, graph_roles.role_assignments),
+    Route("GET", _ASSIGNMENT, _READ_ROLES, graph_roles.get_assignment),
+    Route("DELETE", _ASSIGNMENT, _WRITE_ROLES, graph_roles.delete_assignment, write=True),
+    Route("POST", "roleManagement/directory/roleAssignments", _WRITE_ROLES, graph_roles.create_assignment, write=True),
     Route("GET", "roleManagement/directory/roleDefinitions/{role}", _READ_ROLES, graph_tenant.get_role_definition),
     Route("GET", "subscribedSkus", _READ_LICENCES, graph_tenant.list_skus),
     Route("GET", "identity/conditionalAccess/policies", _READ_POLICIES, graph_tenant.list_policies),

@@ -1,14 +1,12 @@
-"""Risk, roles and advanced hunting.
+"""Risk and advanced hunting.
 
 https://learn.microsoft.com/graph/api/resources/riskyuser
-https://learn.microsoft.com/graph/api/rbacapplication-list-roleassignments
 https://learn.microsoft.com/graph/api/security-security-runhuntingquery
 """
 
 from __future__ import annotations
 
 import asyncio
-import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -49,18 +47,6 @@ def _named(call: Call, risky: dict[str, Any]) -> dict[str, Any]:
     return {"userPrincipalName": user.get("userPrincipalName"), "userDisplayName": user.get("displayName"), **risky}
 
 
-async def role_assignments(call: Call) -> Reply:
-    """GET /roleManagement/directory/roleAssignments, with `$filter` on principalId or roleDefinitionId."""
-    wanted = equality(call.request, ("principalId", "roleDefinitionId"))
-    found = call.state.all("roleAssignments")
-    if wanted is not None:
-        name, value = wanted
-        found = [item for item in found if item[name].lower() == value.lower()]
-    expand = "roledefinition" in call.request.query.get("$expand", "").lower()
-    items = [_assignment(item, expand=expand) for item in found]
-    return collection(call.request, "roleManagement/directory/roleAssignments", items)
-
-
 async def run_hunting_query(call: Call) -> Reply:
     """POST /security/runHuntingQuery {"Query", "Timespan"}: the last 30 days unless it says otherwise."""
     body = call.request.json()
@@ -92,17 +78,3 @@ def _hunting_results(result: Result) -> dict[str, Any]:
 def _as_net(value: Any) -> Any:
     """Advanced hunting has yes and no as a number of eight bits."""
     return int(value) if isinstance(value, bool) else value
-
-
-def _assignment(item: dict[str, Any], *, expand: bool) -> dict[str, Any]:
-    principal, definition = item["principalId"], item["roleDefinitionId"]
-    answer = {
-        "id": item.get("id") or str(uuid.uuid5(uuid.NAMESPACE_OID, f"{principal} {definition}")),
-        "principalId": principal,
-        "roleDefinitionId": definition,
-        "directoryScopeId": item.get("directoryScopeId", "/"),
-    }
-    if expand:
-        name = item.get("roleDefinitionName")
-        answer["roleDefinition"] = {"id": definition, "templateId": definition, "displayName": name, "isBuiltIn": True}
-    return answer

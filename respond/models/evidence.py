@@ -306,14 +306,29 @@ class FootholdKind(StrEnum):
     METHOD = "method"
     CONSENT = "consent"
     MAIL_RULE = "mail-rule"
+    APPLICATION = "application"
+    ROLE = "role"
+    POLICY = "policy"
+    DOMAIN = "domain"
+    GUEST = "guest"
+
+
+_FORWARDING = ("set-mailbox", "new-transportrule", "set-transportrule")
 
 
 class Foothold(Model):
     """One change that was made in the user's name after a sign-in.
 
     Attributes:
+        ip: empty where the log names none, or only that of the service that carried the change out.
         objects: ids of what was added or changed, in lower case: the device, the application that was let in.
-        name: of the inbox rule, or of the application that was consented to; whoever made it chose it.
+        name: of the object, such as an inbox rule or an application; whoever made it chose it.
+        aliases: every name that the row gives the object, `name` included; read `names`.
+        secrets: ids of keys that were added to an application, in lower case.
+        reason: the log's own words about the change; they name the type of an authentication method.
+        removal: something was taken away. It proves no addition, and may be part of one: a consent that is extended
+            is logged as a removal and an addition.
+        creates: the object itself is new, rather than something in it.
     """
 
     kind: FootholdKind
@@ -325,6 +340,21 @@ class Foothold(Model):
     session: str = ""
     objects: tuple[str, ...] = ()
     name: str = ""
+    aliases: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
+    reason: str = ""
+    removal: bool = False
+    creates: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name that the row gives the object."""
+        return self.aliases or ((self.name,) if self.name else ())
+
+    @property
+    def is_forwarding(self) -> bool:
+        """Whether it forwards the mail of a mailbox, or of the tenant: Microsoft Graph neither shows nor ends that."""
+        return self.kind is FootholdKind.MAIL_RULE and self.what.lower() in _FORWARDING
 
 
 class Footholds(Model):

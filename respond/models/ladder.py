@@ -16,9 +16,13 @@ class Rung(StrEnum):
     REVOKE_SESSIONS = "revoke_sessions"
     CONFIRM_USER = "confirm_user"
     CONFIRM_SIGN_INS = "confirm_sign_ins"
+    DELETE_DEVICE = "delete_device"
     REMOVE_METHOD = "remove_method"
     REMOVE_GRANT = "remove_grant"
     DISABLE_RULE = "disable_rule"
+    DISABLE_APPLICATION = "disable_application"
+    REMOVE_SECRET = "remove_secret"  # noqa: S105 - a name
+    REMOVE_ROLE = "remove_role"
     DISABLE_ACCOUNT = "disable_account"
 
 
@@ -58,9 +62,10 @@ class Step(Model):
     """One write that a case calls for, with everything that is needed to do it now or later.
 
     Attributes:
-        object: id of what is changed: of the user, the device, the method, the grant, the rule.
+        object: id of what is changed: of the user, the device, the method, the grant, the rule, the application, the
+            key, the role assignment.
         label: what people call it.
-        kind: sort of object where the endpoint depends on it: the type of an authentication method.
+        kind: what else the endpoint depends on: the type of an authentication method, the application of a key.
         why: what calls for it, in a sentence.
         after: of a revocation: issue time of the attacker's last token. A cut-off later than it is good enough.
         ids: of sign-ins, where it is about them.
@@ -88,7 +93,7 @@ class Begun(Model):
 
 
 class Rungs(Model):
-    """An answer for every rung."""
+    """An answer for every rung; those that a policy of an earlier version does not know are asked about."""
 
     disable_device: May
     revoke_sessions: May
@@ -98,6 +103,10 @@ class Rungs(Model):
     remove_grant: May
     disable_rule: May
     disable_account: May
+    delete_device: May = May.ASK
+    disable_application: May = May.ASK
+    remove_secret: May = May.ASK
+    remove_role: May = May.ASK
 
     def of(self, rung: Rung) -> May:
         answer: May = getattr(self, rung.value)

@@ -8,6 +8,7 @@ from respond.models.base import Gap
 from respond.models.case import Mode
 from respond.models.holdings import SOURCES
 from respond.models.ladder import Rung
+from respond.models.persistence import Accounted
 from respond.models.report import ActionStatus, Change, Outcome, Report, Verdict
 
 _EXIT = {
@@ -20,11 +21,19 @@ _EXIT = {
 }
 
 
-def outcome_of(mode: Mode, verdict: Verdict, changes: Sequence[Change], gaps: Sequence[Gap] = ()) -> Outcome:
+def outcome_of(
+    mode: Mode,
+    verdict: Verdict,
+    changes: Sequence[Change],
+    gaps: Sequence[Gap] = (),
+    account: Sequence[Accounted] = (),
+) -> Outcome:
     """Nothing is contained because a step was skipped or refused, nor proven where something could not be looked for.
 
     Args:
         gaps: what could not be known; those of what an attacker may have added count.
+        account: what has become of everything that the logs tie to the attacker; nothing is proven while a person
+            still has to look at some of it.
     """
     if verdict.is_benign:
         return Outcome.NO_ACTION
@@ -39,6 +48,7 @@ def outcome_of(mode: Mode, verdict: Verdict, changes: Sequence[Change], gaps: Se
     if verdict.survived and not any(change.name == Rung.DISABLE_ACCOUNT and change.verified for change in ending):
         return Outcome.NOT_CONTAINED
     proven = all(change.verified for change in ending) and not any(gap.source in SOURCES for gap in gaps)
+    proven = proven and not any(one.is_open for one in account)
     return Outcome.CONTAINED_VERIFIED if proven else Outcome.CONTAINED_UNVERIFIED
 
 

@@ -62,6 +62,8 @@ class Weights(Model):
     method_added: Weight
     consent_added: Weight
     mail_rule_added: Weight
+    application_added: Weight = 15
+    tenant_changed: Weight = 25
     hosting_network: Weight
     shared_redeemer: Weight
     stranger_wrote: Weight

@@ -11,6 +11,7 @@ from respond.models.base import Gap, Model, Source, Utc
 from respond.models.case import Mode
 from respond.models.intake import Sighting
 from respond.models.ladder import Step
+from respond.models.persistence import Accounted
 from respond.models.signin import LegRow, SignIns
 
 SURVIVED = "attacker-survived"
@@ -106,7 +107,7 @@ class Change(Model):
     again: Utc | None = Field(default=None, description="until when a service asked to wait; it is tried again then")
     by: str = Field(default="", description="who approved it, where somebody had to")
     held: str = Field(
-        default="", description="what keeps it back although the policy would have it done: limit, freeze"
+        default="", description="what keeps it back although the policy would have it done: limit, freeze, service"
     )
 
 
@@ -173,6 +174,13 @@ class Report(Model):
     gaps: tuple[Gap, ...] = ()
     actions: tuple[Change, ...] = ()
     outcome: Outcome
+    persistence: tuple[Accounted, ...] = Field(
+        default=(), description="everything that the logs tie to the attacker, and what has become of it"
+    )
+    tasks: tuple[str, ...] = Field(default=(), description="what a person has to do, as in the ticket")
+    write_backs: tuple[Change, ...] = Field(
+        default=(), description="what became of each comment and tag on the incidents that asked"
+    )
     ticket: TicketRef | None = None
     timeline: tuple[Moment, ...] = ()
     legs: tuple[LegRow, ...] = Field(default=(), description="who approved and who redeemed the worst sign-in")

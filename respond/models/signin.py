@@ -199,6 +199,12 @@ class Flow(Model):
         return (self.approvals or self.rows)[0].at
 
     @property
+    def began(self) -> datetime:
+        """The first row of the correlation that was approved: a consent (65001) or a confirmation comes before it."""
+        approved = {row.correlation_id for row in self.approvals} - {""}
+        return min([self.started, *(row.at for row in self.rows if row.correlation_id in approved)])
+
+    @property
     def keys(self) -> tuple[str, ...]:
         """Identifiers of this flow, for finding the case that it belongs to."""
         ids = {f"i:{row.id}" for row in self.rows if row.id}

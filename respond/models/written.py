@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 _CASE = "account asked case done failed outcome verdict"
-_TICKET = "clicks footholds left legs mails sightings tasks timeline"
+_TICKET = "clicks footholds gone left legs mails sightings tasks timeline"
 FACTS = {
     "ticket": frozenset(f"{_CASE} {_TICKET}".split()),
     "limit": frozenset({"account", "case", "reason", "waiting"}),

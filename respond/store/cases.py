@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +14,7 @@ from respond.errors import NotFound
 from respond.models.base import iso_z
 from respond.models.case import Claim, case_id
 from respond.models.evidence import EarlierCase, Fact, FactKind
+from respond.models.persistence import Accounted, Fate
 from respond.models.report import ActionStatus, Change, Report
 from respond.store.approvals import Approvals
 from respond.store.audit import Audit
@@ -159,6 +160,19 @@ class Store:
             if db.execute(sa.update(reports).where(reports.c.run == report.run).values(**row)).rowcount == 0:
                 db.execute(sa.insert(reports).values(run=report.run, **row))
 
+    def keep_write_backs(self, case: str, changes: Sequence[Change]) -> int:
+        """Add what became of comments and tags to the newest live report of a case; how many were kept."""
+        with self._db.begin() as db:
+            mine = (reports.c.case_id == case) & (reports.c.mode == "live")
+            query = sa.select(reports.c.run, reports.c.body).where(mine).order_by(reports.c.at.desc()).limit(1)
+            if (row := db.execute(query).one_or_none()) is None:
+                return 0
+            report = Report.model_validate_json(row.body)
+            kept = {(one.name, one.target): one for one in (*report.write_backs, *changes)}
+            body = report.model_copy(update={"write_backs": tuple(kept.values())}).model_dump_json(by_alias=True)
+            db.execute(sa.update(reports).where(reports.c.run == row.run).values(body=body))
+        return len(changes)
+
     def remember(self, report: Report, found: Iterable[Fact], *, at: datetime) -> None:
         """Keep what a case leaves behind for later ones; once a fact, with the newest verdict."""
         said = {"tenant": report.tenant, "at": iso_z(at), "verdict": report.verdict.value, "upn": report.user.upn}
@@ -230,6 +244,25 @@ class Store:
             bodies = db.execute(query.order_by(reports.c.at)).scalars().all()
         found = [Report.model_validate_json(body) for body in bodies]
         return [one for report in found for one in report.actions if one.status is ActionStatus.DONE]
+
+    def settled(self, case: str) -> list[Accounted]:
+        """What live runs of a case have ended of what was added to stay, or found gone."""
+        query = sa.select(reports.c.body).where(reports.c.case_id == case, reports.c.mode == "live")
+        with self._db.connect() as db:
+            bodies = db.execute(query.order_by(reports.c.at)).scalars().all()
+        found = [Report.model_validate_json(body) for body in bodies]
+        done = {
+            (one.name, one.step.object)
+            for report in found
+            for one in report.actions
+            if one.step and one.verified and one.status in (ActionStatus.DONE, ActionStatus.UNNEEDED)
+        }
+        return [
+            one
+            for report in found
+            for one in report.persistence
+            if one.fate is Fate.GONE or (one.actions and all((ref.name, ref.object) in done for ref in one.actions))
+        ]
 
     def _newest(self, case: str, which: sa.ColumnElement[bool]) -> Report | None:
         query = sa.select(reports.c.body).where(reports.c.case_id == case, which).order_by(reports.c.at.desc()).limit(1)

@@ -31,7 +31,22 @@ from respond.store.cases import Store
 from respond.store.database import cases
 from tests.fakes.webhooks import webhooks
 from tests.helpers.command import VICTIM, respond
-from tests.helpers.dug_in_story import CLIENT, DEVICE, GRANT, METHOD, RULE, USER_ID, device, write_story
+from tests.helpers.dug_in_story import (
+    APPLICATION,
+    ASSIGNMENT,
+    CLIENT,
+    DEVICE,
+    GRANT,
+    METHOD,
+    PHONE,
+    PRINCIPAL,
+    RULE,
+    SECRET,
+    USER_ID,
+    device,
+    dig_deeper,
+    write_story,
+)
 from tests.helpers.incident_actions import ENTRY, INCIDENT, act
 from tests.lab.running_lab import RunningLab
 
@@ -166,6 +181,31 @@ SUBJECTS = {
         ids=("e0000000-0000-4000-8000-000000000001",),
     ),
     "disable_account": climbing(Rung.DISABLE_ACCOUNT, f"PATCH */users/{USER_ID}", "User.EnableDisableAccount.All"),
+    "delete_device": climbing(
+        Rung.DELETE_DEVICE, f"DELETE */devices/{PHONE}", "Device.ReadWrite.All", object=PHONE, label="Pixel 6"
+    ),
+    "disable_application": climbing(
+        Rung.DISABLE_APPLICATION,
+        f"PATCH */servicePrincipals/{PRINCIPAL}",
+        "Application.ReadWrite.All",
+        object=PRINCIPAL,
+        label="Contoso Archive",
+    ),
+    "remove_secret": climbing(
+        Rung.REMOVE_SECRET,
+        f"POST */applications/{APPLICATION}/removePassword",
+        "Application.ReadWrite.All",
+        object=SECRET,
+        label="Contoso Backup: night",
+        kind=f"applications/{APPLICATION}",
+    ),
+    "remove_role": climbing(
+        Rung.REMOVE_ROLE,
+        f"DELETE */roleAssignments/{ASSIGNMENT}",
+        "RoleManagement.ReadWrite.Directory",
+        object=ASSIGNMENT,
+        label="Security Administrator",
+    ),
     "take_back": Subject(f"PATCH */devices/{DISABLED}", "Device.ReadWrite.All", undoing),
     "open_ticket": Subject(
         way=ticketing, given=TOLD | {"changes": (), "timeline": (), "outcome": Outcome.CONTAINED_VERIFIED}
@@ -243,6 +283,7 @@ def tenant(lab: Callable[..., RunningLab], tmp_path: Path) -> Callable[..., Runn
 
     def dug_in(directory: dict[str, Any]) -> None:
         directory["devices"].append(device(DISABLED, name="LAPTOP") | {"accountEnabled": False})
+        dig_deeper(directory)
 
     place = write_story(tmp_path, edit=dug_in)
     (place / "incidents.json").write_text(json.dumps([ENTRY]))

@@ -34,7 +34,7 @@ WRITES = [
     "UserAuthMethod-MicrosoftAuthApp.ReadWrite.All", "UserAuthMethod-Passkey.ReadWrite.All",
     "UserAuthMethod-Phone.ReadWrite.All", "UserAuthMethod-PlatformCred.ReadWrite.All",
     "UserAuthMethod-SoftwareOATH.ReadWrite.All", "UserAuthMethod-TAP.ReadWrite.All",
-    "UserAuthMethod-WindowsHello.ReadWrite.All",
+    "UserAuthMethod-WindowsHello.ReadWrite.All", "UserAuthMethod-External.ReadWrite.All",
 ]  # fmt: skip
 
 
@@ -100,7 +100,7 @@ def test_dangerous_permissions_are_warned_about(tmp_path: Path, monkeypatch: pyt
     roles = [*READS, *WRITES, "Directory.ReadWrite.All", "Policy.Read.All"]
     monkeypatch.setenv("PATH", f"{az(tmp_path, {'roles': roles})}:/usr/bin:/bin")
     found = told("permissions to read", url=None, settings={"tenant": AZURE})
-    assert found[0] == ("permissions", "ok", "all 19 that the enabled actions need -> ")
+    assert found[0] == ("permissions", "ok", "all 20 that the enabled actions need -> ")
     assert ("Directory.ReadWrite.All", "warning") in [line[:2] for line in found]
     assert not [line for line in found if "Policy.Read.All" in " ".join(line)]
 
@@ -132,6 +132,7 @@ def test_each_of_two_identities_needs_its_own_permissions_only(ill: Start) -> No
         ("permissions to read", "ok"),
         ("superfluous", "ok"),
         ("permissions to write", "ok"),
+        ("optional permissions", "skipped"),
         ("Azure roles", "skipped"),
     ]
     assert "granted, not needed: Data.Read ->" in found[1][2]

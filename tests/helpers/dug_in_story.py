@@ -23,6 +23,10 @@ GRANT, CLIENT, RESOURCE = (
     "a1000000-0000-4000-8000-000000000001",
 )
 RULE = "AQAAAJ5dZp8="
+PHONE, PRINCIPAL = "de000000-0000-4000-8000-0000000000aa", "c2000000-0000-4000-8000-000000000001"
+APPLICATION, CLIENT_ID = "c2000000-0000-4000-8000-000000000002", "c2000000-0000-4000-8000-000000000003"
+ROLE, SECRETS = "194ae4cb-b126-40b2-bd5b-6091b380977d", "Update application \u2013 Certificates and secrets management "
+SECRET, ASSIGNMENT = "c2000000-0000-4000-8000-000000000004", "c2000000-0000-4000-8000-000000000005"
 OWN_DEVICE = "d1000000-0000-4000-8000-000000000001"
 DUG_IN = "2026-01-15T09:28:00Z"
 REVOKE = "POST */revokeSignInSessions"
@@ -53,6 +57,38 @@ def device(object_id: str = DEVICE, at: str = DUG_IN, name: str = "DESKTOP-EVIL"
         "registeredOwners": [USER_ID],
         "registeredUsers": [USER_ID],
     }
+
+
+def dig_deeper(directory: dict[str, Any]) -> None:
+    """A phone that cannot be disabled, an application, a secret of an older one, and a role. Logs: `DEEPER`."""
+    directory["devices"].append(device(PHONE, name="Pixel 6") | {"operatingSystem": "Android"})
+    directory["servicePrincipals"] = [
+        *directory.get("servicePrincipals", []),
+        {"id": PRINCIPAL, "appId": CLIENT_ID, "displayName": "Contoso Archive", "accountEnabled": True},
+    ]
+    secret = {"keyId": SECRET, "displayName": "night", "startDateTime": DUG_IN}
+    directory["applications"] = [
+        {"id": APPLICATION, "appId": SECRET, "displayName": "Contoso Backup", "passwordCredentials": [secret]}
+    ]
+    directory["roleAssignments"].append({"id": ASSIGNMENT, "principalId": PRINCIPAL, "roleDefinitionId": ROLE})
+
+
+def deeper(ip: str = ATTACKER) -> list[dict[str, Any]]:
+    """What the logs say about it."""
+    role = [{"displayName": "Role.TemplateId", "newValue": f'"{ROLE}"'}]
+    key = [
+        {
+            "displayName": "KeyDescription",
+            "oldValue": "[]",
+            "newValue": f'["[KeyIdentifier={SECRET},KeyType=Password]"]',
+        }
+    ]
+    return [
+        _audit(11, "Register device", ip, {"id": PHONE, "type": "Device"}),
+        _audit(12, "Add service principal", ip, {"id": PRINCIPAL, "type": "ServicePrincipal"}),
+        _audit(13, SECRETS, ip, {"id": APPLICATION, "type": "Application", "modifiedProperties": key}),
+        _audit(14, "Add member to role", ip, {"id": PRINCIPAL, "type": "ServicePrincipal", "modifiedProperties": role}),
+    ]
 
 
 def write_story(

@@ -13,7 +13,21 @@ import pytest
 from respond.models.ladder import Rung
 from respond.settings import LabFault
 from tests.helpers.command import VICTIM, respond
-from tests.helpers.dug_in_story import DEVICE, GRANT, METHOD, RULE, USER_ID, policy, write_story
+from tests.helpers.dug_in_story import (
+    APPLICATION,
+    ASSIGNMENT,
+    DEVICE,
+    GRANT,
+    METHOD,
+    PHONE,
+    PRINCIPAL,
+    RULE,
+    USER_ID,
+    deeper,
+    dig_deeper,
+    policy,
+    write_story,
+)
 from tests.helpers.forked_command import forks as _forks
 from tests.helpers.forked_command import kill_at
 from tests.lab.running_lab import RunningLab
@@ -29,6 +43,10 @@ PATHS = {
     Rung.REMOVE_GRANT: f"DELETE */oauth2PermissionGrants/{GRANT}",
     Rung.DISABLE_RULE: "PATCH */messageRules/*",
     Rung.DISABLE_ACCOUNT: f"PATCH */users/{USER_ID}",
+    Rung.DELETE_DEVICE: f"DELETE */devices/{PHONE}",
+    Rung.DISABLE_APPLICATION: f"PATCH */servicePrincipals/{PRINCIPAL}",
+    Rung.REMOVE_SECRET: f"POST */applications/{APPLICATION}/removePassword",
+    Rung.REMOVE_ROLE: f"DELETE */roleAssignments/{ASSIGNMENT}",
 }
 EVERYTHING = dict.fromkeys((rung.value for rung in Rung), "auto")
 
@@ -36,7 +54,7 @@ EVERYTHING = dict.fromkeys((rung.value for rung in Rung), "auto")
 @pytest.fixture
 def tenant(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., RunningLab]:
     """Everything that an attacker can dig in with, and a policy that climbs every rung."""
-    place = write_story(tmp_path)
+    place = write_story(tmp_path, edit=dig_deeper, rows={"AuditLogs": deeper()})
     monkeypatch.setenv("RESPOND_CONFIG", str(policy(tmp_path, malicious=EVERYTHING, watch=[])))
     return lambda **settings: lab(place, **settings)
 
@@ -50,6 +68,10 @@ def end(there: RunningLab) -> None:
     assert not next(one["accountEnabled"] for one in directory["users"] if one["id"] == USER_ID)
     assert METHOD not in [one["id"] for one in directory["authenticationMethods"][USER_ID]]
     assert directory["oauth2PermissionGrants"] == []
+    assert PHONE not in [one["id"] for one in directory["devices"]]
+    assert not next(one["accountEnabled"] for one in directory["servicePrincipals"] if one["id"] == PRINCIPAL)
+    assert directory["applications"][0]["passwordCredentials"] == []
+    assert directory["roleAssignments"] == []
     assert not next(one["isEnabled"] for one in directory["messageRules"][USER_ID] if one["id"] == RULE)
     written = Counter(write["path"] for write in there.get("/_lab/writes") if write["status"] < 300)
     assert len(written) == len(Rung)
