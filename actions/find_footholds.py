@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from respond.clients.rows import Row, moment, text
+from respond.clients.rows import Row, address, moment, text
 from respond.models.case import Case
 from respond.models.evidence import Account, Foothold, FootholdKind, Footholds
 from respond.step import inquiry, read_action
@@ -68,7 +68,7 @@ def _change(row: Row) -> Foothold:
         id=text(row, "Id"),
         at=moment(row),
         what=operation,
-        ip=text(row, "ActorIp").lower(),
+        ip=address(row, "ActorIp"),
         objects=_objects(text(row, "Targets")),
         name=_application(text(row, "Targets")) if operation == "Consent to application" else "",
     )
@@ -106,7 +106,7 @@ def _rule(row: Row) -> Foothold:
         id=text(row, "OfficeId"),
         at=moment(row),
         what=text(row, "Operation"),
-        ip=text(row, "ClientIp").lower(),
+        ip=address(row, "ClientIp"),
         session=text(row, "Session"),
         name=_parameter(text(row, "Parameters"), "Name"),
     )

@@ -15,6 +15,8 @@ ATT&CK: T1566.002 Spearphishing Link, T1528 Steal Application Access Token, T107
 
 from __future__ import annotations
 
+from functools import partial
+
 from actions.close_run import close_run
 from actions.find_recipients import find_recipients
 from actions.know_user import know_user
@@ -62,9 +64,9 @@ async def _triage(case: Case, account: Account, gathering: Gathering) -> Report 
         await _end_sessions(containing, account, early, gathering)
 
     evidence = await gathering.rest() if signins.completed else gathering.evidence
-    verdict = decide(case.policy, signins, evidence)
+    verdict = await gathering.worked_out(partial(decide, case.policy))
     if not verdict.is_benign:
-        ground = ground_of(case.policy, account, verdict, signins, evidence)
+        ground = await gathering.worked_out(partial(ground_of, case.policy, account, verdict))
         if not early:
             await _end_sessions(containing, account, verdict, gathering)
         await containing.clear(ground)
@@ -102,14 +104,14 @@ async def _end_sessions(containing: Containing, account: Account, verdict: Verdi
     devices = await gathering.devices()
     for parts in needed_for(case.policy, verdict, gathering.signins, devices):
         await gathering.known(*parts)
-    ground = ground_of(case.policy, account, verdict, gathering.signins, gathering.evidence)
+    ground = await gathering.worked_out(partial(ground_of, case.policy, account, verdict))
     await containing.end_sessions(ground, devices)
 
 
 async def _certain(case: Case, gathering: Gathering) -> Verdict | None:
     """The verdict, as soon as nothing that is still to come can change it; None when that is never before the end."""
     while gathering.evidence.pending:
-        if verdict := certain(case.policy, gathering.signins, gathering.evidence):
+        if verdict := await gathering.worked_out(partial(certain, case.policy)):
             return verdict
         if not await gathering.more():
             break
