@@ -94,7 +94,7 @@ def flooded_token(_: Product) -> Measured:
     alone, crowd = median(raw["alone"]), median(raw["beside"])
     note = (
         f"{by_rows} s for an eighth, a quarter, a half and all of the rows, {raw['crowded'][0]:.2f} s with as much "
-        f"evidence; contained in {raw['flood'][0]:.1f} s, others answered in {crowd:.2f} s beside it, {alone:.2f} s alone"
+        f"evidence; contained in {raw['flood'][0]:.1f} s; others answered in {crowd:.2f} s beside it, {alone:.2f} alone"
     )
     return Measured((raw["decide"][-1],), note)
 
