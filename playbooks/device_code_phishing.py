@@ -18,6 +18,7 @@ from __future__ import annotations
 from functools import partial
 
 from actions.close_run import close_run
+from actions.find_lookalikes import find_lookalikes
 from actions.find_recipients import find_recipients
 from actions.know_user import know_user
 from actions.open_case import open_case
@@ -27,13 +28,14 @@ from actions.record_decision import record_decision
 from actions.send_notice import send_notice
 from respond.containing import Containing
 from respond.decision.ladder import ground_of, needed_for
+from respond.decision.lookalikes import told_of_lookalikes
 from respond.decision.survival import told_of_survivors
 from respond.decision.verdict import certain, decide
 from respond.gathering import Gathering
 from respond.models.case import Case
 from respond.models.evidence import Account
 from respond.models.facts import facts_of
-from respond.models.report import Attached, Report, Verdict
+from respond.models.report import Attached, Report, Verdict, VerdictKind
 from respond.models.timeline import timeline
 from respond.reporting import report_on
 from respond.step import playbook
@@ -65,6 +67,9 @@ async def _triage(case: Case, account: Account, gathering: Gathering) -> Report 
 
     evidence = await gathering.rest() if signins.completed else gathering.evidence
     verdict = await gathering.worked_out(partial(decide, case.policy))
+    if verdict.kind is VerdictKind.NO_ACTIVITY:
+        seen = await find_lookalikes(case, account=account)
+        verdict = told_of_lookalikes(verdict, account.upn or account.id, signins, seen)
     if not verdict.is_benign:
         ground = await gathering.worked_out(partial(ground_of, case.policy, account, verdict))
         if not early:
@@ -72,7 +77,7 @@ async def _triage(case: Case, account: Account, gathering: Gathering) -> Report 
         await containing.clear(ground)
         verdict = told_of_survivors(verdict, ground.survivors)
 
-    if containing.changes:
+    if containing.changes or verdict.asks_to_look:
         others = await find_recipients(case, lures=evidence.lures)
         ticket = await open_ticket(
             case,

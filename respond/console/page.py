@@ -18,7 +18,7 @@ from respond.console.legs import side_by_side
 from respond.console.terminal import WIDTH, SafeConsole, terminal
 from respond.defang import defang, printable
 from respond.models.intake import Sighting, Trigger
-from respond.models.report import ActionStatus, Change, Outcome, Report, VerdictKind
+from respond.models.report import LOOKS_LIKE, ActionStatus, Change, Outcome, Report, VerdictKind
 
 VERDICT_STYLE = {
     VerdictKind.MALICIOUS: "bold white on red",
@@ -165,6 +165,8 @@ def _end(report: Report) -> Text:
     line = Text.assemble("  ", (words, style))
     if report.actions and report.actions[0].name == "take_back" and report.outcome is Outcome.NO_ACTION:
         line = Text.assemble("  ", ("Taken back, as far as that can be", style))
+    if any(finding.id == LOOKS_LIKE for finding in report.findings):
+        line = Text.assemble("  ", ("No device code, and nothing was changed: a person has to look", "bold yellow"))
     if report.outcome is Outcome.AWAITING_APPROVAL:
         changed = any(change.status is ActionStatus.DONE and change.step for change in report.actions)
         line.append("; the rest is done" if changed else ": nothing was changed in the tenant", style)

@@ -338,11 +338,12 @@ def hosting_network(view: View) -> Finding | None:
     if any(place.asn in rented and place.device_code_days for place in view.evidence.usual.places):
         return None
     for row in view.exposed:
-        if row.asn in rented and not view.places_in(row.asn):
+        name = rented[row.asn].name if row.asn in rented else view.kit_range(row.ip)
+        if name and not view.places_in(row.asn):
             return Finding(
                 id="hosting-network",
                 weight=view.policy.weights.hosting_network,
-                summary=f"{row.ip} belongs to {rented[row.asn].name}, where anybody can rent a machine",
+                summary=f"{row.ip} belongs to {name}, where anybody can rent a machine",
                 evidence=sources(row),
             )
     return None

@@ -14,7 +14,7 @@ from respond.addresses import domains_of, is_hidden, may_be_same, neighbourhood
 from respond.models.base import Source
 from respond.models.evidence import AddressUse, Click, EarlierCase, Evidence, FactKind, Indicator, Message, Place
 from respond.models.facts import lure_hosts
-from respond.models.policy import Policy
+from respond.models.policy import HostingRange, Policy
 from respond.models.report import Finding, VerdictKind
 from respond.models.signin import DEFENDER_TABLE, Flow, Leg, Risk, SignIn
 
@@ -246,6 +246,14 @@ class View:
     @cached_property
     def _trusted(self) -> Networks[str]:
         return Networks(self.policy.trusted_networks, str)
+
+    def kit_range(self, ip: str) -> str:
+        """Whose range of the policy an address is in; empty where it is in none."""
+        return next((one.name for one in self._kit_ranges.of(ip)), "")
+
+    @cached_property
+    def _kit_ranges(self) -> Networks[HostingRange]:
+        return Networks(self.policy.hosting_ranges, lambda one: one.range)
 
     @cached_property
     def exposed_at(self) -> AddressIndex[SignIn]:
