@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from respond.clients.rows import moment, text, texts
+from respond.clients.rows import address, moment, text, texts
 from respond.models.case import Case
 from respond.models.evidence import Account, AddressDay, SharedAddresses
 from respond.step import inquiry, read_action
@@ -27,7 +27,7 @@ async def find_address_use(case: Case, *, people: Sequence[Account]) -> SharedAd
     )
     days = tuple(
         AddressDay(
-            ip=text(row, "IPAddress").lower(),
+            ip=address(row, "IPAddress"),
             day=moment(row, "Day"),
             users=frozenset(user.lower() for user in texts(row, "Users")),
             by_code=text(row, "Kind") == "code",

@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from respond.clients.kql import Value
-from respond.clients.rows import Row, moment, text, texts
+from respond.clients.rows import Row, address, moment, text, texts
 from respond.models.case import Case
 from respond.models.evidence import Account, Click, Lures, Message
 from respond.models.policy import Policy
@@ -108,7 +108,7 @@ def _click(row: Row, policy: Policy) -> Click:
         chain=chain,
         action=text(row, "ActionType"),
         message_id=text(row, "NetworkMessageId"),
-        ip=text(row, "IPAddress"),
+        ip=address(row, "IPAddress"),
         pattern=next((name for url in everything if (name := kit_pattern(url, policy))), ""),
         reached_device_login=any(is_device_login(url, policy) for url in everything),
     )

@@ -5,6 +5,7 @@ EmailEvents and EmailUrlInfo, by the links of the messages that lured this user.
 
 from __future__ import annotations
 
+from respond.clients.kql import can_carry
 from respond.clients.rows import moment, text
 from respond.models.base import Gap
 from respond.models.case import Case
@@ -26,13 +27,17 @@ async def find_recipients(case: Case, *, lures: Lures) -> Recipients:
         if message.pattern or message.threats or (message.device_login and message.first_contact)
         for url in message.urls
     )
-    if not links:
-        return Recipients()
+    asked = tuple(link for link in links if can_carry(link))[:_MOST_LINKS]
+    unasked = len(links) - len(asked)
+    reason = f"links whose other recipients were not looked up: {unasked}"
+    left_out = (Gap(source="lures", reason=reason),) if unasked else ()
+    if not asked:
+        return Recipients(gaps=left_out)
     asking = inquiry(case, "find_recipients")
     rows = await asking.ask(
         "find_lure_recipients",
         source="EmailEvents",
-        urls=tuple(links)[:_MOST_LINKS],
+        urls=asked,
         **{"from": case.mail_start, "to": case.window.end},
     )
     found = (
@@ -47,4 +52,6 @@ async def find_recipients(case: Case, *, lures: Lures) -> Recipients:
         for row in rows
     )
     cut = [Gap(source="EmailEvents", reason=f"only the first {_MOST_RECIPIENTS} of those who got the lure were read")]
-    return Recipients(people=tuple(found), gaps=(*asking.gaps, *(cut if len(rows) >= _MOST_RECIPIENTS else ())))
+    return Recipients(
+        people=tuple(found), gaps=(*asking.gaps, *left_out, *(cut if len(rows) >= _MOST_RECIPIENTS else ()))
+    )

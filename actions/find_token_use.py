@@ -6,12 +6,12 @@ MicrosoftGraphActivityLogs arrives up to two hours late and has to be switched o
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from respond.clients.rows import Row, moment, text
+from respond.clients.rows import Row, address, moment, text
 from respond.models.case import Case
 from respond.models.evidence import Account, TokenUse, TokenUses
-from respond.step import inquiry, read_action
+from respond.step import aside, inquiry, read_action
 
 
 @read_action("Log Analytics Reader", "ThreatHunting.Read.All")
@@ -26,18 +26,23 @@ async def find_token_use(case: Case, *, people: Sequence[Account]) -> dict[str, 
         **case.aftermath,
     )
     owners = {name.lower(): who.id.lower() for who in people for name in (who.id, *who.upns)}
+    uses = await aside(_uses, rows, owners)
+    return {who.id.lower(): TokenUses(uses=tuple(uses[who.id.lower()]), gaps=asking.gaps) for who in people}
+
+
+def _uses(rows: Sequence[Row], owners: Mapping[str, str]) -> dict[str, list[TokenUse]]:
     uses: dict[str, list[TokenUse]] = defaultdict(list)
     # What came from two places is put in order again.
     for row in sorted(rows, key=lambda row: moment(row, "First")):
         uses[owners.get(text(row, "User").lower(), "")].append(_use(row))
-    return {who.id.lower(): TokenUses(uses=tuple(uses[who.id.lower()]), gaps=asking.gaps) for who in people}
+    return uses
 
 
 def _use(row: Row) -> TokenUse:
     return TokenUse(
         token=text(row, "Token"),
         session=text(row, "Session"),
-        ip=text(row, "Address").lower(),
+        ip=address(row, "Address"),
         user_agent=text(row, "Agent"),
         calls=row["Calls"],
         writes=row["Writes"],

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from respond.clients.rows import Row, moment, text, texts
+from respond.clients.rows import Row, address, moment, text, texts
 from respond.models.case import Case
 from respond.models.evidence import Account, History, Visit
-from respond.step import inquiry, read_action
+from respond.step import aside, inquiry, read_action
 
 
 @read_action("Log Analytics Reader")
@@ -25,9 +25,7 @@ async def find_usual_places(case: Case, *, people: Sequence[Account]) -> dict[st
         user_ids=tuple(who.id for who in people),
         **{"from": case.history_start, "to": case.window.end},
     )
-    visits: dict[str, list[Visit]] = defaultdict(list)
-    for row in rows:
-        visits[text(row, "UserId").lower()].append(_visit(row))
+    visits = await aside(_visits, rows)
     unread = bool(rows.partial)
     return {
         user: History(visits=tuple(visits[user]), unread=unread, gaps=asking.gaps)
@@ -35,11 +33,18 @@ async def find_usual_places(case: Case, *, people: Sequence[Account]) -> dict[st
     }
 
 
+def _visits(rows: Sequence[Row]) -> dict[str, list[Visit]]:
+    visits: dict[str, list[Visit]] = defaultdict(list)
+    for row in rows:
+        visits[text(row, "UserId").lower()].append(_visit(row))
+    return visits
+
+
 def _visit(row: Row) -> Visit:
     return Visit(
         first=moment(row, "First"),
         last=moment(row, "Last"),
-        ip=text(row, "IPAddress").lower(),
+        ip=address(row, "IPAddress"),
         asn=text(row, "AutonomousSystemNumber"),
         country=text(row, "Country").upper(),
         app_id=text(row, "AppId").lower(),

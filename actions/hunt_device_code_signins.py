@@ -26,10 +26,12 @@ from respond.models.case import Case
 from respond.models.evidence import Account
 from respond.models.flows import fold, join_flows
 from respond.models.signin import DEFENDER_TABLE, Leg, SignIn, SignIns
-from respond.step import clients, limit_of, process, read_action
+from respond.step import aside, clients, limit_of, process, read_action
 
 APPROVALS = "SigninLogs"
 REDEMPTIONS = "AADNonInteractiveUserSignInLogs"
+MOST_ROWS = 20_000
+"""Rows of one user that are judged: a client that refreshes every ten seconds makes half of that in a day."""
 CONFIRMATIONS = DEFENDER_TABLE
 
 
@@ -59,11 +61,25 @@ async def hunt_device_code_signins(case: Case, *, people: Sequence[Account]) -> 
     logged = [row for row in [*rows, *linked] if row.table != CONFIRMATIONS]
     rows = _with_confirmations(logged, confirmations)
     events, unread = await _events(case, rows, blind)
-    found = _by_user([*rows, *events])
+    found, cut = _bounded(_by_user([*rows, *events]))
     # With nobody to show there still are gaps to tell, under no name.
     ids = [who.id.lower() for who in people] or list(found) or [""]
     told = tuple(dict.fromkeys([*gaps, *unasked, *unlinked, *unread]))
-    return {user: SignIns(flows=join_flows(fold(found.get(user, []))), gaps=told) for user in ids}
+    return await aside(
+        lambda: {user: SignIns(flows=join_flows(found.get(user, [])), gaps=(*told, *cut.get(user, ()))) for user in ids}
+    )
+
+
+def _bounded(found: Mapping[str, list[SignIn]]) -> tuple[dict[str, list[SignIn]], dict[str, tuple[Gap, ...]]]:
+    """Each user's rows folded, as many as are judged: the oldest and the newest, and a gap that counts the others."""
+    kept, cut = {user: fold(rows) for user, rows in found.items()}, dict[str, tuple[Gap, ...]]()
+    for user, rows in kept.items():
+        if (left_out := len(rows) - MOST_ROWS) > 0:
+            half = MOST_ROWS // 2
+            kept[user] = [*rows[:half], *rows[-half:]]
+            reason = f"{len(rows):,} rows of one user: {left_out:,} between the oldest and the newest were not judged"
+            cut[user] = (Gap(source="sign-ins", reason=reason),)
+    return kept, cut
 
 
 def _nothing_to_say(unasked: Sequence[Gap], *, asked: bool) -> TableMissing:
@@ -80,7 +96,7 @@ async def _leg(case: Case, query: str, table: str, values: Mapping[str, Value]) 
     except Transient as error:
         incomplete = f"{table}: the hunt is not complete: {error.message}"
         raise Transient(incomplete, retry_after=error.retry_after, until=error.until) from error
-    return [read_sign_in(row, text(row, "Source") or table) for row in rows], gaps
+    return await aside(lambda: [read_sign_in(row, text(row, "Source") or table) for row in rows]), gaps
 
 
 async def _confirmations(case: Case, values: Mapping[str, Value]) -> tuple[list[SignIn], list[Gap]]:

@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -63,12 +64,15 @@ class _Driver:
     def __init__(self) -> None:
         self._stack = AsyncExitStack()
         self._session: Session | None = None
+        self.changes: list[Callable[[Path], None]] = []
 
     async def open(self) -> Session:
         if self._session is None:
             folder = Path(tempfile.mkdtemp(prefix="respond-bench-"))
             atexit.register(shutil.rmtree, folder, ignore_errors=True)
             _tenant(folder)
+            for change in self.changes:
+                change(folder)
             os.environ["RESPOND_LAB__DATA"] = str(folder)
             # Measured is what a response costs, not how many of them Microsoft's limits allow.
             os.environ |= {"RESPOND_LAB__QUERIES_PER_30S": "100000", "RESPOND_PACE__LOGS_PER_30S": "100000"}
@@ -83,6 +87,11 @@ class _Driver:
 
 
 _driver = _Driver()
+
+
+def also(change: Callable[[Path], None]) -> None:
+    """Change the tenant before the first response; given the folder of its scenario."""
+    _driver.changes.append(change)
 
 
 async def respond_once(n: int) -> None:

@@ -15,7 +15,10 @@ ATT&CK: T1566.002 Spearphishing Link, T1528 Steal Application Access Token, T107
 
 from __future__ import annotations
 
+from functools import partial
+
 from actions.close_run import close_run
+from actions.find_lookalikes import find_lookalikes
 from actions.find_recipients import find_recipients
 from actions.know_user import know_user
 from actions.open_case import open_case
@@ -26,6 +29,7 @@ from actions.send_notice import send_notice
 from playbooks.unfinished import could_not_judge, record_what_was_done
 from respond.containing import Containing
 from respond.decision.ladder import ground_of, needed_for
+from respond.decision.lookalikes import told_of_lookalikes
 from respond.decision.survival import told_of_survivors
 from respond.decision.verdict import certain, decide
 from respond.errors import RespondError, UsageError
@@ -34,7 +38,7 @@ from respond.models.case import Case
 from respond.models.evidence import Account
 from respond.models.facts import facts_of
 from respond.models.intake import Trigger
-from respond.models.report import Attached, Report, Verdict
+from respond.models.report import Attached, Report, Verdict, VerdictKind
 from respond.models.timeline import timeline
 from respond.reporting import report_on
 from respond.step import playbook
@@ -82,9 +86,12 @@ async def _triage(case: Case, account: Account, gathering: Gathering, containing
         await _end_sessions(containing, account, early, gathering)
 
     evidence = await gathering.rest() if signins.completed else gathering.evidence
-    verdict = decide(case.policy, signins, evidence)
+    verdict = await gathering.worked_out(partial(decide, case.policy))
+    if verdict.kind is VerdictKind.NO_ACTIVITY:
+        seen = await find_lookalikes(case, account=account)
+        verdict = told_of_lookalikes(verdict, account.upn or account.id, signins, seen)
     if not verdict.is_benign:
-        ground = ground_of(case.policy, account, verdict, signins, evidence)
+        ground = await gathering.worked_out(partial(ground_of, case.policy, account, verdict))
         if not early:
             await _end_sessions(containing, account, verdict, gathering)
         await containing.clear(ground)
@@ -92,7 +99,7 @@ async def _triage(case: Case, account: Account, gathering: Gathering, containing
 
     tasks: tuple[str, ...] = ()
     # Also where the response plan lets nothing be done: somebody has to know.
-    if containing.changes or not verdict.is_benign:
+    if containing.changes or not verdict.is_benign or verdict.asks_to_look:
         others = await find_recipients(case, lures=evidence.lures)
         tasks = tasks_for(containing.account, others, containing.gaps)
         ticket = await open_ticket(
@@ -126,14 +133,14 @@ async def _end_sessions(containing: Containing, account: Account, verdict: Verdi
     devices = await gathering.devices()
     for parts in needed_for(case.policy, verdict, gathering.signins, devices):
         await gathering.known(*parts)
-    ground = ground_of(case.policy, account, verdict, gathering.signins, gathering.evidence)
+    ground = await gathering.worked_out(partial(ground_of, case.policy, account, verdict))
     await containing.end_sessions(ground, devices)
 
 
 async def _certain(case: Case, gathering: Gathering) -> Verdict | None:
     """The verdict, as soon as nothing that is still to come can change it; None when that is never before the end."""
     while gathering.evidence.pending:
-        if verdict := certain(case.policy, gathering.signins, gathering.evidence):
+        if verdict := await gathering.worked_out(partial(certain, case.policy)):
             return verdict
         if not await gathering.more():
             break

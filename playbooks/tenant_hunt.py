@@ -18,6 +18,7 @@ from respond.models.base import Gap
 from respond.models.case import Case
 from respond.models.evidence import Account
 from respond.models.survey import Survey, SurveyedSignIn
+from respond.step import aside
 from respond.surveying import survey_of, surveyed
 
 
@@ -34,7 +35,7 @@ async def tenant_hunt(case: Case, *, people: Sequence[Account] = (), at_once: in
     gaps: list[Gap] = [gap for mine in signins.values() for gap in mine.gaps]
     async for collected in collect(case, people, signins, at_once=at_once):
         for who in (who for who in people if who.id.lower() in collected):
-            rows, missing = surveyed(case, who, signins[who.id.lower()], collected[who.id.lower()])
+            rows, missing = await aside(surveyed, case, who, signins[who.id.lower()], collected[who.id.lower()])
             found += rows
             gaps += missing
     return survey_of(case, found, gaps, users=len(people))

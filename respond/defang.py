@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 _LINK = re.compile(r"http(s?)://([^\s<>\"'/?#]*)", re.IGNORECASE)
 _AUTOLINK = re.compile(r"www\.|(?<=[a-z]):(?=\S)", re.IGNORECASE)
 _MARKUP = re.compile(r"[&<>\"'`*_\[\]()#|~\\!]")
-_CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+_HIDDEN = (
+    "\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\ud800-\udfff\U000e0000-\U000e007f"
+)
+"""Control and direction marks, and what is not visible: a terminal obeys some of them, a reader sees none."""
+_CONTROL = re.compile(f"[\n{_HIDDEN}]")
+_UNPRINTABLE = re.compile(f"[{_HIDDEN}]")
 
 
 def defang(text: str) -> str:
@@ -16,6 +23,16 @@ def defang(text: str) -> str:
     while _LINK.search(shown):  # a link can hide in the host of another
         shown = _LINK.sub(lambda link: f"hxxp{link[1].lower()}://{link[2].replace('.', '[.]')}", shown)
     return shown
+
+
+def printable(text: str) -> str:
+    """Text of several lines as a terminal may show it: it obeys nothing in it but the ends of lines."""
+    return _UNPRINTABLE.sub("?", text)
+
+
+def json_text(text: str) -> str:
+    """A JSON document that says the same and that a terminal obeys nothing in: such characters become escapes."""
+    return _UNPRINTABLE.sub(lambda sign: json.dumps(sign[0])[1:-1], text)
 
 
 def as_comment(text: str, *, most: int, cut: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from actions.count_users import count_users
 from actions.find_address_use import find_address_use
@@ -44,6 +44,9 @@ from respond.models.evidence import (
 from respond.models.facts import facts_of
 from respond.models.holdings import DEVICES, Devices
 from respond.models.signin import SignIns
+from respond.step import aside
+
+T = TypeVar("T")
 
 _HUNT, _DEVICES, _USERS = "hunt", "devices", "users"
 _SOURCES = {_DEVICES: DEVICES, Part.STANDING: UNREAD_STANDING}
@@ -82,6 +85,7 @@ class Gathering:
         self.signins = SignIns()
         self.case, self._account = case, account
         self._collected = Collected()
+        self._evidence: Evidence | None = None
         self._devices = Devices()
         self._users: int | None = None
         people = (account,)
@@ -152,11 +156,17 @@ class Gathering:
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         self._tasks.clear()
 
+    async def worked_out(self, work: Callable[[SignIns, Evidence], T]) -> T:
+        """What a pure function makes of what is known so far."""
+        return await aside(lambda: work(self.signins, self.evidence))
+
     @property
     def evidence(self) -> Evidence:
         """What is known so far."""
-        window = self.case.window
-        return evidence_at(self.signins, self._collected, self.case.policy, window.start, window.end)
+        if self._evidence is None:
+            window = self.case.window
+            self._evidence = evidence_at(self.signins, self._collected, self.case.policy, window.start, window.end)
+        return self._evidence
 
     @property
     def lures(self) -> Lures:
@@ -174,6 +184,7 @@ class Gathering:
             self._take(name, value)
 
     def _take(self, name: str, value: Any) -> None:  # noqa: ANN401 - what the action of that name returns
+        self._evidence = None
         mine = value.get(self._account.id.lower()) if isinstance(value, dict) else value
         if name == _HUNT:
             self.signins = mine or SignIns()

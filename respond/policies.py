@@ -15,7 +15,7 @@ _FILES = {
     "policy.toml": ("thresholds", "weights", "reliefs", "usual", "correlation", "accounts", "trusted_networks"),
     "ladder.toml": ("ladder",),
     "apps.toml": ("script_clients", "powerful_apps", "device_apps"),
-    "networks.toml": ("hosting_networks",),
+    "networks.toml": ("hosting_networks", "hosting_ranges"),
     "lures.toml": ("device_login_pages", "lure_patterns"),
 }
 

@@ -82,6 +82,11 @@ def room() -> asyncio.Semaphore:
     return _room.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(process().settings.serve.runs_at_once))
 
 
+async def aside(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Work out something pure beside the event loop: an attacker decides how long it takes, others must not wait."""
+    return await asyncio.to_thread(work, *args, **kwargs)
+
+
 _resting: set[object] = set()
 
 

@@ -16,7 +16,7 @@ from respond.models.incident import IncidentStatus, Severity
 from respond.models.incidents import Classification
 from respond.models.intake import Delivery, Round, Unanswered
 from respond.models.persistence import Fate
-from respond.models.report import ActionStatus, Change, Outcome, Report, VerdictKind
+from respond.models.report import LOOKS_LIKE, WAS_BLOCKED, ActionStatus, Change, Outcome, Report, VerdictKind
 
 TAG = "respond"
 _MOST_NAMES = 50
@@ -48,7 +48,7 @@ async def tell_answer(
             # What was done stands in the first comment; that nothing was left to do is no news.
             seen = bool(report and report.repeat)
             told.append(await comment_incident(about, incident=incident, stage="answered", text=text, once=seen))
-        harmful = report is None or report.verdict not in _HARMLESS
+        harmful = report is None or report.verdict not in _HARMLESS or _asks_to_look(report)
         tagged = await tag_incident(
             about,
             incident=incident,
@@ -121,6 +121,10 @@ def _listed(names: Sequence[str]) -> str:
 
 def _counted(count: int, what: str) -> str:
     return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def _asks_to_look(report: Report) -> bool:
+    return any(finding.id in (LOOKS_LIKE, WAS_BLOCKED) for finding in report.findings)
 
 
 def _labels(report: Report | None) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from respond.cli.user import read_since
+from respond.defang import json_text
 from respond.durations import parse_duration
 from respond.settings import config_dir
 
@@ -32,7 +33,7 @@ def backtest_policy(*, since: str | None, policy: str | None, as_json: bool, con
     with _shown(quiet=as_json) as tell:
         result = asyncio.run(_backtest(directory, length, Path(policy) if policy else None, tell))
     if as_json:
-        sys.stdout.write(result.model_dump_json(by_alias=True, indent=2) + "\n")
+        sys.stdout.write(json_text(result.model_dump_json(by_alias=True, indent=2)) + "\n")
     else:
         from respond.console.backtest import print_backtest
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from respond import tenants
 from respond.cli.opening import open_store_of
+from respond.defang import json_text
 from respond.errors import UsageError
 from respond.settings import Settings, config_dir, load_settings, load_tenants, state_url
 
@@ -54,7 +55,7 @@ def show_case(case: str, *, html: str | None, as_json: bool, config: str | None)
     if report is None:
         raise UsageError(f"show: there is no case {case[:40]}; `respond cases` lists them")
     if as_json:
-        sys.stdout.write(report.model_dump_json(by_alias=True, indent=2) + "\n")
+        sys.stdout.write(json_text(report.model_dump_json(by_alias=True, indent=2)) + "\n")
     elif html is not None:
         from respond.console.page import write_html
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from respond.defang import json_text
 from respond.settings import config_dir, load_settings
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def examine(*, as_json: bool, config: str | None) -> int:
     """
     found = asyncio.run(_look(config_dir(config)))
     if as_json:
-        sys.stdout.write(found.model_dump_json(indent=2) + "\n")
+        sys.stdout.write(json_text(found.model_dump_json(indent=2)) + "\n")
     else:
         from respond.console.checkup import print_checkup
 

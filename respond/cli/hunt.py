@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from respond.cli.user import read_since
+from respond.defang import json_text
 from respond.settings import config_dir, load_settings, shipped_config
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def hunt_tenant(*, since: str | None, as_json: bool, config: str | None) -> int:
     length = read_since(since) or load_settings(directory).hunt.since
     survey = asyncio.run(_survey(directory, length))
     if as_json:
-        sys.stdout.write(survey.model_dump_json(by_alias=True, indent=2) + "\n")
+        sys.stdout.write(json_text(survey.model_dump_json(by_alias=True, indent=2)) + "\n")
         return 0
     from respond.console.survey import print_survey
 

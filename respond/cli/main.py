@@ -450,5 +450,7 @@ def _guarded(command: Callable[[], object]) -> int:  # noqa: PLR0911 - one way o
 
 
 def _say(line: str, code: int) -> int:
-    click.echo(f"respond: {' '.join(line.split())}", err=True)
+    from respond.defang import printable
+
+    click.echo(f"respond: {printable(' '.join(line.split()))}", err=True)
     return code

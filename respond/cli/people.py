@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from respond.cli.opening import open_store_of
 from respond.cli.user import print_report
+from respond.defang import printable
 from respond.errors import RunFailed, UsageError
 from respond.settings import config_dir
 from respond.who_am_i import operator
@@ -44,7 +45,7 @@ def apply_plan(case: str, *, by: str | None, as_json: bool, config: str | None) 
     code = print_report(report, as_json=as_json)
     moved = next((one.summary for one in report.actions if one.status is ActionStatus.REFUSED and one.step), "")
     if moved:
-        sys.stderr.write(f"respond: {name}: {moved}; make a new plan with --dry-run\n")
+        sys.stderr.write(f"respond: {name}: {printable(' '.join(moved.split()))}; make a new plan with --dry-run\n")
     return code
 
 

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from respond.defang import json_text, printable
 from respond.durations import parse_duration
 from respond.errors import UsageError
 from respond.settings import config_dir
@@ -61,7 +62,7 @@ def answer_for_user(who: str, *, since: str | None, dry_run: bool, as_json: bool
             report = asyncio.run(answer())
     finally:
         # Also when this run fails: somebody may have been signed out a moment ago.
-        sys.stderr.writelines(f"respond: {note}\n" for note in notes)
+        sys.stderr.writelines(f"respond: {printable(' '.join(note.split()))}\n" for note in notes)
     return print_report(report, as_json=as_json)
 
 
@@ -89,7 +90,7 @@ def print_report(report: Report, *, as_json: bool) -> int:
     from respond.models.outcomes import exit_code
 
     if as_json:
-        sys.stdout.write(report.model_dump_json(by_alias=True, indent=2) + "\n")
+        sys.stdout.write(json_text(report.model_dump_json(by_alias=True, indent=2)) + "\n")
     else:
         from respond.console.page import print_page
 

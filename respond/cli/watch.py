@@ -6,6 +6,7 @@ import asyncio
 import sys
 from datetime import UTC, datetime
 
+from respond.defang import printable
 from respond.settings import config_dir
 
 
@@ -30,7 +31,8 @@ async def _watch(*, once: bool, config: str | None) -> int:
             for started in await following.start_due():
                 await session.engine.wait(started.run)
                 if report := store.live(started.case):
-                    sys.stdout.write(f"{started.case} {report.user.upn}: {report.outcome.value}: {report.headline}\n")
+                    said = f"{started.case} {report.user.upn}: {report.outcome.value}: {report.headline}"
+                    sys.stdout.write(f"{printable(' '.join(said.split()))}\n")
                     worst = max(worst, 0 if report.outcome is Outcome.CONTAINED_VERIFIED else 3)
             dues = [one.due for one in store.watches.pending(session.tenant)]
             dues += [one.due for one in store.later.pending(session.tenant)]

@@ -9,11 +9,13 @@ import asyncio
 import importlib
 from functools import cached_property
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from respond.clients.clouds import arm_endpoint, graph_endpoint, logs_endpoint, unless_absent
 from respond.clients.credentials import credential
-from respond.clients.guard import Check, check_leaving, unless_frozen
+from respond.clients.guard import Check, reading_from, unless_frozen
 from respond.clients.pace import Pace
+from respond.errors import Service
 from respond.settings import LAB_WORKSPACE_ID, Settings, TicketsIn
 
 if TYPE_CHECKING:
@@ -40,6 +42,10 @@ _TICKETS = {
 """Loaded when one of them is used: their packages take long."""
 
 
+def _host(url: str) -> str:
+    return urlsplit(url).netloc.rpartition("@")[2].lower()
+
+
 class Clients:
     """The services of one tenant, in one mode, on one event loop.
 
@@ -62,7 +68,7 @@ class Clients:
         self._settings = settings
         self._read_only = read_only
         self._pace = pace or Pace(settings.pace)
-        self._check = unless_absent(settings, check_leaving if read_only else unless_frozen(frozen))
+        self._check = unless_absent(settings, reading_from(self._hosts) if read_only else unless_frozen(frozen))
         self._lab_url = lab_url
 
     @cached_property
@@ -141,7 +147,18 @@ class Clients:
     @property
     def outside(self) -> Check:
         """Lets what goes elsewhere than to the tenant pass, but for a dry run."""
-        return check_leaving if self._read_only else lambda _method, _url: None
+        return reading_from(self._hosts) if self._read_only else lambda _method, _url: None
+
+    def _hosts(self) -> dict[Service, frozenset[str]]:
+        """Where each service answers; tickets are looked for in the system of the settings."""
+        settings, lab = self._settings, self._lab_url
+        tickets = settings.tickets
+        return {
+            Service.GRAPH: frozenset({_host(graph_endpoint(settings, lab))}),
+            Service.LOGS: frozenset({_host(logs_endpoint(settings, lab))}),
+            Service.SENTINEL: frozenset({_host(arm_endpoint(settings, lab))}),
+            Service.OTHER: frozenset(map(_host, (tickets.servicenow.url, tickets.jira.url, tickets.github.url))) - {""},
+        }
 
     @cached_property
     def _credential(self) -> AsyncTokenCredential:

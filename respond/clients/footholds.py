@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from respond.clients.operations import KEYS, STRONG, Operation, operation
-from respond.clients.rows import Row, moment, text
+from respond.clients.rows import Row, address, moment, text
 from respond.models.evidence import Foothold, FootholdKind
 
 _ESTS = "azure ests service"
@@ -55,7 +55,7 @@ def read_change(row: Row) -> Foothold | None:
         id=text(row, "Id"),
         at=moment(row),
         what=name,
-        ip="" if by_service else text(row, "ActorIp").lower(),
+        ip="" if by_service else address(row, "ActorIp"),
         objects=tuple(dict.fromkeys((*_objects(what.kind, targets, row), *(number for number, _ in added)))),
         name=aliases[0] if aliases else "",
         aliases=aliases,
@@ -106,7 +106,7 @@ def read_rule(row: Row) -> Foothold | None:
         id=text(row, "OfficeId"),
         at=moment(row),
         what=what,
-        ip=text(row, "ClientIp").lower(),
+        ip=address(row, "ClientIp"),
         session=text(row, "Session"),
         objects=tuple(dict.fromkeys(one for one in ids if one)),
         name=aliases[0] if aliases else "",

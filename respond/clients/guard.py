@@ -7,14 +7,14 @@ thing before the socket, so no action, SDK middleware or retry can forget it. An
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from urllib.parse import unquote, urlsplit
 
-from respond.errors import Frozen, WriteRefused
+from respond.errors import Frozen, Service, WriteRefused
 from respond.models.brakes import Freeze
 from respond.models.incident import INCIDENT, WORKSPACE
 
-_READ_LIST: tuple[tuple[str, re.Pattern[str]], ...] = (
+_READ_LIST: tuple[tuple[str, re.Pattern[str], Service], ...] = (
     # Graph: reading never takes another method; $batch is not listed because it can carry writes.
     (
         "GET",
@@ -22,22 +22,23 @@ _READ_LIST: tuple[tuple[str, re.Pattern[str]], ...] = (
             r"(/v1\.0)?/(users|identityProtection|roleManagement|devices|groups|security|oauth2PermissionGrants"
             r"|servicePrincipals|applications)(/|\(|\?|$).*"
         ),
+        Service.GRAPH,
     ),
     # What respond doctor asks beside that.
-    ("GET", re.compile(r"/v1\.0/(subscribedSkus|identity/conditionalAccess/policies)")),
-    ("GET", re.compile(rf"{WORKSPACE}/tables/[A-Za-z]\w*", INCIDENT.flags)),
+    ("GET", re.compile(r"/v1\.0/(subscribedSkus|identity/conditionalAccess/policies)"), Service.GRAPH),
+    ("GET", re.compile(rf"{WORKSPACE}/tables/[A-Za-z]\w*", INCIDENT.flags), Service.SENTINEL),
     # Advanced hunting is a read that Graph spells POST.
-    ("POST", re.compile(r"/v1\.0/security/(microsoft\.graph\.security\.)?runHuntingQuery")),
+    ("POST", re.compile(r"/v1\.0/security/(microsoft\.graph\.security\.)?runHuntingQuery"), Service.GRAPH),
     # Log Analytics: a query cannot write.
-    ("POST", re.compile(r"/v1/workspaces/[0-9A-Za-z-]+/query")),
-    ("GET", re.compile(r"/v1/workspaces/[0-9A-Za-z-]+/(query|metadata)")),
+    ("POST", re.compile(r"/v1/workspaces/[0-9A-Za-z-]+/query"), Service.LOGS),
+    ("GET", re.compile(r"/v1/workspaces/[0-9A-Za-z-]+/(query|metadata)"), Service.LOGS),
     # SecurityInsights: what belongs to an incident is listed by POST.
-    ("GET", re.compile(rf"{INCIDENT.pattern}(/comments(/[0-9a-z-]+)?)?", INCIDENT.flags)),
-    ("POST", re.compile(rf"{INCIDENT.pattern}/(entities|alerts)", INCIDENT.flags)),
+    ("GET", re.compile(rf"{INCIDENT.pattern}(/comments(/[0-9a-z-]+)?)?", INCIDENT.flags), Service.SENTINEL),
+    ("POST", re.compile(rf"{INCIDENT.pattern}/(entities|alerts)", INCIDENT.flags), Service.SENTINEL),
     # Ticket systems: looking for the ticket of a case; Jira's search is a POST.
-    ("GET", re.compile(r"/api/now/table/[a-z0-9_]+")),
-    ("POST", re.compile(r"(/ex/jira/[0-9a-f-]+)?/rest/api/3/search/jql")),
-    ("GET", re.compile(r"(/api/v3)?/repos/[\w.-]+/[\w.-]+/issues")),
+    ("GET", re.compile(r"/api/now/table/[a-z0-9_]+"), Service.OTHER),
+    ("POST", re.compile(r"(/ex/jira/[0-9a-f-]+)?/rest/api/3/search/jql"), Service.OTHER),
+    ("GET", re.compile(r"(/api/v3)?/repos/[\w.-]+/[\w.-]+/issues"), Service.OTHER),
 )
 
 
@@ -45,10 +46,19 @@ Check = Callable[[str, str], None]
 """Lets a request (method, URL) pass, or raises before it is sent."""
 
 
-def is_read(method: str, url: str) -> bool:
-    """Whether a request is on the read list. The path is compared decoded once, as a server would read it."""
-    path = unquote(urlsplit(url).path)
-    return any(method.upper() == verb and form.fullmatch(path) for verb, form in _READ_LIST)
+def is_read(method: str, url: str, hosts: Mapping[Service, frozenset[str]] | None = None) -> bool:
+    """Whether a request is on the read list. The path is compared decoded once, as a server would read it.
+
+    Args:
+        hosts: of each service, `HOST[:PORT]` in lower case; `OTHER` are ticket systems. A path that is a read at one
+            service may be anything elsewhere. Not given: the path alone decides.
+    """
+    parts = urlsplit(url)
+    path, host = unquote(parts.path), parts.netloc.rpartition("@")[2].lower()
+    return any(
+        method.upper() == verb and form.fullmatch(path) and (hosts is None or host in hosts.get(service, ()))
+        for verb, form, service in _READ_LIST
+    )
 
 
 def check_leaving(method: str, url: str) -> None:
@@ -59,6 +69,22 @@ def check_leaving(method: str, url: str) -> None:
     """
     if not is_read(method, url):
         raise WriteRefused(f"dry run: {method.upper()} {urlsplit(url).path} is not on the read list and was not sent")
+
+
+def reading_from(hosts: Callable[[], Mapping[Service, frozenset[str]]]) -> Check:
+    """As `check_leaving`, at the hosts of the settings alone: a link in an answer leads a dry run nowhere else.
+
+    Args:
+        hosts: of each service; asked when something is sent, since the lab's is not known before.
+    """
+
+    def check(method: str, url: str) -> None:
+        check_leaving(method, url)
+        if not is_read(method, url, hosts()):
+            where = urlsplit(url).hostname or "no host"
+            raise WriteRefused(f"dry run: {method.upper()} to {where}, which the settings do not name, was not sent")
+
+    return check
 
 
 def unless_frozen(frozen: Callable[[], Freeze | None]) -> Check:

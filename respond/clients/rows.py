@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from respond.addresses import clean
 from respond.models.signin import DEFENDER_TABLE, Device, Leg, Risk, SignIn
 
 Row = Mapping[str, Any]
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def text(row: Row, column: str) -> str:
     """A string column; absent is ""."""
     value = row.get(column)
-    return "" if value is None else str(value)
+    return "" if value is None else storable(str(value))
+
+
+def storable(text: str) -> str:
+    """Text that every model and database takes: who writes a log chooses what is in it, halves of signs included."""
+    return _UNSTORABLE.sub("\ufffd", text)
+
+
+def address(row: Row, column: str) -> str:
+    """An address column in its one spelling: without port, brackets or zone; "" where it holds no address."""
+    return clean(text(row, column))
 
 
 def moment(row: Row, column: str = "At") -> datetime:
@@ -42,7 +55,7 @@ def texts(row: Row, column: str) -> tuple[str, ...]:
         parsed = json.loads(value) if isinstance(value, str) and value else value
     except ValueError:
         return ()
-    return tuple(str(item) for item in parsed) if isinstance(parsed, list) else ()
+    return tuple(storable(str(item)) for item in parsed) if isinstance(parsed, list) else ()
 
 
 def tristate(value: object) -> bool | None:
@@ -80,16 +93,16 @@ def read_sign_in(row: Row, table: str) -> SignIn:
         resource_id=text(row, "ResourceIdentity").lower(),
         resource_name=text(row, "ResourceDisplayName"),
         incoming_token=text(row, "IncomingTokenType"),
-        ip=text(row, "IPAddress").lower(),
+        ip=address(row, "IPAddress"),
         asn=text(row, "AutonomousSystemNumber"),
-        country=(text(row, "Location") or str(place.get("countryOrRegion") or "")).upper(),
-        city=str(place.get("city") or ""),
+        country=(text(row, "Location") or storable(str(place.get("countryOrRegion") or ""))).upper(),
+        city=storable(str(place.get("city") or "")),
         user_agent=text(row, "UserAgent"),
         device=Device(
-            id=str(device.get("deviceId") or ""),
-            os=str(device.get("operatingSystem") or ""),
-            browser=str(device.get("browser") or ""),
-            trust=str(device.get("trustType") or ""),
+            id=storable(str(device.get("deviceId") or "")),
+            os=storable(str(device.get("operatingSystem") or "")),
+            browser=storable(str(device.get("browser") or "")),
+            trust=storable(str(device.get("trustType") or "")),
             compliant=tristate(device.get("isCompliant")),
             managed=tristate(device.get("isManaged")),
         ),
@@ -136,7 +149,7 @@ def read_confirmation(row: Row) -> SignIn:
         resource_id=text(row, "ResourceId").lower(),
         resource_name=text(row, "ResourceDisplayName"),
         incoming_token="",
-        ip=text(row, "IPAddress").lower(),
+        ip=address(row, "IPAddress"),
         asn="",
         country=text(row, "Country").upper(),
         city=text(row, "City"),

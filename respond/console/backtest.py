@@ -21,7 +21,7 @@ def print_backtest(result: Backtest) -> None:
     console = terminal()
     tenant = "LAB tenant" if result.tenant == "lab" else f"tenant {result.tenant}"
     window = f"{result.window.start:%d %b %Y} to {result.window.end:%d %b %Y}"
-    console.print(Text.assemble(("respond backtest", "bold"), f" · {tenant} · {window} · {result.policy}"))
+    console.print(Text.assemble(("respond backtest", "bold"), f" · {tenant} · {window} · {defang(result.policy)}"))
     console.print()
     rate = f", {result.log_rows / result.seconds:,.0f} rows a second" if result.seconds else ""
     console.print(
@@ -51,7 +51,7 @@ def print_backtest(result: Backtest) -> None:
     if result.differences is not None:
         _print_differences(result.other_policy, result.differences)
     for gap in result.gaps:
-        console.print(Text.assemble("  gap  ", gap.source, "  ", (defang(gap.reason), "yellow")))
+        console.print(Text.assemble("  gap  ", defang(gap.source), "  ", (defang(gap.reason), "yellow")))
     console.print(Text("  Nothing was changed.", "dim"))
 
 
@@ -75,9 +75,8 @@ def _print_cases(title: str, cases: Sequence[Replayed]) -> None:
     for case in cases[:_MOST_CASES]:
         label = (f" {case.verdict.upper()} {case.score} ", VERDICT_STYLE[case.verdict])
         analyst = f"  analyst: {case.analyst}" if case.analyst else ""
-        line = (
-            f"  {case.at:%d %b %H:%MZ}  {defang(case.user.upn)}  {defang(case.app)}  {case.ip} {case.country}{analyst}"
-        )
+        place = defang(f"{case.ip} {case.country}{analyst}")
+        line = f"  {case.at:%d %b %H:%MZ}  {defang(case.user.upn)}  {defang(case.app)}  {place}"
         console.print(Text.assemble("  ", label, line))
     if len(cases) > _MOST_CASES:
         console.print(Text(f"  {len(cases) - _MOST_CASES} more, see --json", "dim"))

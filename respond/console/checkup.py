@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from respond.console.terminal import terminal
+from respond.defang import printable
 from respond.models.checkup import Health
 
 if TYPE_CHECKING:
@@ -36,8 +37,10 @@ def print_checkup(found: Checkup) -> None:
 
 def _words(result: Result) -> Text:
     if not result.todo:
-        return Text(result.found)
-    return Text.assemble(result.found, "\n", (f"-> {result.todo}", "dim" if result.status is Health.OK else "bold"))
+        return Text(printable(result.found))
+    return Text.assemble(
+        printable(result.found), "\n", (f"-> {printable(result.todo)}", "dim" if result.status is Health.OK else "bold")
+    )
 
 
 def _count(found: Checkup) -> str:

@@ -9,17 +9,17 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from respond.console.legs import side_by_side
-from respond.console.terminal import WIDTH, terminal
-from respond.defang import defang
+from respond.console.terminal import WIDTH, SafeConsole, terminal
+from respond.defang import defang, printable
 from respond.models.intake import Sighting, Trigger
 from respond.models.persistence import Accounted, Fate
-from respond.models.report import ActionStatus, Change, Outcome, Report, VerdictKind
+from respond.models.report import LOOKS_LIKE, ActionStatus, Change, Outcome, Report, VerdictKind
 
 VERDICT_STYLE = {
     VerdictKind.MALICIOUS: "bold white on red",
@@ -62,7 +62,7 @@ def write_html(report: Report, file: Path) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    console = Console(record=True, width=WIDTH, highlight=False, file=io.StringIO())
+    console = SafeConsole(record=True, width=WIDTH, highlight=False, file=io.StringIO())
     console.print(page(report, legs=True))
     file.write_text(console.export_html(inline_styles=True), encoding="utf-8")
 
@@ -79,7 +79,7 @@ def page(report: Report, *, legs: bool = False) -> Group:
 def _head(report: Report) -> Text:
     tenant = "LAB tenant" if report.tenant == "lab" else f"tenant {report.tenant}"
     dry = " · DRY RUN" if report.mode == "dry-run" else ""
-    return Text.assemble(("respond", "bold"), f" · {tenant} · {report.case} · {report.user.upn}{dry}")
+    return Text.assemble(("respond", "bold"), f" · {tenant} · {report.case} · {defang(report.user.upn)}{dry}")
 
 
 def _verdict(report: Report) -> Text:
@@ -88,20 +88,25 @@ def _verdict(report: Report) -> Text:
         if report.verdict is not VerdictKind.NO_ACTIVITY
         else " NO ACTIVITY "
     )
-    return Text.assemble("  ", (label, VERDICT_STYLE[report.verdict]), "  ", (report.headline, "bold"))
+    return Text.assemble("  ", (label, VERDICT_STYLE[report.verdict]), "  ", (defang(report.headline), "bold"))
 
 
 def _body(report: Report, *, whole: bool) -> Group:
     sections = (
-        ("why", [(_points(finding.weight), Text(finding.summary)) for finding in report.findings]),
-        ("gaps", [(Text(gap.source), Text(defang(gap.reason), style="yellow")) for gap in report.gaps]),
-        ("when", [(Text(f"{moment.at:%d %b %H:%M:%SZ}"), Text(moment.what)) for moment in report.timeline]),
+        ("why", [(_points(finding.weight), Text(defang(finding.summary))) for finding in report.findings]),
+        ("gaps", [(Text(defang(gap.source)), Text(defang(gap.reason), style="yellow")) for gap in report.gaps]),
+        ("when", [(Text(f"{moment.at:%d %b %H:%M:%SZ}"), Text(defang(moment.what))) for moment in report.timeline]),
         ("plan" if report.mode == "dry-run" else "done", [_change(report, change, whole) for change in report.actions]),
         ("gone", [(Text(one.kind.value), _named(one)) for one in report.persistence if one.fate is Fate.GONE]),
         ("to do", [(Text("by hand"), Text(defang(task), style="yellow")) for task in report.tasks]),
         ("told", [_write_back(change) for change in report.write_backs if _is_lost(change)]),
         ("seen", _seen(report.sightings)),
-        ("ticket", [(Text(report.ticket.id), Text(report.ticket.url, style="dim"))] if report.ticket else []),
+        (
+            "ticket",
+            [(Text(defang(report.ticket.id)), Text(printable(report.ticket.url), style="dim"))]
+            if report.ticket
+            else [],
+        ),
     )
     tables = [_section(label, rows or [(Text("none"), Text())]) for label, rows in sections if rows or label == "gaps"]
     return Group(*[part for table in tables for part in (table, Text())][:-1])
@@ -165,7 +170,7 @@ def _change(report: Report, change: Change, whole: bool) -> tuple[Text, Text]:  
     if change.verified is not None:
         text.append("  verified" if change.verified else "  NOT VERIFIED", "green" if change.verified else "bold red")
     if change.by:
-        text.append(f"  by {change.by}", "dim")
+        text.append(f"  by {defang(change.by)}", "dim")
     if change.request and change.status in (ActionStatus.PLANNED, ActionStatus.AWAITING_APPROVAL):
         body = f" {json.dumps(change.request.body)}" if change.request.body else ""
         text.append(f"\n{change.request.method} {urlsplit(change.request.url).path}{body}", "cyan")
@@ -181,6 +186,8 @@ def _end(report: Report) -> Text:
     line = Text.assemble("  ", (words, style))
     if report.actions and report.actions[0].name == "take_back" and report.outcome is Outcome.NO_ACTION:
         line = Text.assemble("  ", ("Taken back, as far as that can be", style))
+    if any(finding.id == LOOKS_LIKE for finding in report.findings):
+        line = Text.assemble("  ", ("No device code, and nothing was changed: a person has to look", "bold yellow"))
     if report.outcome is Outcome.AWAITING_APPROVAL:
         changed = any(change.status is ActionStatus.DONE and change.step for change in report.actions)
         line.append("; the rest is done" if changed else ": nothing was changed in the tenant", style)

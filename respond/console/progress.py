@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
-from rich.console import Console
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.spinner import Spinner
@@ -15,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from respond import progress
+from respond.console.terminal import SafeConsole
 from respond.progress import Event, Kind
 
 _MARKS = {Kind.DONE: Text("✓", style="green"), Kind.FAILED: Text("✗", style="red")}
@@ -57,7 +57,7 @@ class _Board:
 @contextmanager
 def counting(stream: TextIO) -> Iterator[Callable[[str, int, int], None]]:
     """A bar for work that is counted: what is done, how much of it, and of how much; a line at a time into a file."""
-    console = Console(file=stream)
+    console = SafeConsole(file=stream)
     bar = Progress(
         SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
         console=console, transient=True, disable=not console.is_terminal,
@@ -80,7 +80,7 @@ def counting(stream: TextIO) -> Iterator[Callable[[str, int, int], None]]:
 @contextmanager
 def live_progress(stream: TextIO) -> Iterator[None]:
     """Show what goes on until the end of the block, then make way for the page."""
-    console = Console(file=stream)
+    console = SafeConsole(file=stream)
     if not console.is_terminal:
         yield
         return

@@ -35,7 +35,7 @@ def print_survey(survey: Survey) -> None:
         if counts:
             console.print(Text.assemble(f"  {name:8}", _counted(counts)))
     for gap in survey.gaps:
-        console.print(Text.assemble("  gap     ", gap.source, "  ", (defang(gap.reason), "yellow")))
+        console.print(Text.assemble("  gap     ", defang(gap.source), "  ", (defang(gap.reason), "yellow")))
     console.print(
         Text(
             f"  {_many(len(survey.sign_ins), 'sign-in')} of {_many(survey.users, 'user')}, "
@@ -58,9 +58,11 @@ def _entry(row: SurveyedSignIn) -> Table:
     grid.add_row(
         "",
         label,
-        Text(f"{row.at:%d %b %H:%MZ}  {defang(row.user.upn)}  {defang(row.app or row.app_id)}  {place}", "bold"),
+        Text(
+            f"{row.at:%d %b %H:%MZ}  {defang(row.user.upn)}  {defang(row.app or row.app_id)}  {defang(place)}", "bold"
+        ),
     )
-    grid.add_row("", "", Text(row.reason))
+    grid.add_row("", "", Text(defang(row.reason)))
     return grid
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from respond.addresses import same_address
+from bisect import bisect_right
+
 from respond.decision.view import View
 from respond.decision.words import times
 from respond.models.base import Source
@@ -10,7 +11,6 @@ from respond.models.evidence import Foothold, FootholdKind, TokenUse
 from respond.models.report import Finding
 from respond.models.signin import Leg
 
-_REGISTRATION_SERVICE = "01cb2876-7ebd-4aa4-9cc9-d28bd4d359a9"
 _THROUGH = {
     "MicrosoftGraphActivityLogs": "Graph",
     "AADGraphActivityLogs": "Azure AD Graph",
@@ -83,9 +83,9 @@ def uses_of(view: View) -> list[TokenUse]:
 
 def token_elsewhere(view: View) -> Finding | None:
     """The token at an address of its own: handed on, or used through a proxy."""
-    held = {row.ip for row in view.flow.successes}
     for use in uses_of(view):
-        known = view.is_usual(use.ip) or view.is_common(use.ip) or any(same_address(use.ip, ip) for ip in held)
+        known = view.is_usual(use.ip) or view.is_common(use.ip) or view.may_be_known(use.ip)
+        known = known or bool(view.successes_at.maybe(use.ip))
         if use.ip and not known:
             return Finding(
                 id="token-elsewhere",
@@ -121,8 +121,8 @@ def foothold(view: View, kind: FootholdKind) -> Finding | None:
 
 def _follows_registration(view: View, change: Foothold) -> bool:
     near = view.policy.correlation.registration_within
-    issued = [row.at for row in view.holders if row.resource_id == _REGISTRATION_SERVICE]
-    return any(moment <= change.at <= moment + near for moment in issued)
+    place = bisect_right(view.registrations, change.at)
+    return place > 0 and change.at <= view.registrations[place - 1] + near
 
 
 def is_in_the_code_flow(view: View, change: Foothold) -> bool:
@@ -144,11 +144,10 @@ def is_the_holders(view: View, change: Foothold) -> bool:
         return True
     if change.at < view.approved_at:
         return False
-    sessions = {row.session_id for row in view.flow.rows if row.session_id}
-    if change.session and change.session in sessions:
+    if change.session and change.session in view.sessions:
         return True
     if not change.ip and not change.session:
         # The registration service names no address: what follows a token for it within minutes is its doing.
         return change.kind is FootholdKind.DEVICE and _follows_registration(view, change)
-    at_holder = any(same_address(change.ip, row.ip) for row in view.exposed)
+    at_holder = bool(view.exposed_at.same(change.ip))
     return at_holder and not view.is_usual(change.ip) and not view.is_common(change.ip)

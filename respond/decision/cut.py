@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from respond.decision.episodes import episodes
 from respond.models.base import Gap, Model
 from respond.models.evidence import (
+    AddressDay,
     AddressUse,
     EarlierCases,
     Evidence,
@@ -119,11 +120,11 @@ def _ids_of_habits(past: Iterable[Visit], sessions: set[str], *, enough: int) ->
 
     Each of those took the user's approval. A stolen token is refreshed for weeks as well, but stands on one code.
     """
-    codes: dict[str, set[str]] = defaultdict(set)
+    days: dict[str, set[str]] = defaultdict(set)
     for visit in past:
-        if visit.session in sessions:
-            codes[visit.session] |= visit.codes - sessions
-    return frozenset(session for session, found in codes.items() if len(found) >= enough)
+        if visit.session in sessions and visit.codes - sessions:
+            days[visit.session].add(f"{visit.first:%Y-%m-%d}")
+    return frozenset(session for session, found in days.items() if len(found) >= enough)
 
 
 def _hours(visits: Iterable[Visit], before: datetime) -> tuple[int, ...]:
@@ -134,26 +135,30 @@ def _hours(visits: Iterable[Visit], before: datetime) -> tuple[int, ...]:
     return tuple(counts)
 
 
-def _code_sign_ins(visits: Iterable[Visit]) -> dict[str, int]:
-    """How many device codes each address has seen, by sessions or by the codes themselves."""
-    sessions: dict[str, set[str]] = defaultdict(set)
-    codes: dict[str, set[str]] = defaultdict(set)
-    for visit in visits:
-        if visit.is_device_code:
-            sessions[visit.ip] |= {visit.session} - {""}
-            codes[visit.ip] |= visit.codes
-    return {ip: max(len(sessions[ip]), len(codes[ip])) for ip in sessions}
+def _code_days(visits: Iterable[Visit]) -> dict[str, int]:
+    """On how many days each address has seen a new device code, by sessions or by the codes themselves.
+
+    Days, because many codes take no longer than one: three in an afternoon are no place of the user's.
+    """
+    days: dict[tuple[str, str], str] = {}
+    for visit in sorted(visits, key=lambda visit: visit.first):
+        for key in visit.codes | {visit.session} - {""} if visit.is_device_code else ():
+            days.setdefault((visit.ip, key), f"{visit.first:%Y-%m-%d}")
+    found: dict[str, set[str]] = defaultdict(set)
+    for (ip, _), day in days.items():
+        found[ip].add(day)
+    return {ip: len(of_it) for ip, of_it in found.items()}
 
 
 def _places(visits: Sequence[Visit], before: datetime, *, enough: int) -> Iterable[Place]:
     grouped: dict[tuple[str, str, str, str], list[Visit]] = defaultdict(list)
     for visit in visits:
         grouped[visit.ip, visit.asn, visit.country, visit.app_id].append(visit)
-    signed_in = _code_sign_ins(visits)
+    coded_on = _code_days(visits)
     for (ip, asn, country, app_id), found in grouped.items():
         coded = [visit for visit in found if visit.is_device_code]
         # A device code that nobody answered is refreshed for days: one session of it makes no place the user's own.
-        known = [visit for visit in found if not visit.is_device_code or signed_in[ip] >= enough]
+        known = [visit for visit in found if not visit.is_device_code or coded_on.get(ip, 0) >= enough]
         yield Place(
             ip=ip,
             asn=asn,
@@ -176,14 +181,20 @@ def _tenant(
     for address in addresses:
         days = shared.at(address)
         before = [day for day in days if not day.by_code and today - policy.usual.history <= day.day < today]
-        others = frozenset().union(*(day.users for day in before)) - {me}
-        codes = [day for day in days if day.by_code and day.day >= today]
+        codes = [day for day in days if day.by_code]
+        now = frozenset().union(*(day.users for day in codes if day.day >= today)) - {me}
+        vouching = [day.users - {me} - now - _coded_by(codes, day.day) for day in before]
         yield AddressUse(
             ip=address,
-            users=len(others),
-            days=sum(1 for day in before if day.users - {me}),
-            code_users=len(frozenset().union(*(day.users for day in codes)) - {me}),
+            users=len(frozenset().union(*vouching)),
+            days=sum(1 for users in vouching if users),
+            code_users=len(now),
         )
+
+
+def _coded_by(codes: Iterable[AddressDay], day: datetime) -> frozenset[str]:
+    """Whose codes were at an address by then: what they did there since may be an attacker's, with their token."""
+    return frozenset().union(*(one.users for one in codes if one.day <= day))
 
 
 def _late(signins: SignIns, collected: Collected, policy: Policy, now: datetime) -> Iterable[Gap]:

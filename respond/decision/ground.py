@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 
-from respond.addresses import same_address
 from respond.decision.aftermath import is_the_holders
 from respond.decision.survival import survivors
 from respond.decision.view import View
@@ -50,7 +49,7 @@ class Ground:
     evidence: Evidence
     survivors: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def since(self) -> datetime:
         """The first row of the approval's correlation: what was added before it is not the attacker's doing."""
         return min(flow.began for flow in self.signins.flows) - WHOLE_SECOND
@@ -80,7 +79,7 @@ class Ground:
 
     def is_tied(self, change: Foothold) -> bool:
         """Whether it has to be accounted for: all but what plainly is the user's, done where no attacker was seen."""
-        exposed = any(same_address(change.ip, row.ip) for view in self.views for row in view.exposed)
+        exposed = any(view.exposed_at.maybe(change.ip) for view in self.views)
         return exposed or not self.is_the_users(change) or self.is_the_attackers(change)
 
 

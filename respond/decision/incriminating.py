@@ -6,8 +6,9 @@ Only the rows of whoever holds the token count; where the approval came from pro
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 
-from respond.addresses import neighbours, same_address
+from respond.addresses import may_be_same, neighbourhood
 from respond.decision.view import View, sources
 from respond.decision.words import where
 from respond.models.base import Source
@@ -15,6 +16,7 @@ from respond.models.evidence import FactKind, Message
 from respond.models.report import Finding
 from respond.models.signin import Risk, SignIn
 
+_ENOUGH = 2
 _HOURS_NEAR, _HOURS_ENOUGH = 2, 20
 """Hours on either side of a sign-in, and visits in the history before their times say anything."""
 
@@ -24,11 +26,11 @@ def threat_intel(view: View) -> Finding | None:
     hits = view.indicators(view.flow.successes)
     if not hits:
         return None
-    row, best = max(hits, key=lambda hit: (hit[1].confidence, hit[0] in view.holders))
+    row, best = max(hits, key=lambda hit: (hit[1].confidence, view.is_holder(hit[0])))
     strong = best.confidence >= view.policy.correlation.strong_confidence
     weights = view.policy.weights
     what = best.description or best.tags or "no description"
-    leg = "redeeming" if row in view.holders and view.redeemer_seen else "sign-in"
+    leg = "redeeming" if view.is_holder(row) and view.redeemer_seen else "sign-in"
     return Finding(
         id="threat-intel-address" if strong else "weak-threat-intel-address",
         weight=weights.threat_intel if strong else weights.weak_threat_intel,
@@ -39,23 +41,38 @@ def threat_intel(view: View) -> Finding | None:
 
 def legs_apart(view: View) -> Finding | None:
     """Another network redeemed the code than the one it was approved from."""
-    approvals = [row for row in view.flow.approvals if row.ip]
-    apart = [
+    approvals = [row for row in view.distinct_approvals if row.ip]
+    elsewhere = _strange_rows(view) if approvals else ()
+    apart = (
         (approval, row)
         for approval in approvals
-        for row in view.exposed
-        if row not in approvals and row.ip and not same_address(row.ip, approval.ip) and _other_network(row, approval)
-        if not view.is_usual(row.ip) and not view.is_common(row.ip)
-    ]
-    if not apart:
+        for row in elsewhere
+        if not may_be_same(row.ip, approval.ip) and _other_network(row, approval)
+    )
+    approval, row = next(apart, (None, None))
+    if approval is None or row is None:
         return None
-    approval, row = apart[0]
     return Finding(
         id="legs-apart",
         weight=view.policy.weights.legs_apart,
         summary=f"approved from {where(approval)}, but redeemed from {where(row)}",
         evidence=sources(approval, row),
     )
+
+
+def _strange_rows(view: View) -> tuple[SignIn, ...]:
+    """What did not approve, at addresses that nobody knows: of each network the first two addresses, which is enough.
+
+    An approval has one address in one network, so one of these differs from it if any row does.
+    """
+    kept: dict[str, dict[str, SignIn]] = defaultdict(dict)
+    for row in view.exposed:
+        known = view.is_usual(row.ip) or view.is_common(row.ip) or view.may_be_known(row.ip)
+        new = row.ip not in kept[row.asn] and len(kept[row.asn]) < _ENOUGH
+        if row.ip and new and not known and not view.flow.is_approval(row):
+            kept[row.asn][row.ip] = row
+    rows = {id(row) for network in kept.values() for row in network.values()}
+    return tuple(row for row in view.exposed if id(row) in rows)
 
 
 def _other_network(one: SignIn, other: SignIn) -> bool:
@@ -68,9 +85,10 @@ def other_address(view: View) -> Finding | None:
 
     A proxy at the victim's own provider looks like that; so does an attacker's machine in the cloud of the victim's.
     """
-    approvals = [row for row in view.flow.approvals if row.ip]
+    approvals = [row for row in view.distinct_approvals if row.ip]
+    around = {neighbourhood(one.ip) for one in approvals} - {None}
     for row in view.exposed:
-        near = any(same_address(row.ip, one.ip) or neighbours(row.ip, one.ip) for one in approvals)
+        near = neighbourhood(row.ip) in around or view.may_be_known(row.ip)
         known = view.places_at(row.ip) or view.is_common(row.ip) or view.is_trusted(row)
         same = view.is_approvers_network(row)
         if approvals and row.ip and (same or view.is_settled_in(row.asn)) and not near and not known:
@@ -124,13 +142,15 @@ def new_network(view: View) -> Finding | None:
 def _is_new(view: View, row: SignIn) -> bool:
     if not row.ip or view.places_at(row.ip) or view.places_in(row.asn) or view.is_common(row.ip):
         return False
+    if view.may_be_known(row.ip):
+        return False
     # A session that was there on several days vouches for nothing, but the address is not new either.
-    days = {day for one in view.evidence.usual.places if same_address(one.ip, row.ip) for day in one.device_code_days}
+    usual = view.evidence.usual
+    days = {day for one in usual.by_address.same(row.ip) for day in one.device_code_days}
     if len(days) >= view.policy.usual.place_days:
         return False
     # Of somebody without a history of their own, a session in question says at least where it was before.
-    tied = () if view.evidence.usual.places else view.seen_places
-    return not any(same_address(one.ip, row.ip) or (row.asn and one.asn == row.asn) for one in tied)
+    return bool(usual.places) or not (view.seen_at.maybe(row.ip) or (row.asn and row.asn in view.seen_networks))
 
 
 def lure_clicked(view: View) -> Finding | None:
@@ -318,11 +338,12 @@ def hosting_network(view: View) -> Finding | None:
     if any(place.asn in rented and place.device_code_days for place in view.evidence.usual.places):
         return None
     for row in view.exposed:
-        if row.asn in rented and not view.places_in(row.asn):
+        name = rented[row.asn].name if row.asn in rented else view.kit_range(row.ip)
+        if name and not view.places_in(row.asn):
             return Finding(
                 id="hosting-network",
                 weight=view.policy.weights.hosting_network,
-                summary=f"{row.ip} belongs to {rented[row.asn].name}, where anybody can rent a machine",
+                summary=f"{row.ip} belongs to {name}, where anybody can rent a machine",
                 evidence=sources(row),
             )
     return None

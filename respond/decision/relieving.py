@@ -5,17 +5,16 @@ Each must hold for every row of whoever holds the token: one strange address is 
 
 from __future__ import annotations
 
-from respond.addresses import same_address
+from respond.address_index import AddressIndex
 from respond.decision.view import View, sources
 from respond.models.report import Finding
 
 
 def habit(view: View) -> Finding | None:
     """The same app, by device code, from the same address, on several days and in several sessions before."""
-    places = view.evidence.usual.places
+    known = view.evidence.usual.by_address
     if not all(
-        view.is_habit(place for place in places if place.app_id == row.app_id and same_address(place.ip, row.ip))
-        for row in view.holders
+        view.is_habit(place for place in known.same(row.ip) if place.app_id == row.app_id) for row in view.holders
     ):
         return None
     row = view.holders[0]
@@ -30,7 +29,8 @@ def habit(view: View) -> Finding | None:
 def habit_elsewhere(view: View) -> Finding | None:
     """The same app by device code as a habit, but not from here."""
     places = view.evidence.usual.places
-    known = all(view.is_habit(place for place in places if place.app_id == row.app_id) for row in view.holders)
+    apps = {row.app_id for row in view.holders}
+    known = all(view.is_habit(place for place in places if place.app_id == app) for app in apps)
     if not known or habit(view):
         return None
     return Finding(
@@ -98,7 +98,8 @@ def managed_holder(view: View) -> Finding | None:
     What it fetched before it was enrolled names no device: rows at the same address are taken for its own.
     """
     enrolled = [row for row in view.holders if row.device.managed is True and row.device.compliant is True]
-    if not all(any(same_address(row.ip, one.ip) for one in enrolled) for row in view.holders):
+    held = AddressIndex(enrolled, lambda row: row.ip)
+    if not all(held.same(row.ip) for row in view.holders):
         return None
     return Finding(
         id="managed-holder",

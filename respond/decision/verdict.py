@@ -94,9 +94,9 @@ def judge(view: View, *, half_blind: bool = False, blind: bool = False) -> Judge
         half_blind: the approving table is not connected.
         blind: neither is the redeeming one: all that is known is from Defender, which marks no device code.
     """
-    against = [(rule, finding) for rule in AGAINST if (finding := rule.look(view))]
+    against = [(rule, finding) for rule in AGAINST if (finding := rule.finding(view))]
     explained = view.redeemer_seen and not any(rule.hard for rule, _ in against)
-    relief = [finding for rule in RELIEVING if (finding := rule.look(view))] if explained else []
+    relief = [finding for rule in RELIEVING if (finding := rule.finding(view))] if explained else []
     found = _heaviest_first([*(finding for _, finding in against), *relief])
     between = bounds(view, AGAINST, RELIEVING)
     if not view.flow.is_marked:
@@ -118,7 +118,7 @@ def judge(view: View, *, half_blind: bool = False, blind: bool = False) -> Judge
 
 def _settled_ids(view: View, missing: frozenset[Part]) -> frozenset[str]:
     """Findings that stand on nothing that is missing."""
-    looks = (rule.look(view) for rule in AGAINST if rule.is_settled(missing))
+    looks = (rule.finding(view) for rule in AGAINST if rule.is_settled(missing))
     return frozenset(finding.id for finding in looks if finding)
 
 

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
-from respond.addresses import covers, domains_of, neighbours, same_address
+from respond.address_index import AddressIndex, Networks
+from respond.addresses import domains_of, is_hidden, may_be_same, neighbourhood
 from respond.models.base import Source
 from respond.models.evidence import AddressUse, Click, EarlierCase, Evidence, FactKind, Indicator, Message, Place
 from respond.models.facts import lure_hosts
-from respond.models.policy import Policy
-from respond.models.report import VerdictKind
+from respond.models.policy import HostingRange, Policy
+from respond.models.report import Finding, VerdictKind
 from respond.models.signin import DEFENDER_TABLE, Flow, Leg, Risk, SignIn
 
+REGISTRATION_SERVICE = "01cb2876-7ebd-4aa4-9cc9-d28bd4d359a9"
 _CLEARED = frozenset({"dismissed", "confirmedsafe"})
 _STANDING_RISK = frozenset({"atrisk", "confirmedcompromised"})
 
@@ -27,16 +30,29 @@ class View:
     policy: Policy
 
     @cached_property
+    def answers(self) -> dict[int, Finding | None]:
+        """What each rule has found here, by the rule's identity: rules are asked more than once."""
+        return {}
+
+    @cached_property
     def holders(self) -> tuple[SignIn, ...]:
         """Rows that show who holds the token."""
         return self.flow.holder_rows
+
+    def is_holder(self, row: SignIn) -> bool:
+        """Whether a row of this sign-in is one of `holders`; known without comparing it with each."""
+        return id(row) in self._holding
+
+    @cached_property
+    def _holding(self) -> frozenset[int]:
+        return frozenset(map(id, self.holders))
 
     @cached_property
     def exposed(self) -> tuple[SignIn, ...]:
         """Rows that may show an attacker: the holder's, and those of the same session that Entra did not mark."""
         apps = {row.app_id for row in self.flow.successes if row.leg is not Leg.LINKED}
         linked = tuple(row for row in self.flow.successes if row.leg is Leg.LINKED and self._may_hold(row, apps))
-        return (*self.holders, *(row for row in linked if row not in self.holders))
+        return (*self.holders, *(row for row in linked if not self.is_holder(row)))
 
     @staticmethod
     def _may_hold(row: SignIn, apps: set[str]) -> bool:
@@ -57,22 +73,49 @@ class View:
         return self.flow.started
 
     def places_at(self, ip: str) -> tuple[Place, ...]:
-        return tuple(place for place in self.own_places if ip and same_address(place.ip, ip))
+        """Places of the user's own at this very address."""
+        return tuple(place for place in self.evidence.usual.by_address.same(ip) if place.days)
+
+    def may_be_known(self, ip: str) -> bool:
+        """Whether what is visible of a hidden address fits an address that the user, the tenant or the approval knows.
+
+        Such an address neither speaks against anybody nor for them.
+        """
+        usual = self.evidence.usual
+        return is_hidden(ip) and (
+            any(place.days for place in usual.by_address.maybe(ip))
+            or any(self._is_shared(use) for use in usual.tenant_by_address.maybe(ip))
+            or any(one.ip and may_be_same(one.ip, ip) for one in self.distinct_approvals)
+        )
+
+    @cached_property
+    def distinct_approvals(self) -> tuple[SignIn, ...]:
+        """The first approval at each address of each network."""
+        kept: dict[tuple[str, str], SignIn] = {}
+        for row in self.flow.approvals:
+            kept.setdefault((row.ip, row.asn), row)
+        return tuple(kept.values())
 
     def places_in(self, asn: str) -> tuple[Place, ...]:
         """Places of the user's own in a network; device codes that moved about in it count as well, if a habit."""
-        seen = tuple(place for place in self.evidence.usual.places if asn and place.asn == asn)
-        return tuple(place for place in seen if place.days) or (seen if self.is_habit(seen) else ())
+        if asn not in self._places_in:
+            seen = self.evidence.usual.in_network(asn)
+            self._places_in[asn] = tuple(place for place in seen if place.days) or (seen if self.is_habit(seen) else ())
+        return self._places_in[asn]
+
+    @cached_property
+    def _places_in(self) -> dict[str, tuple[Place, ...]]:
+        return {}
 
     def is_settled_in(self, asn: str) -> bool:
         """Whether the user knows the network, and by few addresses: not one that hands out another every time."""
-        addresses = {place.ip for place in self.evidence.usual.places if asn and place.asn == asn}
-        return bool(self.places_in(asn)) and len(addresses) < self.policy.usual.place_days
+        addresses = self.evidence.usual.addresses_in(asn)
+        return bool(self.places_in(asn)) and addresses < self.policy.usual.place_days
 
-    @cached_property
+    @property
     def own_places(self) -> tuple[Place, ...]:
         """Places that the user's history vouches for: where nothing but a lone device code was seen, it does not."""
-        return tuple(place for place in self.evidence.usual.places if place.days)
+        return self.evidence.usual.own
 
     @cached_property
     def countries(self) -> tuple[frozenset[str], ...]:
@@ -94,18 +137,42 @@ class View:
         usual = self.evidence.usual
         return tuple(one for one in (*usual.places, *usual.tied) if one.days or one.device_code_sessions - ours)
 
+    @cached_property
+    def seen_at(self) -> AddressIndex[Place]:
+        return AddressIndex(self.seen_places, lambda place: place.ip)
+
+    @cached_property
+    def seen_networks(self) -> frozenset[str]:
+        return frozenset(place.asn for place in self.seen_places)
+
     def tenant_use(self, ip: str) -> AddressUse | None:
-        return next((use for use in self.evidence.usual.tenant if ip and same_address(use.ip, ip)), None)
+        return next(iter(self.evidence.usual.tenant_by_address.same(ip)), None)
 
     def is_common(self, ip: str) -> bool:
         """Whether enough other users have signed in from the address, on enough days: an office egress."""
-        use, usual = self.tenant_use(ip), self.policy.usual
-        return use is not None and use.users >= usual.common_users and use.days >= usual.common_days
+        if ip not in self._common:
+            use = self.tenant_use(ip)
+            self._common[ip] = use is not None and self._is_shared(use)
+        return self._common[ip]
+
+    @cached_property
+    def _common(self) -> dict[str, bool]:
+        return {}
+
+    def _is_shared(self, use: AddressUse) -> bool:
+        usual = self.policy.usual
+        return use.users >= usual.common_users and use.days >= usual.common_days
 
     def is_usual(self, ip: str) -> bool:
         """Whether the user has signed in from the address on enough days before."""
-        days = {day for place in self.places_at(ip) for day in place.days}
-        return len(days) >= self.policy.usual.place_days
+        if ip not in self._usual:
+            days = {day for place in self.places_at(ip) for day in place.days}
+            self._usual[ip] = len(days) >= self.policy.usual.place_days
+        return self._usual[ip]
+
+    @cached_property
+    def _usual(self) -> dict[str, bool]:
+        return {}
 
     def is_habit(self, places: Iterable[Place]) -> bool:
         """Whether a device code was used at these places on enough days and in enough sessions.
@@ -121,17 +188,20 @@ class View:
 
     def is_moving_habit(self, app_id: str, asn: str) -> bool:
         """Whether device codes of the app are a habit in this network, and their address changes all the time."""
-        known = [one for one in self.evidence.usual.places if asn and (one.asn, one.app_id) == (asn, app_id)]
-        coded = [one for one in known if one.device_code_days]
-        return self.is_habit(coded) and len({one.ip for one in coded}) >= self.policy.usual.habit_sessions
+        if (app_id, asn) not in self._moving:
+            known = [one for one in self.evidence.usual.in_network(asn) if one.app_id == app_id]
+            coded = [one for one in known if one.device_code_days]
+            moved = len({one.ip for one in coded}) >= self.policy.usual.habit_sessions
+            self._moving[app_id, asn] = moved and self.is_habit(coded)
+        return self._moving[app_id, asn]
+
+    @cached_property
+    def _moving(self) -> dict[tuple[str, str], bool]:
+        return {}
 
     def indicators(self, rows: tuple[SignIn, ...]) -> tuple[tuple[SignIn, Indicator], ...]:
-        return tuple(
-            (row, indicator)
-            for row in rows
-            for indicator in self.evidence.intel.indicators
-            if covers(indicator.value, row.ip)
-        )
+        known = self.evidence.intel.by_address
+        return tuple((row, indicator) for row in rows for indicator in known.of(row.ip))
 
     @cached_property
     def risk(self) -> Risk:
@@ -155,15 +225,55 @@ class View:
 
     def is_approvers_network(self, row: SignIn) -> bool:
         """Whether an approval came from the same network, as far as both are known."""
-        return any(row.asn and row.asn == approval.asn for approval in self.flow.approvals)
+        return bool(row.asn) and row.asn in self._approving_networks
+
+    @cached_property
+    def _approving_networks(self) -> frozenset[str]:
+        return frozenset(approval.asn for approval in self.flow.approvals)
 
     def is_beside_office(self, row: SignIn) -> bool:
         """Whether an address that is common in the tenant approved, and this one is next to it."""
-        near = [one for one in self.flow.approvals if self.is_common(one.ip) and row.asn and row.asn == one.asn]
-        return any(neighbours(row.ip, approval.ip) for approval in near)
+        near = neighbourhood(row.ip)
+        return near is not None and bool(row.asn) and (row.asn, near) in self._office_neighbourhoods
+
+    @cached_property
+    def _office_neighbourhoods(self) -> frozenset[tuple[str, object]]:
+        return frozenset((one.asn, neighbourhood(one.ip)) for one in self.distinct_approvals if self.is_common(one.ip))
 
     def is_trusted(self, row: SignIn) -> bool:
-        return row.trusted_network or any(covers(network, row.ip) for network in self.policy.trusted_networks)
+        return row.trusted_network or bool(self._trusted.of(row.ip))
+
+    @cached_property
+    def _trusted(self) -> Networks[str]:
+        return Networks(self.policy.trusted_networks, str)
+
+    def kit_range(self, ip: str) -> str:
+        """Whose range of the policy an address is in; empty where it is in none."""
+        return next((one.name for one in self._kit_ranges.of(ip)), "")
+
+    @cached_property
+    def _kit_ranges(self) -> Networks[HostingRange]:
+        return Networks(self.policy.hosting_ranges, lambda one: one.range)
+
+    @cached_property
+    def exposed_at(self) -> AddressIndex[SignIn]:
+        """The rows that may show an attacker, by their addresses."""
+        return AddressIndex(self.exposed, lambda row: row.ip)
+
+    @cached_property
+    def successes_at(self) -> AddressIndex[SignIn]:
+        """The rows that issued a token, by their addresses."""
+        return AddressIndex(self.flow.successes, lambda row: row.ip)
+
+    @cached_property
+    def sessions(self) -> frozenset[str]:
+        """Of every row."""
+        return frozenset(row.session_id for row in self.flow.rows if row.session_id)
+
+    @cached_property
+    def registrations(self) -> tuple[datetime, ...]:
+        """When the holder got tokens for the registration service, oldest first."""
+        return tuple(sorted(row.at for row in self.holders if row.resource_id == REGISTRATION_SERVICE))
 
     @cached_property
     def clicks(self) -> tuple[Click, ...]:
@@ -171,15 +281,25 @@ class View:
         return tuple(click for click in self.evidence.lures.suspect_clicks if self._is_near(click))
 
     def _is_near(self, click: Click) -> bool:
-        near = self.policy.correlation
-        moments = [row.at for row in self.flow.approvals] or [self.approved_at]
-        return any(moment - near.click_before <= click.at <= moment + near.click_after for moment in moments)
+        near, moments = self.policy.correlation, self._approved_at
+        # The first approval that is not too early for the click; a later one is further away.
+        place = bisect_left(moments, click.at - near.click_after)
+        return place < len(moments) and moments[place] - near.click_before <= click.at
+
+    @cached_property
+    def _approved_at(self) -> list[datetime]:
+        return sorted(row.at for row in self.flow.approvals) or [self.approved_at]
 
     def led_astray(self, click: Click) -> bool:
         """Whether a click went to a code page as no colleague's instructions do: by a detour, or sent by a stranger."""
-        strange = {one.id for one in self.evidence.lures.messages if one.first_contact or one.threats or one.pattern}
+        strange = self._strange
         hidden = not any(re.search(page, click.url, re.IGNORECASE) for page in self.policy.device_login_pages)
         return bool(click.pattern) or (click.reached_device_login and (hidden or click.message_id in strange))
+
+    @cached_property
+    def _strange(self) -> frozenset[str]:
+        known = self.evidence.lures.messages
+        return frozenset(one.id for one in known if one.first_contact or one.threats or one.pattern)
 
     @cached_property
     def messages(self) -> tuple[Message, ...]:
@@ -188,7 +308,7 @@ class View:
         found = (one for one in self.evidence.lures.messages if one.is_suspect and start <= one.at <= self.approved_at)
         return tuple(sorted(found, key=lambda message: (message.at, message.id)))
 
-    @property
+    @cached_property
     def lure_messages(self) -> tuple[Message, ...]:
         """Those with a link of a known kit, of a stranger to a device code page, or that Defender objects to."""
         return tuple(

@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import Field, PlainSerializer
 
-from respond.addresses import canonical
+from respond.address_index import AddressIndex, Networks
 from respond.models.base import Gap, Model, Utc
 from respond.models.signin import Risk
 
@@ -188,16 +188,13 @@ class SharedAddresses(Model):
     unread: bool = False
     gaps: tuple[Gap, ...] = ()
 
-    def at(self, address: str) -> list[AddressDay]:
+    def at(self, address: str) -> tuple[AddressDay, ...]:
         """The days of one address, however it is spelled."""
-        return self._by_address.get(canonical(address), [])
+        return self._by_address.same(address)
 
     @cached_property
-    def _by_address(self) -> dict[str, list[AddressDay]]:
-        found: dict[str, list[AddressDay]] = defaultdict(list)
-        for day in self.days:
-            found[canonical(day.ip)].append(day)
-        return found
+    def _by_address(self) -> AddressIndex[AddressDay]:
+        return AddressIndex(self.days, lambda day: day.ip)
 
 
 class Place(Model):
@@ -248,6 +245,39 @@ class UsualPlaces(Model):
     tenant_unread: bool = False
     gaps: tuple[Gap, ...] = ()
 
+    @cached_property
+    def own(self) -> tuple[Place, ...]:
+        """Places that the user's history vouches for: where nothing but a lone device code was seen, it does not."""
+        return tuple(place for place in self.places if place.days)
+
+    @cached_property
+    def by_address(self) -> AddressIndex[Place]:
+        """Every place, vouching or not."""
+        return AddressIndex(self.places, lambda place: place.ip)
+
+    @cached_property
+    def tenant_by_address(self) -> AddressIndex[AddressUse]:
+        return AddressIndex(self.tenant, lambda use: use.ip)
+
+    @cached_property
+    def _by_network(self) -> dict[str, tuple[Place, ...]]:
+        found: dict[str, list[Place]] = defaultdict(list)
+        for place in self.places:
+            found[place.asn].append(place)
+        return {asn: tuple(places) for asn, places in found.items()}
+
+    @cached_property
+    def _addresses_in(self) -> dict[str, int]:
+        return {asn: len({place.ip for place in places}) for asn, places in self._by_network.items()}
+
+    def addresses_in(self, asn: str) -> int:
+        """How many addresses of a network the user was seen at."""
+        return self._addresses_in.get(asn, 0) if asn else 0
+
+    def in_network(self, asn: str) -> tuple[Place, ...]:
+        """Every place in a network that is known by its number."""
+        return self._by_network.get(asn, ()) if asn else ()
+
 
 class Stretch(Model):
     """What was usual before some of the sign-ins, where one look shows sign-ins of different weeks.
@@ -275,6 +305,11 @@ class Indicator(Model):
 class ThreatIntel(Model):
     indicators: tuple[Indicator, ...] = ()
     gaps: tuple[Gap, ...] = ()
+
+    @cached_property
+    def by_address(self) -> Networks[Indicator]:
+        """Indicators that name an address or a range."""
+        return Networks(self.indicators, lambda one: one.value)
 
 
 class TokenUse(Model):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 
 from respond.models.signin import Flow, SignIn
 
@@ -33,14 +34,28 @@ def join_flows(rows: Iterable[SignIn]) -> tuple[Flow, ...]:
 
     A session id may be shared by two people, so the rows have to be one user's.
     """
-    groups: list[tuple[set[str], list[SignIn]]] = []
-    for number, row in enumerate(rows):
-        keys, members = set(row.joins) or {f"i:{row.id or number}"}, [row]
-        for group in [group for group in groups if group[0] & keys]:
-            keys |= group[0]
-            members = group[1] + members
-            groups.remove(group)
-        groups.append((keys, members))
-    flows = [Flow(rows=tuple(sorted(members, key=lambda row: (row.at, row.id)))) for _, members in groups]
+    kept = list(rows)
+    flows = [Flow(rows=tuple(sorted(members, key=lambda row: (row.at, row.id)))) for members in _groups(kept)]
     marked = [flow for flow in flows if flow.is_marked or any(row.is_hint for row in flow.rows)]
     return tuple(sorted(marked, key=lambda flow: (flow.started, flow.keys)))
+
+
+def _groups(rows: Sequence[SignIn]) -> Iterable[list[SignIn]]:
+    """Rows that share an identifier, directly or through others, in time that grows with their number and no faster."""
+    head = list(range(len(rows)))
+
+    def first(number: int) -> int:
+        while head[number] != number:
+            head[number] = head[head[number]]
+            number = head[number]
+        return number
+
+    owner: dict[str, int] = {}
+    for number, row in enumerate(rows):
+        for key in row.joins or (f"i:{row.id or number}",):
+            one, other = sorted((first(owner.setdefault(key, number)), first(number)))
+            head[other] = one
+    groups: dict[int, list[SignIn]] = defaultdict(list)
+    for number, row in enumerate(rows):
+        groups[first(number)].append(row)
+    return groups.values()

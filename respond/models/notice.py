@@ -70,6 +70,16 @@ class Workspace(Model):
     resource_group: str
     name: str = ""
 
+    def is_not(self, resource_id: str) -> bool:
+        """Whether this is another workspace than the one of a resource id, as far as it says which."""
+        parts = dict(zip(*[iter(resource_id.lower().strip("/").split("/"))] * 2, strict=False))
+        known = (
+            (self.subscription_id, parts.get("subscriptions")),
+            (self.resource_group, parts.get("resourcegroups")),
+            (self.name, parts.get("workspaces")),
+        )
+        return any(said and said.lower() != ours for said, ours in known)
+
 
 class Notice(Model):
     """One delivery, read.
@@ -78,6 +88,7 @@ class Notice(Model):
         event_id: `eventUniqueId`; the same in every retry of one Logic App run, another in create and update.
         event: `Create`, `Update`, or empty.
         workspace_id: of Log Analytics.
+        workspace_garbled: it names a workspace by something that is no GUID, so by none of ours.
         incident: ARM resource id as given; empty where there is no incident (yet).
         alerts_count: as the incident says; more than `alerts` where the list was cut.
         alerts: ids of its alerts, sorted.
@@ -91,6 +102,7 @@ class Notice(Model):
     event_id: str = ""
     event: str = ""
     workspace_id: str = ""
+    workspace_garbled: bool = False
     workspace: Workspace | None = None
     incident: str = ""
     number: int | None = None

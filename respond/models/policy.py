@@ -150,6 +150,11 @@ class HostingNetwork(Model):
     name: str
 
 
+class HostingRange(Model):
+    range: Annotated[str, AfterValidator(_network)]
+    name: str
+
+
 class LurePattern(Model):
     name: str
     pattern: Pattern
@@ -168,6 +173,7 @@ class Policy(Model):
     ladder: Ladder
     trusted_networks: tuple[Annotated[str, AfterValidator(_network)], ...] = ()
     hosting_networks: tuple[HostingNetwork, ...] = ()
+    hosting_ranges: tuple[HostingRange, ...] = ()
     device_apps: tuple[App, ...] = ()
     script_clients: tuple[Pattern, ...]
     powerful_apps: tuple[App, ...] = ()

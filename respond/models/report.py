@@ -19,6 +19,8 @@ SURVIVED = "attacker-survived"
 
 THIS_RUN = "this run"
 """What the gap of a run is named after that could not come to its end."""
+LOOKS_LIKE, WAS_BLOCKED = "looks-like-stolen-code", "attempt-was-blocked"
+"""Ids of findings on what was seen in the place of a device code sign-in."""
 
 
 class VerdictKind(StrEnum):
@@ -61,6 +63,11 @@ class Verdict(Model):
     def survived(self) -> bool:
         """Whether the attacker was seen after an earlier containment."""
         return any(finding.id == SURVIVED for finding in self.findings)
+
+    @property
+    def asks_to_look(self) -> bool:
+        """Whether there was no device code, and yet something that a person has to look at."""
+        return any(finding.id == LOOKS_LIKE for finding in self.findings)
 
     @property
     def is_malicious(self) -> bool:

@@ -155,7 +155,15 @@ class Flow(Model):
     @cached_property
     def redemptions(self) -> tuple[SignIn, ...]:
         """Successful rows of the client that holds the token."""
-        return tuple(row for row in self.successes if row not in self.approvals and self._is_ours(row, Leg.REDEEMING))
+        return tuple(row for row in self.successes if not self.is_approval(row) and self._is_ours(row, Leg.REDEEMING))
+
+    def is_approval(self, row: SignIn) -> bool:
+        """Whether a row of this sign-in is one of `approvals`; known without comparing it with each."""
+        return id(row) in self._approving
+
+    @cached_property
+    def _approving(self) -> frozenset[int]:
+        return frozenset(map(id, self.approvals))
 
     def _is_ours(self, row: SignIn, leg: Leg) -> bool:
         if row.leg is not Leg.LINKED:
@@ -173,7 +181,7 @@ class Flow(Model):
         """Whether Entra itself marks it. Otherwise a confirmation of the app hints at a device code, no more."""
         return any(row.leg is not Leg.LINKED for row in self.rows)
 
-    @property
+    @cached_property
     def completed(self) -> bool:
         """A token was issued. 50199, a Conditional Access block and an expired code issue none."""
         return bool(self.approvals or self.redemptions)
@@ -183,7 +191,7 @@ class Flow(Model):
         """The rows of whoever *holds* the token: the redeeming leg, or the approving one where that is all we have."""
         return self.redemptions or self.approvals
 
-    @property
+    @cached_property
     def successes(self) -> tuple[SignIn, ...]:
         return tuple(row for row in self.rows if row.succeeded)
 
@@ -192,19 +200,19 @@ class Flow(Model):
         """The first approval, the first redemption, and the newest one where there are more."""
         redeemed = self.redemptions[:1] + self.redemptions[-1:]
         chosen = dict.fromkeys((*self.approvals[:1], *redeemed))
-        return tuple(_leg_row(row, Leg.APPROVING if row in self.approvals else Leg.REDEEMING) for row in chosen)
+        return tuple(_leg_row(row, Leg.APPROVING if self.is_approval(row) else Leg.REDEEMING) for row in chosen)
 
     @property
     def started(self) -> datetime:
         return (self.approvals or self.rows)[0].at
 
-    @property
+    @cached_property
     def began(self) -> datetime:
         """The first row of the correlation that was approved: a consent (65001) or a confirmation comes before it."""
         approved = {row.correlation_id for row in self.approvals} - {""}
         return min([self.started, *(row.at for row in self.rows if row.correlation_id in approved)])
 
-    @property
+    @cached_property
     def keys(self) -> tuple[str, ...]:
         """Identifiers of this flow, for finding the case that it belongs to."""
         ids = {f"i:{row.id}" for row in self.rows if row.id}

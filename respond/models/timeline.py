@@ -21,13 +21,16 @@ def timeline(signins: SignIns, evidence: Evidence) -> tuple[Moment, ...]:
         if mail.pattern or mail.threats or mail.device_login or mail.id in clicked or followed & set(mail.urls):
             moments += _message(mail)
     moments += [_click(click) for click in clicks]
-    moments += [_use(use) for use in evidence.uses.uses if _is_of(use, signins)]
+    rows = [row for flow in signins.flows for row in flow.successes]
+    tokens, sessions = {row.token_id for row in rows} - {""}, {row.session_id for row in rows} - {""}
+    # What the user does in other sessions all month is no part of the story.
+    moments += [_use(use) for use in evidence.uses.uses if use.token in tokens or use.session in sessions]
     moments += [
         Moment(at=change.at, what=f"{change.what} from {change.ip or 'an unknown address'}", source=change.table)
         for change in evidence.footholds.changes
     ]
-    safe = (moment.model_copy(update={"what": defang(moment.what)}) for moment in moments)
-    return _shortened(sorted(safe, key=lambda moment: moment.at))
+    shown = _shortened(sorted(moments, key=lambda moment: moment.at))
+    return tuple(moment.model_copy(update={"what": defang(moment.what)}) for moment in shown)
 
 
 def _message(mail: Message) -> list[Moment]:
@@ -51,12 +54,6 @@ def _shortened(moments: list[Moment]) -> tuple[Moment, ...]:
 def _click(click: Click) -> Moment:
     reached = ", reached Microsoft's device code page" if click.reached_device_login else ""
     return Moment(at=click.at, what=f"clicked {defang(click.url)}{reached}", source="UrlClickEvents")
-
-
-def _is_of(use: TokenUse, signins: SignIns) -> bool:
-    """What the user does in other sessions all month is no part of the story."""
-    rows = [row for flow in signins.flows for row in flow.successes]
-    return use.token in {row.token_id for row in rows} - {""} or use.session in {row.session_id for row in rows} - {""}
 
 
 def _use(use: TokenUse) -> Moment:

@@ -23,7 +23,7 @@ from respond.serving.child import State
 from respond.serving.passing import Passing
 from respond.webhook import openapi
 from respond.webhook.app import ANSWERS, answer, bare_app, healthy
-from respond.webhook.body import check_headers, discard_body, read_body
+from respond.webhook.body import Held, check_headers, discard_body, read_body
 from respond.webhook.problems import Problem
 from respond.webhook.routing import Routes
 
@@ -53,6 +53,7 @@ class _Door:
         self._ways = ways
         self._figures = figures
         self._within = within
+        self._unknown = Held()
 
     async def receive(self, request: Request) -> Response:
         """Take one delivery of Microsoft Sentinel: the body that a Logic App forwards as `@triggerBody()`."""
@@ -71,7 +72,9 @@ class _Door:
         try:
             name = self._routes.unread(request.headers)
             check_headers(request.headers)
-            body = await read_body(request.receive, within=self._within)
+            # A token only names its tenant here; whether it is good is found out there.
+            with self._unknown.account() as keep:
+                body = await read_body(request.receive, within=self._within, keep=keep)
         except Problem as problem:
             if "expect" not in request.headers and problem.status is not HTTPStatus.REQUEST_TIMEOUT:
                 await discard_body(request.receive)

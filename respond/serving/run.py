@@ -47,7 +47,10 @@ async def serve(config: Path, *, host: str, port: int, front: Front | None = Non
     with bound(host, port) as sockets:
         async with _at_work(config, metrics) as (session, service, stop):
             gate = Gate.of(settings, host=host, lab_url=session.lab_url)
-            limits = Limits(settings.webhook.body_within, settings.tenant.workspace_id or LAB_WORKSPACE_ID)
+            tenant = settings.tenant
+            limits = Limits(
+                settings.webhook.body_within, tenant.workspace_id or LAB_WORKSPACE_ID, tenant.workspace_resource_id
+            )
             app = make_app(service, gate, metrics, limits)
             server = Server(front.alone(app) if front else app, patience=settings.webhook.body_within)
             if front:

@@ -29,10 +29,12 @@ from respond.observe.logs import Level, log
 from respond.observe.metrics import CONTENT_TYPE, Answer, Metrics
 from respond.observe.traces import continued
 from respond.webhook import openapi
+from respond.webhook.callers import How
 from respond.webhook.gate import Gate
 from respond.webhook.intake import take
 from respond.webhook.payload import delivery_key, read_notice
 from respond.webhook.problems import NotAllowed, Problem
+from respond.webhook.signatures import signed_at
 
 _RETRY_AFTER = "30"
 ANSWERS = {
@@ -69,10 +71,12 @@ class Limits:
     Attributes:
         within: how long a sender may take for its body.
         workspace_id: of Log Analytics, whose incidents are answered here.
+        workspace: resource id of the same workspace; empty where the settings do not name it.
     """
 
     within: timedelta
     workspace_id: str
+    workspace: str = ""
 
 
 def bare_app() -> FastAPI:
@@ -149,10 +153,11 @@ class _Hook:
         except InvalidNotice as error:
             where = f"{error.where}: " if error.where else ""
             raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"{where}{error.what}") from None
-        ours = self._limits.workspace_id.lower()
-        if notice.workspace_id and notice.workspace_id.lower() != ours:
+        if is_elsewhere(notice, self._limits):
             raise NotAllowed("the delivery is of another workspace than the one that is answered for here")
-        return notice, _key(notice, said), caller.id
+        # A signed request that is sent again has the key that it had: its own time is told, not ours.
+        moment = signed_at(request.headers) if caller.how is How.SIGNATURE else datetime.now(UTC)
+        return notice, _key(notice, said, moment), caller.id
 
     def _refuse(self, problem: Problem, shape: Shape | None, began: float) -> Response:
         self._metrics.delivery(shape, ANSWERS.get(problem.status, Answer.FAILED), time.perf_counter() - began)
@@ -160,13 +165,23 @@ class _Hook:
         return answer(problem)
 
 
+def is_elsewhere(notice: Notice, limits: Limits) -> bool:
+    """Whether a delivery names another workspace: by its id, or by the path of its incident or alert."""
+    if notice.workspace_garbled or (notice.workspace_id and notice.workspace_id.lower() != limits.workspace_id.lower()):
+        return True
+    return bool(limits.workspace and notice.workspace and notice.workspace.is_not(limits.workspace))
+
+
 def _later(status: HTTPStatus, error: RespondError) -> Problem:
     return Problem(status, error.message, headers={"Retry-After": _RETRY_AFTER})
 
 
-def _key(notice: Notice, said: object) -> str:
-    """The same for every retry of a sender, and for no more than that: without an event's id, only for a while."""
-    now = datetime.now(UTC)
+def _key(notice: Notice, said: object, now: datetime) -> str:
+    """The same for every retry of a sender, and for no more than that: without an event's id, only for a while.
+
+    Args:
+        now: when it was sent, as far as that is certain.
+    """
     if notice.shape is Shape.EMPTY:  # nothing would tell two presses of the button apart; within a minute they are one
         return f"button/{now:%Y-%m-%dT%H:%M}"
     if notice.is_by_hand:

@@ -13,7 +13,7 @@ import asyncio
 import contextlib
 import re
 import zlib
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
@@ -23,6 +23,9 @@ from respond.webhook.problems import Problem
 
 LARGEST = 2 * 1024 * 1024
 """Bytes."""
+
+MOST_UNKNOWN = 8 * LARGEST
+"""Bytes of bodies whose sender is not known yet, all together. A delivery of Sentinel has a few thousand."""
 
 _MOST_DISCARDED = 8 * LARGEST
 _DISCARD_WITHIN = 1.0
@@ -57,15 +60,52 @@ def check_headers(headers: Mapping[str, str]) -> None:
         raise _not_json()
 
 
-async def read_body(receive: Receive, *, within: timedelta) -> bytes:
+class Held:
+    """The bytes of senders that nobody knows yet, all together: a signature is known only when its body is whole.
+
+    Args:
+        most: bytes that are kept at once.
+    """
+
+    def __init__(self, most: int = MOST_UNKNOWN) -> None:
+        self._left = most
+
+    @contextlib.contextmanager
+    def account(self) -> Iterator[Callable[[int], None]]:
+        """For one body: called with the size of each piece before it is kept.
+
+        Raises:
+            Problem: 429, others fill the room.
+        """
+        mine = 0
+
+        def keep(size: int) -> None:
+            nonlocal mine
+            if size > self._left:
+                raise Problem(
+                    HTTPStatus.TOO_MANY_REQUESTS,
+                    "too many requests are being read whose sender is not known yet",
+                    headers={"Retry-After": "5", "Connection": "close"},
+                )
+            self._left -= size
+            mine += size
+
+        try:
+            yield keep
+        finally:
+            self._left += mine
+
+
+async def read_body(receive: Receive, *, within: timedelta, keep: Callable[[int], None] | None = None) -> bytes:
     """The bytes of the body as they were sent.
 
     Args:
         receive: of ASGI.
         within: how long the sender may take for all of it.
+        keep: told of each piece before it is kept; may refuse it.
 
     Raises:
-        Problem: 413 as soon as it is too large, 408 too slow, 400 the sender went away.
+        Problem: 413 as soon as it is too large, 408 too slow, 400 the sender went away, 429 `keep` refuses.
     """
     body = bytearray()
     try:
@@ -76,6 +116,8 @@ async def read_body(receive: Receive, *, within: timedelta) -> bytes:
                     raise Problem(HTTPStatus.BAD_REQUEST, "the connection ended before the body did")
                 if len(body) + len(piece := message.get("body", b"")) > LARGEST:
                     raise _too_large()
+                if keep:
+                    keep(len(piece))
                 body += piece
                 if not message.get("more_body", False):
                     return bytes(body)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from respond.errors import UsageError
 from respond.settings import Settings
+from respond.webhook.body import Held
 from respond.webhook.callers import Caller, How
 from respond.webhook.problems import Unauthorized
 from respond.webhook.signatures import CHALLENGE, SIGNATURE, SignatureCheck
@@ -21,6 +22,7 @@ class Gate:
     def __init__(self, tokens: TokenCheck | None, signatures: SignatureCheck | None) -> None:
         self._tokens = tokens
         self._signatures = signatures
+        self.unknown = Held()
 
     @classmethod
     def of(cls, settings: Settings, *, host: str, lab_url: str | None = None) -> Gate:

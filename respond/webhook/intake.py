@@ -31,7 +31,8 @@ async def take(gate: Gate, headers: Mapping[str, str], receive: Receive, *, with
     try:
         caller = await gate.admit_unread(headers)
         check_headers(headers)
-        body = await read_body(receive, within=within)
+        with gate.unknown.account() as keep:
+            body = await read_body(receive, within=within, keep=None if caller else keep)
     except Problem as problem:
         # one that waits to be asked for its body, or was too slow, is not written over
         if "expect" not in headers and problem.status is not HTTPStatus.REQUEST_TIMEOUT:

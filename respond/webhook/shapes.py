@@ -49,6 +49,7 @@ def read_incident(root: Part, incident: Part) -> Notice:
         event_id=root.text("eventUniqueId"),
         event=root.text("objectEventType"),
         workspace_id=root.guid("workspaceId"),
+        workspace_garbled=_is_garbled(root, "workspaceId"),
         workspace=workspace,
         incident=arm_id,
         number=said.number("incidentNumber"),
@@ -80,6 +81,7 @@ def read_alert(root: Part) -> Notice:
     return Notice(
         shape=Shape.ALERT,
         workspace_id=root.guid("WorkspaceId"),
+        workspace_garbled=_is_garbled(root, "WorkspaceId"),
         workspace=_alert_workspace(root),
         title=root.text("AlertDisplayName", "DisplayName"),
         url=_url(root, "AlertLink"),
@@ -111,6 +113,7 @@ def read_entity(root: Part) -> Notice:
         shape=Shape.ENTITY if entity else Shape.INCIDENT,
         event_id=root.text("eventUniqueId"),
         workspace_id=root.guid("workspaceId"),
+        workspace_garbled=_is_garbled(root, "workspaceId"),
         workspace=workspace,
         incident=arm_id,
         accounts=accounts_of([entity]),
@@ -160,6 +163,11 @@ def _id(part: Part, name: str) -> str:
     if value is not None and not isinstance(value, str):
         raise InvalidNotice("must be text", part.where(name))
     return part.text(name)
+
+
+def _is_garbled(root: Part, name: str) -> bool:
+    said = root.get(name)
+    return said not in (None, "") and not re.fullmatch(rf"\s*{{?{_GUID}}}?\s*", str(said), re.IGNORECASE | re.ASCII)
 
 
 def _alert_workspace(root: Part) -> Workspace | None:

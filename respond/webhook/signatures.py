@@ -7,7 +7,8 @@ The signature is over `v1:{timestamp}:{body}`, the body byte for byte as it is s
 signatures, of which one has to be right, let a sender change its secret without a gap.
 
 The same signed request again, within the window, is taken: it is what a sender does whose answer got lost. It starts
-nothing a second time, as deliveries are told apart by what they say.
+nothing a second time: deliveries are told apart by what they say, and those that say nothing of their own, such as a
+press of the button, by the time that was signed. Both are kept in the state, which all processes of a tenant share.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import hmac
 import re
 import time
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from respond.errors import UsageError
@@ -81,6 +82,11 @@ class SignatureCheck:
         if not any([hmac.compare_digest(value, right) for value in found]):  # noqa: C419
             raise _refused("the signature is not right for this time and body")
         return CALLER
+
+
+def signed_at(headers: Mapping[str, str]) -> datetime:
+    """The time that a request was signed for, once its signature has been found right."""
+    return datetime.fromtimestamp(int(headers[TIMESTAMP]), UTC)
 
 
 def sign(secret: SecretStr, timestamp: str, body: bytes) -> str:
