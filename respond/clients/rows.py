@@ -85,6 +85,7 @@ def read_sign_in(row: Row, table: str) -> SignIn:
         country=(text(row, "Location") or str(place.get("countryOrRegion") or "")).upper(),
         city=str(place.get("city") or ""),
         user_agent=text(row, "UserAgent"),
+        client=text(row, "ClientAppUsed"),
         device=Device(
             id=str(device.get("deviceId") or ""),
             os=str(device.get("operatingSystem") or ""),

@@ -61,7 +61,7 @@ def uses_of(view: View) -> list[TokenUse]:
     sessions = {row.session_id for row in view.flow.successes if row.session_id}
     held = {row.ip for row in view.holders}
     # The browser that approved keeps the session id: what it reads at its own address is the user's doing.
-    browser = {row.ip for row in view.flow.approvals if row.ip} - held
+    browser = {row.ip for row in (*view.flow.approvals, *view.flow.own_rows) if row.ip} - held
     return [
         use
         for use in view.evidence.uses.uses

@@ -151,7 +151,8 @@ def _places(visits: Sequence[Visit], before: datetime, *, enough: int) -> Iterab
         grouped[visit.ip, visit.asn, visit.country, visit.app_id].append(visit)
     signed_in = _code_sign_ins(visits)
     for (ip, asn, country, app_id), found in grouped.items():
-        coded = [visit for visit in found if visit.is_device_code]
+        coded = [visit for visit in found if visit.is_device_code and not visit.is_approving]
+        approved = [visit for visit in found if visit.is_device_code and visit.is_approving]
         # A device code that nobody answered is refreshed for days: one session of it makes no place the user's own.
         known = [visit for visit in found if not visit.is_device_code or signed_in[ip] >= enough]
         yield Place(
@@ -164,6 +165,7 @@ def _places(visits: Sequence[Visit], before: datetime, *, enough: int) -> Iterab
             device_code_days=frozenset(f"{visit.first:%Y-%m-%d}" for visit in coded),
             device_code_sessions=frozenset(visit.session for visit in coded if visit.session),
             codes=frozenset().union(*(visit.codes for visit in coded)),
+            approving_sessions=frozenset(visit.session for visit in approved),
             managed=sum(1 for visit in found if visit.first_managed and visit.first_managed < before),
             last=max(max(visit.first, min(visit.last, before)) for visit in found),
         )
@@ -192,7 +194,7 @@ def _late(signins: SignIns, collected: Collected, policy: Policy, now: datetime)
     if newest is None:
         return
     age, near = now - newest, policy.correlation
-    unseen = [flow for flow in signins.completed if flow.is_marked and not flow.redemptions]
+    unseen = [flow for flow in signins.completed if flow.is_marked and not flow.redeemers]
     if unseen and age < near.redemption_delay:
         yield Gap(source=_LATE_REDEMPTION, reason=f"the sign-in is {_minutes(age)} old; its redemption may be late")
     uses = collected.uses

@@ -362,7 +362,7 @@ def powerful_app(view: View) -> Finding | None:
 def first_device_code(view: View) -> Finding | None:
     """No device code in the whole history, as far as the history is known."""
     usual = view.evidence.usual
-    if not view.flow.is_marked or any(place.device_code_days for place in usual.places):
+    if not view.flow.is_marked or any(place.saw_device_code for place in usual.places):
         return None
     return Finding(
         id="first-device-code",

@@ -185,7 +185,7 @@ def _heaviest_first(findings: list[Finding]) -> tuple[Finding, ...]:
 
 def _open_question(view: View, *, half_blind: bool) -> str | None:
     """Why a sign-in must not be called benign, whatever explains it: a person has to look."""
-    never = view.evidence.standing.is_service and not any(p.device_code_days for p in view.evidence.usual.places)
+    never = view.evidence.standing.is_service and not any(p.saw_device_code for p in view.evidence.usual.places)
     questions = (
         (not view.redeemer_seen, "nothing shows who redeemed the code"),
         (half_blind, "the approvals cannot be read"),

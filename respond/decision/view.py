@@ -34,18 +34,18 @@ class View:
     @cached_property
     def exposed(self) -> tuple[SignIn, ...]:
         """Rows that may show an attacker: the holder's, and those of the same session that Entra did not mark."""
-        apps = {row.app_id for row in self.flow.successes if row.leg is not Leg.LINKED}
+        apps = {row.app_id for row in (*self.flow.approvals, *self.flow.redemptions) if row.leg is not Leg.LINKED}
         linked = tuple(row for row in self.flow.successes if row.leg is Leg.LINKED and self._may_hold(row, apps))
         return (*self.holders, *(row for row in linked if row not in self.holders))
 
-    @staticmethod
-    def _may_hold(row: SignIn, apps: set[str]) -> bool:
+    def _may_hold(self, row: SignIn, apps: set[str]) -> bool:
         """The browser that approved goes on under the same session id: what a person does there is no token's use."""
-        return not row.in_browser and (row.app_id in apps or not apps)
+        is_own = row.in_browser or self.flow.is_the_approvers(row)
+        return not is_own and (row.app_id in apps or not apps)
 
     @property
     def redeemer_seen(self) -> bool:
-        return bool(self.flow.redemptions)
+        return bool(self.flow.redeemers)
 
     @property
     def refreshes_unseen(self) -> bool:
@@ -92,7 +92,7 @@ class View:
         """Every place from before, vouching or not; but not where nothing was seen but this very device code."""
         ours = {key.lower() for row in self.flow.rows for key in (row.session_id, row.correlation_id) if key}
         usual = self.evidence.usual
-        return tuple(one for one in (*usual.places, *usual.tied) if one.days or one.device_code_sessions - ours)
+        return tuple(one for one in (*usual.places, *usual.tied) if one.days or one.all_sessions - ours)
 
     def tenant_use(self, ip: str) -> AddressUse | None:
         return next((use for use in self.evidence.usual.tenant if ip and same_address(use.ip, ip)), None)

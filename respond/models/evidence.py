@@ -144,6 +144,7 @@ class Visit(Model):
     """The sign-ins of one user on one day, in one session, from one address, to one app.
 
     Attributes:
+        is_approving: of a device code, the browser that approved it and not the client that redeemed it.
         codes: the CorrelationIds of device codes that were approved or redeemed there; refreshing one adds none.
     """
 
@@ -155,6 +156,7 @@ class Visit(Model):
     app_id: str
     session: str
     is_device_code: bool
+    is_approving: bool = False
     sign_ins: int
     first_managed: Utc | None = Field(default=None, description="first of them on a managed or compliant device")
     codes: Names = frozenset()
@@ -201,7 +203,13 @@ class SharedAddresses(Model):
 
 
 class Place(Model):
-    """One address and app the user signed in with before the sign-ins in question."""
+    """One address and app the user signed in with before the sign-ins in question.
+
+    Attributes:
+        device_code_days, device_code_sessions, codes: of the redeeming leg alone. Where codes are approved says nothing
+            about where they are redeemed.
+        approving_sessions: of the browsers that approved device codes there.
+    """
 
     ip: str
     asn: str
@@ -212,8 +220,19 @@ class Place(Model):
     device_code_days: Names = frozenset()
     device_code_sessions: Names = frozenset()
     codes: Names = frozenset()
+    approving_sessions: Names = frozenset()
     managed: int = 0
     last: Utc
+
+    @property
+    def all_sessions(self) -> frozenset[str]:
+        """Sessions of either leg."""
+        return self.device_code_sessions | self.approving_sessions
+
+    @property
+    def saw_device_code(self) -> bool:
+        """Whether either leg of a device code was there."""
+        return bool(self.device_code_days or self.approving_sessions)
 
 
 class AddressUse(Model):
