@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
+from respond.clients.forwarding import leads_outside
 from respond.clients.rows import Row, moment, text
 from respond.models.case import Case
 from respond.models.evidence import Account, Foothold, FootholdKind, Footholds
@@ -23,6 +25,7 @@ _KINDS = {
     "Add app role assignment grant to user": FootholdKind.CONSENT,
     "Add service principal credentials": FootholdKind.CONSENT,
 }
+_SCOPE = re.compile(r"Scope: ([^,\]]*)")
 _ID_PROPERTIES = ("ServicePrincipal.ObjectID", "Device.ObjectID")
 
 
@@ -71,7 +74,18 @@ def _change(row: Row) -> Foothold:
         ip=text(row, "ActorIp").lower(),
         objects=_objects(text(row, "Targets")),
         name=_application(text(row, "Targets")) if operation == "Consent to application" else "",
+        scopes=_scopes(text(row, "Targets")),
     )
+
+
+def _scopes(targets: str) -> tuple[str, ...]:
+    """What a grant or a consent allows. The first has it as a property, the second within the text of one."""
+    said = []
+    for target in _parsed(targets):
+        changed = {text(one, "displayName"): text(one, "newValue") for one in target.get("modifiedProperties") or []}
+        said.append(changed.get("DelegatedPermissionGrant.Scope", "").strip('" '))
+        said += _SCOPE.findall(changed.get("ConsentAction.Permissions", ""))
+    return tuple(dict.fromkeys(" ".join(said).lower().split()))
 
 
 def _application(targets: str) -> str:
@@ -109,6 +123,7 @@ def _rule(row: Row) -> Foothold:
         ip=text(row, "ClientIp").lower(),
         session=text(row, "Session"),
         name=_parameter(text(row, "Parameters"), "Name"),
+        leads_outside=leads_outside(row),
     )
 
 

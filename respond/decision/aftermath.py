@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from respond.addresses import same_address
+from respond.decision.hidden import may_be_same
 from respond.decision.view import View
 from respond.decision.words import times
 from respond.models.base import Source
@@ -55,6 +56,93 @@ def token_searches(view: View) -> Finding | None:
     )
 
 
+def is_mass_reading(view: View) -> bool:
+    """Whether the token read more than a day's work does."""
+    return sum(use.directory + use.content for use in uses_of(view)) >= view.policy.correlation.mass_reads
+
+
+def token_sent(view: View) -> Finding | None:
+    """Messages that were sent with the token."""
+    uses = [use for use in uses_of(view) if use.sent]
+    if not uses:
+        return None
+    return Finding(
+        id="token-sent",
+        weight=view.policy.weights.token_sent,
+        summary=f"the token sent messages {times(sum(use.sent for use in uses))}",
+        evidence=tuple(Source(table=use.table, id=use.ip, at=use.first) for use in uses),
+    )
+
+
+def mass_mail(view: View) -> Finding | None:
+    """A message to many people outside after the approval, of somebody who never wrote to so many before."""
+    mails = view.evidence.uses.mass_mails
+    after = [mail for mail in mails if mail.at >= view.approved_at]
+    if not after or len(after) < len(mails):
+        return None
+    mail = max(after, key=lambda one: (one.outsiders, one.at, one.id))
+    return Finding(
+        id="mass-mail",
+        weight=view.policy.weights.mass_mail,
+        summary=f"a message to {mail.outsiders} people outside left the mailbox after the approval, the first to many",
+        evidence=(Source(table="EmailEvents", id=mail.id, at=mail.at),),
+    )
+
+
+def lure_then_sent(view: View) -> Finding | None:
+    """The whole chain of a taken mailbox: a lure, a code, and mail to many people outside."""
+    sent = mass_mail(view)
+    if sent is None or not (view.has_lure or any(one.first_contact and not one.urls for one in view.messages)):
+        return None
+    return Finding(
+        id="lure-then-mass-mail",
+        weight=view.policy.weights.lure_then_sent,
+        summary="the mail to many people outside followed a lure and the code that it asked for",
+        evidence=sent.evidence,
+    )
+
+
+def forwarding_outside(view: View) -> Finding | None:
+    """A rule or the mailbox itself sends mail on to an address outside, made from where the token is held."""
+    found = [one for one in view.evidence.footholds.changes if one.leads_outside and is_the_holders(view, one)]
+    if not found:
+        return None
+    return Finding(
+        id="forwarding-outside",
+        weight=view.policy.weights.forwarding_outside,
+        summary=f"mail is sent on to an address outside the tenant ({found[0].what})",
+        evidence=tuple(Source(table=change.table, id=change.id, at=change.at) for change in found),
+    )
+
+
+def acts_nearby(view: View) -> tuple[Foothold, ...]:
+    """What was added soon after the approval at a familiar address, where the user and the attacker look the same."""
+    until = view.approved_at + view.policy.correlation.act_within
+    return tuple(
+        change
+        for change in view.evidence.footholds.changes
+        if change.kind is not FootholdKind.DEVICE
+        and not change.is_harmless
+        and view.approved_at <= change.at <= until
+        and not is_the_holders(view, change)
+        and any(same_address(change.ip, row.ip) for row in view.exposed)
+    )
+
+
+def act_nearby(view: View) -> Finding | None:
+    """Named, because nobody can tell whose act it is."""
+    found = acts_nearby(view)
+    if not found:
+        return None
+    return Finding(
+        id="act-at-familiar-address",
+        weight=view.policy.weights.act_nearby,
+        summary=f"{_SUMMARIES[found[0].kind]} from {found[0].ip} soon after ({found[0].what}), by the user or by "
+        "whoever holds the token: everybody is at that address",
+        evidence=tuple(Source(table=change.table, id=change.id, at=change.at) for change in found),
+    )
+
+
 def uses_of(view: View) -> list[TokenUse]:
     """What was done with the tokens of this very sign-in."""
     tokens = {row.token_id for row in view.flow.successes if row.token_id}
@@ -73,7 +161,7 @@ def token_elsewhere(view: View) -> Finding | None:
     """The token at an address of its own: handed on, or used through a proxy."""
     held = {row.ip for row in view.flow.successes}
     for use in uses_of(view):
-        known = view.is_usual(use.ip) or view.is_common(use.ip) or any(same_address(use.ip, ip) for ip in held)
+        known = view.is_usual(use.ip) or view.is_common(use.ip) or any(may_be_same(use.ip, ip) for ip in held)
         if use.ip and not known:
             return Finding(
                 id="token-elsewhere",
@@ -120,5 +208,9 @@ def is_the_holders(view: View, change: Foothold) -> bool:
     if not change.ip and not change.session:
         # The registration service names no address: what follows a token for it within minutes is its doing.
         return change.kind is FootholdKind.DEVICE and _follows_registration(view, change)
-    at_holder = any(same_address(change.ip, row.ip) for row in view.exposed)
-    return at_holder and not view.is_usual(change.ip) and not view.is_common(change.ip)
+    if not any(same_address(change.ip, row.ip) for row in view.exposed):
+        return False
+    if not view.is_usual(change.ip) and not view.is_common(change.ip):
+        return True
+    # Everybody is at a familiar address. For a device, the token for the registration service is the link.
+    return change.kind is FootholdKind.DEVICE and _follows_registration(view, change)

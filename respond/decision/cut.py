@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
+from respond.decision.colleagues import batches, colleagues
 from respond.decision.episodes import episodes
 from respond.models.base import Gap, Model
 from respond.models.evidence import (
@@ -178,13 +179,17 @@ def _tenant(
     for address in addresses:
         days = shared.at(address)
         before = [day for day in days if not day.by_code and today - policy.usual.history <= day.day < today]
-        others = frozenset().union(*(day.users for day in before)) - {me}
         codes = [day for day in days if day.by_code and day.day >= today]
+        in_question = frozenset().union(*(day.users for day in codes)) - {me}
+        # Accounts whose codes were redeemed there now are in question themselves: they vouch for nothing.
+        regulars = {day.day: day.users - in_question - {me} for day in before}
         yield AddressUse(
             ip=address,
-            users=len(others),
-            days=sum(1 for day in before if day.users - {me}),
-            code_users=len(frozenset().union(*(day.users for day in codes)) - {me}),
+            users=len(frozenset().union(*regulars.values())),
+            days=sum(1 for users in regulars.values() if users),
+            code_users=len(in_question),
+            colleagues=tuple(colleagues(days, shared, me, today, policy)),
+            batches=batches(days, me, today),
         )
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 
 from respond.addresses import neighbours, same_address
+from respond.decision.hidden import is_hidden, may_be_same
+from respond.decision.strangers import redeemer_moved
 from respond.decision.view import View, sources
 from respond.decision.words import where
 from respond.models.base import Source
@@ -44,7 +46,7 @@ def legs_apart(view: View) -> Finding | None:
         (approval, row)
         for approval in approvals
         for row in view.exposed
-        if row not in approvals and row.ip and not same_address(row.ip, approval.ip) and _other_network(row, approval)
+        if row not in approvals and row.ip and not may_be_same(row.ip, approval.ip) and _other_network(row, approval)
         if not view.is_usual(row.ip) and not view.is_common(row.ip)
     ]
     if not apart:
@@ -70,8 +72,9 @@ def other_address(view: View) -> Finding | None:
     """
     approvals = [row for row in view.flow.approvals if row.ip]
     for row in view.exposed:
-        near = any(same_address(row.ip, one.ip) or neighbours(row.ip, one.ip) for one in approvals)
-        known = view.places_at(row.ip) or view.is_common(row.ip) or view.is_trusted(row)
+        near = any(may_be_same(row.ip, one.ip) or neighbours(row.ip, one.ip) for one in approvals)
+        known = any(may_be_same(row.ip, one.ip) for one in view.own_places)
+        known = known or view.is_common(row.ip) or view.is_trusted(row)
         same = view.is_approvers_network(row)
         if approvals and row.ip and (same or view.is_settled_in(row.asn)) and not near and not known:
             network = "the same network" if same else f"AS{row.asn}"
@@ -88,7 +91,10 @@ def other_address(view: View) -> Finding | None:
 def new_country(view: View) -> Finding | None:
     """A country that the user's history does not hold."""
     abroad = (
-        (row, homes) for row in view.exposed for homes in view.countries if row.country and row.country not in homes
+        (row, homes)
+        for row in view.exposed
+        for homes in view.countries
+        if row.country and row.country not in homes and not view.is_habit_in(row.app_id, row.asn)
     )
     row, homes = next(((row, homes) for row, homes in abroad if not view.is_common(row.ip)), (None, frozenset()))
     if row is None:
@@ -124,6 +130,8 @@ def new_network(view: View) -> Finding | None:
 def _is_new(view: View, row: SignIn) -> bool:
     if not row.ip or view.places_at(row.ip) or view.places_in(row.asn) or view.is_common(row.ip):
         return False
+    if is_hidden(row.ip) and any(may_be_same(row.ip, one.ip) for one in view.own_places):
+        return False
     # A session that was there on several days vouches for nothing, but the address is not new either.
     days = {day for one in view.evidence.usual.places if same_address(one.ip, row.ip) for day in one.device_code_days}
     if len(days) >= view.policy.usual.place_days:
@@ -152,7 +160,7 @@ def lure_clicked(view: View) -> Finding | None:
 def lure_redeemed_elsewhere(view: View) -> Finding | None:
     """The whole chain: a link that hid the code page, or a stranger's, and a code that somebody elsewhere redeemed."""
     click = next((click for click in view.clicks if view.led_astray(click)), None)
-    apart = legs_apart(view) or other_address(view)
+    apart = legs_apart(view) or other_address(view) or redeemer_moved(view)
     if apart is None or not (click or view.fresh_lures):
         return None
     if click:
@@ -173,17 +181,11 @@ def lure_delivered(view: View) -> Finding | None:
     if not view.lure_messages or view.clicks:
         return None
     message = view.lure_messages[-1]
-    if message.pattern:
-        what = f"a link of the kind {message.pattern}"
-    elif message.threats:
-        what = f"a link that Defender calls {message.threats}"
-    else:
-        what = "a link to Microsoft's device code page"
     taken = ", and was taken away later," if message.removed_at else ""
     return Finding(
         id="lure-delivered",
         weight=view.policy.weights.lure_delivered,
-        summary=f"a {_kind(message)} from {message.sender} with {what}{taken} was delivered before",
+        summary=f"a {_kind(message)} from {message.sender} with {_what(message)}{taken} was delivered before",
         evidence=(Source(table=message.table, id=message.id, at=message.at),),
     )
 
@@ -194,10 +196,11 @@ def stranger_wrote(view: View) -> Finding | None:
         return None
     message = view.strangers[-1]
     minutes = (view.approved_at - message.at).total_seconds() / 60
+    linked = " with a link" if message.urls else ""
     return Finding(
         id="stranger-wrote",
         weight=view.policy.weights.stranger_wrote,
-        summary=f"a first {_kind(message)} from {message.sender} with a link came {minutes:.0f} min before approving",
+        summary=f"a first {_kind(message)} from {message.sender}{linked} came {minutes:.0f} min before approving",
         evidence=(Source(table=message.table, id=message.id, at=message.at),),
     )
 
@@ -218,6 +221,17 @@ def lure_listed(view: View) -> Finding | None:
 
 def _kind(message: Message) -> str:
     return "Teams message" if message.table == "MessageEvents" else "message"
+
+
+def _what(message: Message) -> str:
+    """What in a lure speaks against it."""
+    if message.pattern:
+        return f"a link of the kind {message.pattern}"
+    if message.threats:
+        return f"a link that Defender calls {message.threats}"
+    if message.device_login:
+        return "a link to Microsoft's device code page"
+    return "a QR code" if message.qr_code else "nothing but a picture in it"
 
 
 def known_bad(view: View) -> Finding | None:

@@ -9,6 +9,7 @@ from datetime import datetime
 from functools import cached_property
 
 from respond.addresses import covers, domains_of, neighbours, same_address
+from respond.decision.hidden import is_hidden, may_be_same
 from respond.models.base import Source
 from respond.models.evidence import AddressUse, Click, EarlierCase, Evidence, FactKind, Indicator, Message, Place
 from respond.models.facts import lure_hosts
@@ -25,11 +26,21 @@ class View:
     flow: Flow
     evidence: Evidence
     policy: Policy
+    attempts: tuple[datetime, ...] = ()
+    """When codes of the same user were tried before that issued no token."""
 
     @cached_property
     def holders(self) -> tuple[SignIn, ...]:
         """Rows that show who holds the token."""
         return self.flow.holder_rows
+
+    @cached_property
+    def telling(self) -> tuple[SignIn, ...]:
+        """The holder's rows that show where they were; a hidden address beside one that it may be says nothing more."""
+        shown = [row for row in self.holders if not is_hidden(row.ip)]
+        return tuple(
+            row for row in self.holders if row in shown or not any(may_be_same(row.ip, one.ip) for one in shown)
+        )
 
     @cached_property
     def exposed(self) -> tuple[SignIn, ...]:
@@ -119,6 +130,11 @@ class View:
         codes = {code for place in kept for code in place.codes}
         return len(days) >= usual.habit_days and max(len(sessions), len(codes)) >= usual.habit_sessions
 
+    def is_habit_in(self, app_id: str, asn: str) -> bool:
+        """Whether codes of the app are redeemed in the network as a habit. A cloud's next region is no travel then."""
+        known = self.evidence.usual.places
+        return bool(asn) and self.is_habit(one for one in known if (one.asn, one.app_id) == (asn, app_id))
+
     def is_moving_habit(self, app_id: str, asn: str) -> bool:
         """Whether device codes of the app are a habit in this network, and their address changes all the time."""
         known = [one for one in self.evidence.usual.places if asn and (one.asn, one.app_id) == (asn, app_id)]
@@ -173,6 +189,8 @@ class View:
     def _is_near(self, click: Click) -> bool:
         near = self.policy.correlation
         moments = [row.at for row in self.flow.approvals] or [self.approved_at]
+        # The click led to the first attempt; the code that worked in the end may be the third.
+        moments += [at for at in self.attempts if min(moments) - near.attempts_before <= at <= max(moments)]
         return any(moment - near.click_before <= click.at <= moment + near.click_after for moment in moments)
 
     def led_astray(self, click: Click) -> bool:
@@ -190,16 +208,30 @@ class View:
 
     @property
     def lure_messages(self) -> tuple[Message, ...]:
-        """Those with a link of a known kit, of a stranger to a device code page, or that Defender objects to."""
+        """Those with a link of a known kit, of a stranger to a device code page, or that Defender objects to.
+
+        A stranger's QR code, or a picture shortly before, holds a link that the logs do not.
+        """
+        start = self.approved_at - self.policy.correlation.stranger_before
         return tuple(
-            one for one in self.messages if one.pattern or one.threats or (one.device_login and one.first_contact)
+            one
+            for one in self.messages
+            if one.pattern
+            or one.threats
+            or (one.first_contact and (one.device_login or one.qr_code or (one.picture and one.at >= start)))
         )
 
     @property
     def fresh_lures(self) -> tuple[Message, ...]:
         """Lures to a code page that came within the time that a person hesitates, clicked or not."""
         start = self.approved_at - self.policy.correlation.stranger_before
-        return tuple(one for one in self.lure_messages if one.at >= start and (one.pattern or one.device_login))
+        shown = (one for one in self.lure_messages if one.at >= start)
+        return tuple(one for one in shown if one.pattern or one.device_login or one.qr_code or one.picture)
+
+    @property
+    def has_lure(self) -> bool:
+        """Whether a lure reached the user, followed or not."""
+        return bool(self.clicks or self.lure_messages)
 
     @property
     def strangers(self) -> tuple[Message, ...]:

@@ -13,9 +13,10 @@ from pydantic import Field, PlainSerializer
 
 from respond.addresses import canonical
 from respond.models.base import Gap, Model, Utc
-from respond.models.signin import Risk
+from respond.models.signin import Leg, Risk
 
 _FRESH = timedelta(seconds=10)
+_HARMLESS_SCOPES = frozenset({"openid", "profile", "email", "user.read"})
 
 Names = Annotated[frozenset[str], PlainSerializer(sorted, return_type=list[str])]
 """A set of texts, always written in the same order."""
@@ -94,6 +95,8 @@ class Message(Model):
     pattern: str = Field(default="", description="name of the kit pattern of lures.toml that a link matches")
     table: str = "EmailEvents"
     device_login: bool = Field(default=False, description="a link goes straight to Microsoft's device code page")
+    picture: bool = Field(default=False, description="no link, and nothing attached but pictures")
+    qr_code: bool = Field(default=False, description="Defender read a link out of a QR code")
     threats: str = Field(default="", description="what Defender called it, at delivery or when it was taken away")
     removed_at: Utc | None = None
 
@@ -174,19 +177,29 @@ class AddressDay(Model):
     """Who used an address on one day, up to twenty of them.
 
     Attributes:
+        users: object ids. Guests are among them only where `by_code` is set and `leg` is not.
         by_code: their device codes were redeemed or approved there; otherwise they signed in there the plain way.
+        leg: of members whose code was approved on a managed device, which leg was there; None for everybody's codes.
+        app_id, agent: of that leg.
+        names: sign-in names of the same users, where a leg is given.
     """
 
     ip: str
     day: Utc
     users: Names
     by_code: bool
+    leg: Leg | None = None
+    app_id: str = ""
+    agent: str = ""
+    names: Names = frozenset()
 
 
 class SharedAddresses(Model):
     """Who else uses the addresses that device codes touched."""
 
     days: tuple[AddressDay, ...] = ()
+    lured: Names = Field(default=frozenset(), description="sign-in names of those who followed a lure in the history")
+    lures_unread: bool = False
     unread: bool = False
     gaps: tuple[Gap, ...] = ()
 
@@ -235,17 +248,37 @@ class Place(Model):
         return bool(self.device_code_days or self.approving_sessions)
 
 
+class CodeUse(Model):
+    """Codes of one app and client that others redeemed at an address, each approved on a managed device.
+
+    Attributes:
+        users: how many others, none of whom followed a lure.
+        days: on how many days.
+        first: the first of them.
+    """
+
+    app_id: str
+    agent: str
+    users: int
+    days: int
+    first: Utc
+
+
 class AddressUse(Model):
     """How common an address is in the tenant: other users who signed in from it before the window, and how.
 
     Attributes:
         code_users: other users whose device codes the address touched in the window or after it.
+        colleagues: what others redeemed there on earlier days.
+        batches: apps, and how many others both approved and redeemed a code for them there today.
     """
 
     ip: str
     users: int
     days: int
     code_users: int = 0
+    colleagues: tuple[CodeUse, ...] = ()
+    batches: dict[str, int] = Field(default_factory=dict)
 
 
 class UsualPlaces(Model):
@@ -308,13 +341,34 @@ class TokenUse(Model):
     directory: int
     content: int
     sensitive: int = 0
+    sent: int = 0
     first: Utc
     last: Utc
     table: str = "MicrosoftGraphActivityLogs"
 
 
+class SentMail(Model):
+    """One message of the user to many people outside, by mail trace: it has no session.
+
+    Attributes:
+        outsiders: recipients outside the tenant.
+    """
+
+    id: str
+    at: Utc
+    subject: str
+    outsiders: int
+
+
 class TokenUses(Model):
+    """What the tokens did.
+
+    Attributes:
+        mass_mails: of the whole history, so that who writes to many is known.
+    """
+
     uses: tuple[TokenUse, ...] = ()
+    mass_mails: tuple[SentMail, ...] = ()
     gaps: tuple[Gap, ...] = ()
 
 
@@ -333,6 +387,8 @@ class Foothold(Model):
     Attributes:
         objects: ids of what was added or changed, in lower case: the device, the application that was let in.
         name: of the inbox rule, or of the application that was consented to; whoever made it chose it.
+        leads_outside: mail is sent on to an address outside the user's own domains.
+        scopes: of a consent, in lower case; empty where the row does not say.
     """
 
     kind: FootholdKind
@@ -344,6 +400,13 @@ class Foothold(Model):
     session: str = ""
     objects: tuple[str, ...] = ()
     name: str = ""
+    leads_outside: bool = False
+    scopes: tuple[str, ...] = ()
+
+    @property
+    def is_harmless(self) -> bool:
+        """A consent to know who the user is, as every company portal asks for."""
+        return bool(self.scopes) and set(self.scopes) <= _HARMLESS_SCOPES
 
 
 class Footholds(Model):
