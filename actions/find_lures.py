@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from respond.clients.kql import Value
 from respond.clients.rows import Row, moment, text, texts
@@ -95,7 +95,7 @@ def _message(rows: Sequence[Row], policy: Policy) -> Message:
         pattern=next((name for url in urls if (name := kit_pattern(url, policy))), ""),
         table="MessageEvents" if chat else "EmailEvents",
         device_login=any(is_device_login(url, policy) for url in urls),
-        picture=not urls and bool(attached) and attached <= set(policy.picture_types),
+        picture=not urls and only_pictures(attached, policy),
         qr_code=any(text(row, "UrlLocation").lower() == "qrcode" for row in rows),
         threats=text(first, "RemovedAs") or text(first, "ThreatTypes"),
         removed_at=moment(first, "RemovedAt") if first.get("RemovedAt") else None,
@@ -116,6 +116,11 @@ def _click(row: Row, policy: Policy) -> Click:
         pattern=next((name for url in everything if (name := kit_pattern(url, policy))), ""),
         reached_device_login=any(is_device_login(url, policy) for url in everything),
     )
+
+
+def only_pictures(attached: Collection[str], policy: Policy) -> bool:
+    """Whether something is attached, by the endings of its names, and all of it may hold a QR code."""
+    return bool(attached) and set(attached) <= set(policy.picture_types)
 
 
 def kit_pattern(url: str, policy: Policy) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from respond.containing import Containing
+from respond.decision.unread import weighed
 from respond.defang import defang
 from respond.models.case import Case
 from respond.models.evidence import Account, Evidence
@@ -43,7 +44,7 @@ def report_on(
         score=verdict.score,
         headline=defang(verdict.headline),
         findings=tuple(f.model_copy(update={"summary": defang(f.summary)}) for f in verdict.findings),
-        gaps=(*verdict.gaps, *containing.gaps),
+        gaps=tuple(weighed(gap, case.policy) for gap in (*verdict.gaps, *containing.gaps)),
         actions=tuple(changes),
         outcome=outcome,
         timeline=timeline(signins, evidence),

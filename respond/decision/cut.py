@@ -207,5 +207,12 @@ def _late(signins: SignIns, collected: Collected, policy: Policy, now: datetime)
         yield Gap(source=_LATE_ACTIVITY, reason=f"the token is {_minutes(age)} old, and calls arrive up to 2 h late")
 
 
+def delays_of(late: Iterable[Gap], policy: Policy) -> tuple[timedelta, ...]:
+    """How long to wait until the rows of these sources must have arrived, the shortest first."""
+    near = policy.correlation
+    delays = {_LATE_REDEMPTION: near.redemption_delay, _LATE_ACTIVITY: near.activity_delay}
+    return tuple(sorted({delays[gap.source] for gap in late if gap.source in delays}))
+
+
 def _minutes(age: timedelta) -> str:
     return f"{max(0, round(age.total_seconds() / 60))} min"
