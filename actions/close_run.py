@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from respond.decision.cut import delays_of
 from respond.models.approvals import Answer, Asked
+from respond.models.base import Gap
 from respond.models.case import Case
 from respond.models.evidence import Fact
 from respond.models.later import Later
@@ -19,11 +21,12 @@ from respond.ticketing.keep import ticket_ref
 
 
 @read_action()
-async def close_run(case: Case, *, report: Report, facts: Sequence[Fact] = ()) -> Report:
+async def close_run(case: Case, *, report: Report, facts: Sequence[Fact] = (), late: Sequence[Gap] = ()) -> Report:
     """The report with its total time, as it was kept.
 
     Args:
         facts: what later cases may share with this one; kept of live runs that found something.
+        late: sources whose rows may still arrive.
     """
     now = datetime.now(UTC)
     total = round((now - case.started).total_seconds() * 1000)
@@ -40,7 +43,7 @@ async def close_run(case: Case, *, report: Report, facts: Sequence[Fact] = ()) -
     if not case.is_dry_run:
         store.remember(report, facts, at=now)
         _ask(case, report, now)
-        _plan_watch(case, report, now)
+        _plan_watch(case, report, now, late)
         _plan_again(case, report)
     store.release(case=report.case, run=case.run)
     return report
@@ -71,11 +74,17 @@ def _ask(case: Case, report: Report, now: datetime) -> None:
     approvals.overtake(report.case, keep={(change.name, step.object) for change, step in asked})
 
 
-def _plan_watch(case: Case, report: Report, now: datetime) -> None:
-    """Look again later, after something was ended in this run."""
+def _plan_watch(case: Case, report: Report, now: datetime, late: Sequence[Gap]) -> None:
+    """Look again later, after something was ended in this run, or once rows that are late must have arrived.
+
+    A case that was cleared or asked about before they came is judged again with them. A look plans no further ones.
+    """
     ended = any(one.contains and one.status is ActionStatus.DONE for one in report.actions)
-    if ended and case.policy.ladder.watch:
+    if ended:
         dues = [now + after for after in case.policy.ladder.watch]
+    else:
+        dues = [] if case.watch else [now + delay for delay in delays_of(late, case.policy)]
+    if dues:
         process().store.watches.plan(case.tenant, report.case, report.user.id, dues)
 
 

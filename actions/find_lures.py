@@ -1,8 +1,8 @@
 """Which message carried the lure, and did the user follow it?
 
 Mail, Teams messages and clicks before the sign-in, from EmailEvents, EmailUrlInfo, EmailPostDeliveryEvents,
-MessageEvents, MessageUrlInfo and UrlClickEvents. Safe Links sees clicks in mail, Teams and Office only; a QR code
-leaves no row, so no click proves nothing.
+MessageEvents, MessageUrlInfo, EmailAttachmentInfo and UrlClickEvents. Safe Links sees clicks in mail, Teams and Office
+only; a QR code leaves no row, so no click proves nothing. A picture may hold a code and no link at all.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from respond.clients.kql import Value
 from respond.clients.rows import Row, address, moment, text, texts
@@ -33,18 +33,19 @@ async def find_lures(case: Case, *, people: Sequence[Account]) -> dict[str, Lure
     asking = inquiry(case, "find_lures")
     ids, upns = tuple(who.id for who in people), tuple(name for who in people for name in who.upns)
     mails_since: dict[str, Value] = {"from": case.mail_start, "to": case.window.end}
-    clicks, mails, chats = await asyncio.gather(
+    clicks, mails, pictures, chats = await asyncio.gather(
         asking.ask(
             "find_clicks", source="UrlClickEvents", upns=upns, **{"from": case.history_start, "to": case.window.end}
         ),
         asking.ask("find_lure_mails", source="EmailEvents", user_ids=ids, addresses=upns, **mails_since),
+        asking.ask("find_lure_pictures", source="EmailEvents (no link)", user_ids=ids, addresses=upns, **mails_since),
         asking.ask(
             "find_lure_chats", source="MessageEvents", recipients=tuple(map(str.lower, (*ids, *upns))), **mails_since
         ),
     )
     owners = {name.lower(): who.id.lower() for who in people for name in (who.id, *who.upns)}
     messages: dict[str, dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
-    for row in (*mails, *chats):
+    for row in (*mails, *pictures, *chats):
         for user in _recipients(row, owners):
             messages[user][text(row, "NetworkMessageId") or text(row, "TeamsMessageId")].append(row)
     followed: dict[str, list[Click]] = defaultdict(list)
@@ -77,7 +78,8 @@ def _telling(found: Iterable[Sequence[Row]], clicks: Sequence[Click], policy: Po
 
 def _message(rows: Sequence[Row], policy: Policy) -> Message:
     first = rows[0]
-    urls = tuple(dict.fromkeys(text(row, "Url") for row in rows))
+    urls = tuple(dict.fromkeys(url for row in rows if (url := text(row, "Url"))))
+    attached = {kind for row in rows if (kind := text(row, "Attached"))}
     chat = text(first, "TeamsMessageId")
     sender = text(first, "SenderFromAddress") or text(first, "SenderEmailAddress")
     return Message(
@@ -93,6 +95,8 @@ def _message(rows: Sequence[Row], policy: Policy) -> Message:
         pattern=next((name for url in urls if (name := kit_pattern(url, policy))), ""),
         table="MessageEvents" if chat else "EmailEvents",
         device_login=any(is_device_login(url, policy) for url in urls),
+        picture=not urls and only_pictures(attached, policy),
+        qr_code=any(text(row, "UrlLocation").lower() == "qrcode" for row in rows),
         threats=text(first, "RemovedAs") or text(first, "ThreatTypes"),
         removed_at=moment(first, "RemovedAt") if first.get("RemovedAt") else None,
     )
@@ -112,6 +116,11 @@ def _click(row: Row, policy: Policy) -> Click:
         pattern=next((name for url in everything if (name := kit_pattern(url, policy))), ""),
         reached_device_login=any(is_device_login(url, policy) for url in everything),
     )
+
+
+def only_pictures(attached: Collection[str], policy: Policy) -> bool:
+    """Whether something is attached, by the endings of its names, and all of it may hold a QR code."""
+    return bool(attached) and set(attached) <= set(policy.picture_types)
 
 
 def kit_pattern(url: str, policy: Policy) -> str:

@@ -1,16 +1,18 @@
 """What was done with the token? Calls to Graph, mail and files, joined by token id and session when it is judged.
 
-MicrosoftGraphActivityLogs arrives up to two hours late and has to be switched on; no row proves nothing.
+MicrosoftGraphActivityLogs arrives up to two hours late and has to be switched on; no row proves nothing. Mail to many
+people outside is read from the mail trace, which names no token.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from respond.clients.rows import Row, address, moment, text
 from respond.models.case import Case
-from respond.models.evidence import Account, TokenUse, TokenUses
+from respond.models.evidence import Account, SentMail, TokenUse, TokenUses
 from respond.step import aside, inquiry, read_action
 
 
@@ -18,16 +20,24 @@ from respond.step import aside, inquiry, read_action
 async def find_token_use(case: Case, *, people: Sequence[Account]) -> dict[str, TokenUses]:
     """What the tokens and sessions of each user were used for within the window, by user id in lower case."""
     asking = inquiry(case, "find_token_use")
-    rows = await asking.ask(
-        "find_token_use",
-        source="MicrosoftGraphActivityLogs",
-        user_ids=tuple(who.id for who in people),
-        upns=tuple(name for who in people for name in who.upns),
-        **case.aftermath,
+    ids, upns = tuple(who.id for who in people), tuple(name for who in people for name in who.upns)
+    rows, mails = await asyncio.gather(
+        asking.ask("find_token_use", source="MicrosoftGraphActivityLogs", user_ids=ids, upns=upns, **case.aftermath),
+        asking.ask(
+            "find_sent_mail",
+            source="EmailEvents (sent)",
+            user_ids=ids,
+            addresses=upns,
+            least=case.policy.correlation.mass_recipients,
+            **{"from": case.history_start, "to": case.window.end},
+        ),
     )
     owners = {name.lower(): who.id.lower() for who in people for name in (who.id, *who.upns)}
-    uses = await aside(_uses, rows, owners)
-    return {who.id.lower(): TokenUses(uses=tuple(uses[who.id.lower()]), gaps=asking.gaps) for who in people}
+    uses, sent = await aside(_uses, rows, owners), _sent(mails, owners)
+    return {
+        user: TokenUses(uses=tuple(uses[user]), mass_mails=tuple(sent[user]), gaps=asking.gaps)
+        for user in (who.id.lower() for who in people)
+    }
 
 
 def _uses(rows: Sequence[Row], owners: Mapping[str, str]) -> dict[str, list[TokenUse]]:
@@ -36,6 +46,20 @@ def _uses(rows: Sequence[Row], owners: Mapping[str, str]) -> dict[str, list[Toke
     for row in sorted(rows, key=lambda row: moment(row, "First")):
         uses[owners.get(text(row, "User").lower(), "")].append(_use(row))
     return uses
+
+
+def _sent(rows: Sequence[Row], owners: Mapping[str, str]) -> dict[str, list[SentMail]]:
+    sent: dict[str, list[SentMail]] = defaultdict(list)
+    for row in rows:
+        user = owners.get(text(row, "SenderObjectId").lower()) or owners.get(text(row, "Sender").lower(), "")
+        sent[user].append(_mail(row))
+    return sent
+
+
+def _mail(row: Row) -> SentMail:
+    return SentMail(
+        id=text(row, "Message"), at=moment(row), subject=text(row, "Subject"), outsiders=int(row["Outsiders"])
+    )
 
 
 def _use(row: Row) -> TokenUse:
@@ -49,6 +73,7 @@ def _use(row: Row) -> TokenUse:
         directory=row["Directory"],
         content=row["Content"],
         sensitive=row["Sensitive"],
+        sent=row["Sent"],
         first=moment(row, "First"),
         last=moment(row, "Last"),
         table=text(row, "Source"),

@@ -50,6 +50,7 @@ def _visit(row: Row) -> Visit:
         app_id=text(row, "AppId").lower(),
         session=text(row, "Session").lower(),
         is_device_code=bool(row["IsDeviceCode"]),
+        is_approving=bool(row["IsApproving"]),
         sign_ins=row["SignIns"],
         first_managed=moment(row, "FirstManaged") if row["FirstManaged"] else None,
         codes=frozenset(code.lower() for code in texts(row, "Codes") if code.strip("0-")),

@@ -8,7 +8,8 @@
                   in meanwhile.
     5. clear      Take away what was added to stay.
     6. record     One ticket, also when containment failed, and a notice to whoever has to know at once.
-    7. close      Keep the report, ask whoever has to say yes, and plan when to look again.
+    7. close      Keep the report, ask whoever has to say yes, and plan when to look again: after a containment, and
+                  once rows that were late must have arrived.
 
 ATT&CK: T1566.002 Spearphishing Link, T1528 Steal Application Access Token, T1078.004 Cloud Accounts.
 """
@@ -123,7 +124,7 @@ async def _triage(case: Case, account: Account, gathering: Gathering, containing
 
     facts = () if verdict.is_benign else facts_of(verdict.guilty(signins), evidence.lures, case.policy)
     report = report_on(case, account, signins, evidence, verdict, containing, tasks)
-    return await close_run(case, report=report, facts=facts)
+    return await close_run(case, report=report, facts=facts, late=evidence.late)
 
 
 async def _end_sessions(containing: Containing, account: Account, verdict: Verdict, gathering: Gathering) -> None:

@@ -12,11 +12,11 @@ from respond.models.policy import Policy
 from respond.settings import read_toml, shipped_config
 
 _FILES = {
-    "policy.toml": ("thresholds", "weights", "reliefs", "usual", "correlation", "accounts", "trusted_networks"),
+    "policy.toml": ("thresholds", "caps", "weights", "reliefs", "usual", "correlation", "accounts", "trusted_networks"),
     "ladder.toml": ("ladder",),
-    "apps.toml": ("script_clients", "powerful_apps", "device_apps"),
+    "apps.toml": ("script_clients", "powerful_apps", "device_apps", "content_resources"),
     "networks.toml": ("hosting_networks", "hosting_ranges"),
-    "lures.toml": ("device_login_pages", "lure_patterns"),
+    "lures.toml": ("device_login_pages", "lure_patterns", "picture_types"),
 }
 
 

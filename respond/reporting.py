@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from respond.containing import Containing
+from respond.decision.unread import weighed
 from respond.defang import defang
 from respond.models.case import Case
 from respond.models.evidence import Account, Evidence
@@ -52,7 +53,7 @@ def report_on(
         score=verdict.score,
         headline=defang(verdict.headline),
         findings=tuple(f.model_copy(update={"summary": defang(f.summary)}) for f in verdict.findings),
-        gaps=tuple(dict.fromkeys((*verdict.gaps, *containing.gaps))),
+        gaps=tuple(dict.fromkeys(weighed(gap, case.policy) for gap in (*verdict.gaps, *containing.gaps))),
         actions=tuple(changes),
         outcome=outcome,
         persistence=tuple(_safe(one) for one in containing.account),

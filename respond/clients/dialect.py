@@ -28,6 +28,7 @@ from respond.log_schema import Columns, Tables, sentinel_tables, xdr_tables
 MOVABLE = frozenset(
     {
         "CloudAppEvents",
+        "EmailAttachmentInfo",
         "EmailEvents",
         "EmailPostDeliveryEvents",
         "EmailUrlInfo",

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from respond.clients.forwarding import leads_outside
 from respond.clients.operations import KEYS, STRONG, Operation, operation
 from respond.clients.rows import Row, address, moment, text
 from respond.models.evidence import Foothold, FootholdKind
@@ -32,6 +33,7 @@ _DETAIL_KEYS = ("appid", "application id", "serviceprincipal id", "device id", "
 _GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _CLIENT = re.compile(r"ClientId:\s*([0-9a-f-]{36})", re.IGNORECASE)
 _KEY = re.compile(r"KeyIdentifier=([0-9a-f-]{36})", re.IGNORECASE)
+_SCOPE = re.compile(r"Scope: ([^,\]]*)")
 _FORWARDS = ("ForwardingSmtpAddress", "ForwardingAddress", "DeliverToMailboxAndForward")
 _EMPTY = ("", "$null", "false")
 
@@ -63,7 +65,19 @@ def read_change(row: Row) -> Foothold | None:
         reason=text(row, "ResultReason"),
         removal=what.removal,
         creates=what.creates,
+        scopes=_scopes(targets) if what.kind is FootholdKind.CONSENT else (),
     )
+
+
+def _scopes(targets: Sequence[dict[str, Any]]) -> tuple[str, ...]:
+    """What a grant or a consent allows. The first has it as a property, the second within the text of one."""
+    said: list[str] = []
+    for name, _, new in _modified(targets):
+        if name == "DelegatedPermissionGrant.Scope":
+            said.append(_bare(new))
+        elif name == "ConsentAction.Permissions":
+            said += _SCOPE.findall(new)
+    return tuple(dict.fromkeys(" ".join(said).lower().split()))
 
 
 def linked(changes: Iterable[Foothold]) -> list[Foothold]:
@@ -114,6 +128,7 @@ def read_rule(row: Row) -> Foothold | None:
         reason=", ".join(f"{name} {given[name]}" for name in _FORWARDS if given.get(name, "").lower() not in _EMPTY),
         removal=gone or what.lower() == "disable-inboxrule",
         creates=what.lower() == "new-inboxrule" or properties.get("RuleOperation", "").lower().startswith("add"),
+        leads_outside=leads_outside(row),
     )
 
 

@@ -98,6 +98,7 @@ def read_sign_in(row: Row, table: str) -> SignIn:
         country=(text(row, "Location") or storable(str(place.get("countryOrRegion") or ""))).upper(),
         city=storable(str(place.get("city") or "")),
         user_agent=text(row, "UserAgent"),
+        client=text(row, "ClientAppUsed"),
         device=Device(
             id=storable(str(device.get("deviceId") or "")),
             os=storable(str(device.get("operatingSystem") or "")),

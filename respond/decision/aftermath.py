@@ -67,13 +67,102 @@ def token_searches(view: View) -> Finding | None:
     )
 
 
+def is_mass_reading(view: View) -> bool:
+    """Whether the token read more than a day's work does."""
+    return sum(use.directory + use.content for use in uses_of(view)) >= view.policy.correlation.mass_reads
+
+
+def token_sent(view: View) -> Finding | None:
+    """Messages that were sent with the token."""
+    uses = [use for use in uses_of(view) if use.sent]
+    if not uses:
+        return None
+    return Finding(
+        id="token-sent",
+        weight=view.policy.weights.token_sent,
+        summary=f"the token sent messages {times(sum(use.sent for use in uses))}",
+        evidence=tuple(Source(table=use.table, id=use.ip, at=use.first) for use in uses),
+    )
+
+
+def mass_mail(view: View) -> Finding | None:
+    """A message to many people outside after the approval, of somebody who never wrote to so many before."""
+    mails = view.evidence.uses.mass_mails
+    after = [mail for mail in mails if mail.at >= view.approved_at]
+    if not after or len(after) < len(mails):
+        return None
+    mail = max(after, key=lambda one: (one.outsiders, one.at, one.id))
+    return Finding(
+        id="mass-mail",
+        weight=view.policy.weights.mass_mail,
+        summary=f"a message to {mail.outsiders} people outside left the mailbox after the approval, the first to many",
+        evidence=(Source(table="EmailEvents", id=mail.id, at=mail.at),),
+    )
+
+
+def lure_then_sent(view: View) -> Finding | None:
+    """The whole chain of a taken mailbox: a lure, a code, and mail to many people outside."""
+    sent = mass_mail(view)
+    if sent is None or not (view.has_lure or any(one.first_contact and not one.urls for one in view.messages)):
+        return None
+    return Finding(
+        id="lure-then-mass-mail",
+        weight=view.policy.weights.lure_then_sent,
+        summary="the mail to many people outside followed a lure and the code that it asked for",
+        evidence=sent.evidence,
+    )
+
+
+def forwarding_outside(view: View) -> Finding | None:
+    """A rule or the mailbox itself sends mail on to an address outside, made from where the token is held."""
+    changes = (one for one in view.evidence.footholds.changes if one.leads_outside and not one.removal)
+    found = [one for one in changes if is_the_holders(view, one)]
+    if not found:
+        return None
+    return Finding(
+        id="forwarding-outside",
+        weight=view.policy.weights.forwarding_outside,
+        summary=f"mail is sent on to an address outside the tenant ({found[0].what})",
+        evidence=tuple(Source(table=change.table, id=change.id, at=change.at) for change in found),
+    )
+
+
+def acts_nearby(view: View) -> tuple[Foothold, ...]:
+    """What was added soon after the approval at a familiar address, where the user and the attacker look the same."""
+    until = view.approved_at + view.policy.correlation.act_within
+    return tuple(
+        change
+        for change in view.evidence.footholds.changes
+        if change.kind is not FootholdKind.DEVICE
+        and not change.removal
+        and not change.is_harmless
+        and view.approved_at <= change.at <= until
+        and not is_the_holders(view, change)
+        and view.exposed_at.same(change.ip)
+    )
+
+
+def act_nearby(view: View) -> Finding | None:
+    """Named, because nobody can tell whose act it is."""
+    found = acts_nearby(view)
+    if not found:
+        return None
+    return Finding(
+        id="act-at-familiar-address",
+        weight=view.policy.weights.act_nearby,
+        summary=f"{_SUMMARIES[found[0].kind]} from {found[0].ip} soon after ({found[0].what}), by the user or by "
+        "whoever holds the token: everybody is at that address",
+        evidence=tuple(Source(table=change.table, id=change.id, at=change.at) for change in found),
+    )
+
+
 def uses_of(view: View) -> list[TokenUse]:
     """What was done with the tokens of this very sign-in."""
     tokens = {row.token_id for row in view.flow.successes if row.token_id}
     sessions = {row.session_id for row in view.flow.successes if row.session_id}
     held = {row.ip for row in view.holders}
     # The browser that approved keeps the session id: what it reads at its own address is the user's doing.
-    browser = {row.ip for row in view.flow.approvals if row.ip} - held
+    browser = {row.ip for row in (*view.flow.approvals, *view.flow.own_rows) if row.ip} - held
     return [
         use
         for use in view.evidence.uses.uses
@@ -134,7 +223,7 @@ def is_in_the_code_flow(view: View, change: Foothold) -> bool:
     if change.kind is not FootholdKind.CONSENT:
         return False
     flow, near = view.flow, view.policy.correlation.registration_within
-    apps = {row.app_id for row in flow.successes if row.leg is not Leg.LINKED or row in flow.approvals} - {""}
+    apps = {row.app_id for row in flow.successes if row.leg is not Leg.LINKED or flow.is_approval(row)} - {""}
     return bool(apps & set(change.objects)) and flow.began - near <= change.at <= flow.started + near
 
 
@@ -146,8 +235,10 @@ def is_the_holders(view: View, change: Foothold) -> bool:
         return False
     if change.session and change.session in view.sessions:
         return True
-    if not change.ip and not change.session:
-        # The registration service names no address: what follows a token for it within minutes is its doing.
-        return change.kind is FootholdKind.DEVICE and _follows_registration(view, change)
     at_holder = bool(view.exposed_at.same(change.ip))
-    return at_holder and not view.is_usual(change.ip) and not view.is_common(change.ip)
+    if at_holder and not view.is_usual(change.ip) and not view.is_common(change.ip):
+        return True
+    # The registration service names no address, and everybody is at a familiar one: for a device, the token for that
+    # service is the link, and what follows it within minutes is its doing.
+    unnamed = not change.ip and not change.session
+    return (at_holder or unnamed) and change.kind is FootholdKind.DEVICE and _follows_registration(view, change)

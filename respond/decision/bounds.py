@@ -6,7 +6,7 @@ is known but the weight they would have. Parts that were asked in vain stay unkn
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from respond.decision.view import View
@@ -26,12 +26,17 @@ class Rule:
         needs: the parts of the evidence that the answer stands on.
         most: the largest weight, positive or negative, that the answer can have.
         hard: no relief counts beside it.
+        circumstance: says no more than where, when and with what a token was redeemed. All of them together weigh at
+            most `caps.circumstances`: one place has many names, and none of them is an attack.
+        voided_by: parts of the evidence that may take a relief away again.
     """
 
     look: Look
     needs: frozenset[Part]
     most: Callable[[Policy], int]
     hard: bool = False
+    circumstance: bool = False
+    voided_by: frozenset[Part] = frozenset()
 
     def finding(self, view: View) -> Finding | None:
         """The answer, worked out once for each view."""
@@ -41,6 +46,29 @@ class Rule:
 
     def is_settled(self, missing: frozenset[Part]) -> bool:
         return not self.needs & missing
+
+
+def cap_of(policy: Policy) -> int:
+    """What the circumstances weigh at most. Below the threshold of acting alone, whatever the policy says."""
+    return min(policy.caps.circumstances, policy.thresholds.malicious - 1)
+
+
+def capped(policy: Policy, weights: Iterable[tuple[Rule, int]]) -> int:
+    """The sum of the weights, with the circumstances counted up to their cap."""
+    kept = list(weights)
+    circumstances = sum(weight for rule, weight in kept if rule.circumstance)
+    return min(circumstances, cap_of(policy)) + sum(weight for rule, weight in kept if not rule.circumstance)
+
+
+def within_cap(policy: Policy, found: Iterable[tuple[Rule, Finding]]) -> list[tuple[Rule, Finding]]:
+    """The findings with the weights that count: circumstances beyond the cap stay named and add nothing."""
+    kept, left = [], cap_of(policy)
+    for rule, finding in sorted(found, key=lambda one: -one[1].weight):
+        weight = min(finding.weight, left) if rule.circumstance else finding.weight
+        left -= weight if rule.circumstance else 0
+        told = finding if weight == finding.weight else finding.model_copy(update={"weight": weight})
+        kept.append((rule, told))
+    return kept
 
 
 def needs(*parts: Part) -> frozenset[Part]:
@@ -59,18 +87,20 @@ class Bounds:
 def bounds(view: View, against: tuple[Rule, ...], relief: tuple[Rule, ...]) -> Bounds:
     """Between what and what the sum of the weights lies, whatever is still missing."""
     policy, pending, missing = view.policy, view.evidence.pending, view.evidence.unread
-    settled = [(rule, rule.finding(view)) for rule in against if rule.is_settled(missing)]
-    known = sum(finding.weight for _, finding in settled if finding)
-    open_against = sum(rule.most(policy) for rule in against if rule.needs & pending)
+    settled = [(rule, found) for rule in against if rule.is_settled(missing) and (found := rule.finding(view))]
+    known = [(rule, found.weight) for rule, found in settled]
+    open_against = [(rule, rule.most(policy)) for rule in against if rule.needs & pending]
     # What stands on an answer that came in part may be there or not; it is no floor, but it is in the score.
-    shaky = sum(
-        finding.weight
+    shaky = [
+        (rule, found.weight)
         for rule in against
-        if not rule.is_settled(missing) and not rule.needs & pending and (finding := rule.finding(view))
-    )
-    if not view.redeemer_seen or any(finding for rule, finding in settled if rule.hard):
-        return Bounds(known, known + open_against + shaky)
-    certain = sum(finding.weight for rule in relief if rule.is_settled(missing) and (finding := rule.finding(view)))
+        if not rule.is_settled(missing) and not rule.needs & pending and (found := rule.finding(view))
+    ]
+    low, high = capped(policy, known), capped(policy, [*known, *open_against, *shaky])
+    if not view.redeemer_seen or any(rule.hard for rule, _ in settled):
+        return Bounds(low, high)
+    certain = [(rule, found.weight) for rule in relief if rule.is_settled(missing) and (found := rule.finding(view))]
     possible = sum(rule.most(policy) for rule in relief if not rule.is_settled(missing))
     may_turn_hard = any(rule.hard and not rule.is_settled(missing) for rule in against)
-    return Bounds(known + certain + possible, known + open_against + shaky + (0 if may_turn_hard else certain))
+    stays = 0 if may_turn_hard else sum(weight for rule, weight in certain if not rule.voided_by & missing)
+    return Bounds(low + sum(weight for _, weight in certain) + possible, high + stays)

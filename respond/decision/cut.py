@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
+from respond.decision.colleagues import batches, colleagues
 from respond.decision.episodes import episodes
 from respond.models.base import Gap, Model
 from respond.models.evidence import (
@@ -156,7 +157,8 @@ def _places(visits: Sequence[Visit], before: datetime, *, enough: int) -> Iterab
         grouped[visit.ip, visit.asn, visit.country, visit.app_id].append(visit)
     coded_on = _code_days(visits)
     for (ip, asn, country, app_id), found in grouped.items():
-        coded = [visit for visit in found if visit.is_device_code]
+        coded = [visit for visit in found if visit.is_device_code and not visit.is_approving]
+        approved = [visit for visit in found if visit.is_device_code and visit.is_approving]
         # A device code that nobody answered is refreshed for days: one session of it makes no place the user's own.
         known = [visit for visit in found if not visit.is_device_code or coded_on.get(ip, 0) >= enough]
         yield Place(
@@ -169,6 +171,7 @@ def _places(visits: Sequence[Visit], before: datetime, *, enough: int) -> Iterab
             device_code_days=frozenset(f"{visit.first:%Y-%m-%d}" for visit in coded),
             device_code_sessions=frozenset(visit.session for visit in coded if visit.session),
             codes=frozenset().union(*(visit.codes for visit in coded)),
+            approving_sessions=frozenset(visit.session for visit in approved),
             managed=sum(1 for visit in found if visit.first_managed and visit.first_managed < before),
             last=max(max(visit.first, min(visit.last, before)) for visit in found),
         )
@@ -182,13 +185,16 @@ def _tenant(
         days = shared.at(address)
         before = [day for day in days if not day.by_code and today - policy.usual.history <= day.day < today]
         codes = [day for day in days if day.by_code]
-        now = frozenset().union(*(day.users for day in codes if day.day >= today)) - {me}
-        vouching = [day.users - {me} - now - _coded_by(codes, day.day) for day in before]
+        in_question = frozenset().union(*(day.users for day in codes if day.day >= today)) - {me}
+        # Accounts whose codes were redeemed there now are in question themselves: they vouch for nothing.
+        regulars = [day.users - {me} - in_question - _coded_by(codes, day.day) for day in before]
         yield AddressUse(
             ip=address,
-            users=len(frozenset().union(*vouching)),
-            days=sum(1 for users in vouching if users),
-            code_users=len(now),
+            users=len(frozenset().union(*regulars)),
+            days=sum(1 for users in regulars if users),
+            code_users=len(in_question),
+            colleagues=tuple(colleagues(days, shared, me, today, policy)),
+            batches=batches(days, me, today),
         )
 
 
@@ -203,12 +209,19 @@ def _late(signins: SignIns, collected: Collected, policy: Policy, now: datetime)
     if newest is None:
         return
     age, near = now - newest, policy.correlation
-    unseen = [flow for flow in signins.completed if flow.is_marked and not flow.redemptions]
+    unseen = [flow for flow in signins.completed if flow.is_marked and not flow.redeemers]
     if unseen and age < near.redemption_delay:
         yield Gap(source=_LATE_REDEMPTION, reason=f"the sign-in is {_minutes(age)} old; its redemption may be late")
     uses = collected.uses
     if uses is not None and not uses.uses and not uses.gaps and age < near.activity_delay:
         yield Gap(source=_LATE_ACTIVITY, reason=f"the token is {_minutes(age)} old, and calls arrive up to 2 h late")
+
+
+def delays_of(late: Iterable[Gap], policy: Policy) -> tuple[timedelta, ...]:
+    """How long to wait until the rows of these sources must have arrived, the shortest first."""
+    near = policy.correlation
+    delays = {_LATE_REDEMPTION: near.redemption_delay, _LATE_ACTIVITY: near.activity_delay}
+    return tuple(sorted({delays[gap.source] for gap in late if gap.source in delays}))
 
 
 def _minutes(age: timedelta) -> str:

@@ -9,6 +9,7 @@ import re
 from collections import defaultdict
 
 from respond.addresses import may_be_same, neighbourhood
+from respond.decision.strangers import redeemer_moved
 from respond.decision.view import View, sources
 from respond.decision.words import where
 from respond.models.base import Source
@@ -106,7 +107,10 @@ def other_address(view: View) -> Finding | None:
 def new_country(view: View) -> Finding | None:
     """A country that the user's history does not hold."""
     abroad = (
-        (row, homes) for row in view.exposed for homes in view.countries if row.country and row.country not in homes
+        (row, homes)
+        for row in view.exposed
+        for homes in view.countries
+        if row.country and row.country not in homes and not view.is_habit_in(row.app_id, row.asn)
     )
     row, homes = next(((row, homes) for row, homes in abroad if not view.is_common(row.ip)), (None, frozenset()))
     if row is None:
@@ -172,7 +176,7 @@ def lure_clicked(view: View) -> Finding | None:
 def lure_redeemed_elsewhere(view: View) -> Finding | None:
     """The whole chain: a link that hid the code page, or a stranger's, and a code that somebody elsewhere redeemed."""
     click = next((click for click in view.clicks if view.led_astray(click)), None)
-    apart = legs_apart(view) or other_address(view)
+    apart = legs_apart(view) or other_address(view) or redeemer_moved(view)
     if apart is None or not (click or view.fresh_lures):
         return None
     if click:
@@ -193,17 +197,11 @@ def lure_delivered(view: View) -> Finding | None:
     if not view.lure_messages or view.clicks:
         return None
     message = view.lure_messages[-1]
-    if message.pattern:
-        what = f"a link of the kind {message.pattern}"
-    elif message.threats:
-        what = f"a link that Defender calls {message.threats}"
-    else:
-        what = "a link to Microsoft's device code page"
     taken = ", and was taken away later," if message.removed_at else ""
     return Finding(
         id="lure-delivered",
         weight=view.policy.weights.lure_delivered,
-        summary=f"a {_kind(message)} from {message.sender} with {what}{taken} was delivered before",
+        summary=f"a {_kind(message)} from {message.sender} with {_what(message)}{taken} was delivered before",
         evidence=(Source(table=message.table, id=message.id, at=message.at),),
     )
 
@@ -214,10 +212,11 @@ def stranger_wrote(view: View) -> Finding | None:
         return None
     message = view.strangers[-1]
     minutes = (view.approved_at - message.at).total_seconds() / 60
+    linked = " with a link" if message.urls else ""
     return Finding(
         id="stranger-wrote",
         weight=view.policy.weights.stranger_wrote,
-        summary=f"a first {_kind(message)} from {message.sender} with a link came {minutes:.0f} min before approving",
+        summary=f"a first {_kind(message)} from {message.sender}{linked} came {minutes:.0f} min before approving",
         evidence=(Source(table=message.table, id=message.id, at=message.at),),
     )
 
@@ -238,6 +237,17 @@ def lure_listed(view: View) -> Finding | None:
 
 def _kind(message: Message) -> str:
     return "Teams message" if message.table == "MessageEvents" else "message"
+
+
+def _what(message: Message) -> str:
+    """What in a lure speaks against it."""
+    if message.pattern:
+        return f"a link of the kind {message.pattern}"
+    if message.threats:
+        return f"a link that Defender calls {message.threats}"
+    if message.device_login:
+        return "a link to Microsoft's device code page"
+    return "a QR code" if message.qr_code else "nothing but a picture in it"
 
 
 def known_bad(view: View) -> Finding | None:
@@ -383,7 +393,7 @@ def powerful_app(view: View) -> Finding | None:
 def first_device_code(view: View) -> Finding | None:
     """No device code in the whole history, as far as the history is known."""
     usual = view.evidence.usual
-    if not view.flow.is_marked or any(place.device_code_days for place in usual.places):
+    if not view.flow.is_marked or any(place.saw_device_code for place in usual.places):
         return None
     return Finding(
         id="first-device-code",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from functools import partial
 
-from respond.decision import aftermath, incriminating, relieving
-from respond.decision.bounds import Rule, needs
+from respond.decision import aftermath, incriminating, relieving, strangers
+from respond.decision.bounds import Look, Rule, needs
 from respond.decision.view import View
 from respond.models.evidence import FootholdKind, Part
 from respond.models.policy import Policy
 from respond.models.report import Finding
+from respond.models.signin import Risk
 
 _PLACE = needs(Part.HISTORY, Part.SHARED)
 _NOTHING = needs()
@@ -34,20 +35,41 @@ def _weak(view: View) -> Finding | None:
     return None if shared else found
 
 
-def _worst_risk(policy: Policy) -> int:
-    weights = policy.weights
-    return max(weights.high_risk, weights.medium_risk, weights.low_risk)
+def _high_risk(view: View) -> Finding | None:
+    return incriminating.risk(view) if view.risk is Risk.HIGH else None
+
+
+def _lower_risk(view: View) -> Finding | None:
+    return None if view.risk is Risk.HIGH else incriminating.risk(view)
+
+
+def _lower_risks(policy: Policy) -> int:
+    return max(policy.weights.medium_risk, policy.weights.low_risk)
+
+
+def _known_bad(view: View) -> Finding | None:
+    found = incriminating.known_bad(view)
+    return found if found and found.id == "seen-in-earlier-case" else None
+
+
+def _known_network(view: View) -> Finding | None:
+    found = incriminating.known_bad(view)
+    return None if found and found.id == "seen-in-earlier-case" else found
+
+
+def _circumstance(look: Look, parts: frozenset[Part], weight: str) -> Rule:
+    return Rule(look, parts, lambda policy: int(getattr(policy.weights, weight)), circumstance=True)
 
 
 AGAINST: tuple[Rule, ...] = (
     # A hard fact: no habit outvotes it.
     Rule(_strong, needs(Part.INTEL), lambda policy: policy.weights.threat_intel, hard=True),
     Rule(_weak, needs(Part.INTEL) | _PLACE, lambda policy: policy.weights.weak_threat_intel),
-    Rule(incriminating.legs_apart, _PLACE, lambda policy: policy.weights.legs_apart),
-    Rule(incriminating.other_address, _PLACE, lambda policy: policy.weights.other_address),
-    Rule(incriminating.new_country, _PLACE, lambda policy: policy.weights.new_country),
-    Rule(incriminating.new_network, _PLACE, lambda policy: policy.weights.new_network),
-    Rule(incriminating.hosting_network, _PLACE, lambda policy: policy.weights.hosting_network),
+    _circumstance(incriminating.legs_apart, _PLACE, "legs_apart"),
+    _circumstance(incriminating.other_address, _PLACE, "other_address"),
+    _circumstance(incriminating.new_country, _PLACE, "new_country"),
+    _circumstance(incriminating.new_network, _PLACE, "new_network"),
+    _circumstance(incriminating.hosting_network, _PLACE, "hosting_network"),
     Rule(incriminating.shared_redeemer, _PLACE, lambda policy: policy.weights.shared_redeemer),
     Rule(incriminating.lure_clicked, needs(Part.LURES), lambda policy: policy.weights.lure_clicked),
     Rule(
@@ -56,28 +78,42 @@ AGAINST: tuple[Rule, ...] = (
         lambda policy: policy.weights.lure_redeemed_elsewhere,
     ),
     Rule(incriminating.lure_delivered, needs(Part.LURES), lambda policy: policy.weights.lure_delivered),
-    Rule(incriminating.stranger_wrote, needs(Part.LURES), lambda policy: policy.weights.stranger_wrote),
+    _circumstance(incriminating.stranger_wrote, needs(Part.LURES), "stranger_wrote"),
     Rule(
         incriminating.lure_listed,
         needs(Part.LURES, Part.LURE_INTEL, Part.INTEL),
         lambda policy: policy.weights.lure_listed,
     ),
-    Rule(
-        incriminating.known_bad,
-        needs(Part.EARLIER, Part.LURES) | _PLACE,
-        lambda policy: max(policy.weights.known_bad, policy.weights.known_network),
-    ),
-    Rule(incriminating.script_client, _NOTHING, lambda policy: policy.weights.script_client),
-    Rule(incriminating.unmanaged_device, _NOTHING, lambda policy: policy.weights.unmanaged_device),
-    Rule(incriminating.risk, needs(Part.STANDING), _worst_risk),
-    Rule(incriminating.privileged_user, needs(Part.STANDING), lambda policy: policy.weights.privileged_user),
-    Rule(incriminating.powerful_app, _NOTHING, lambda policy: policy.weights.powerful_app),
-    Rule(incriminating.first_device_code, needs(Part.HISTORY), lambda policy: policy.weights.first_device_code),
-    Rule(incriminating.unusual_hour, needs(Part.HISTORY), lambda policy: policy.weights.unusual_hour),
+    Rule(_known_bad, needs(Part.EARLIER, Part.LURES) | _PLACE, lambda policy: policy.weights.known_bad),
+    _circumstance(_known_network, needs(Part.EARLIER, Part.LURES) | _PLACE, "known_network"),
+    _circumstance(incriminating.script_client, _NOTHING, "script_client"),
+    _circumstance(incriminating.unmanaged_device, _NOTHING, "unmanaged_device"),
+    Rule(_high_risk, needs(Part.STANDING), lambda policy: policy.weights.high_risk),
+    # A lower one is given for places and clients that Entra has not seen, which the circumstances say already.
+    Rule(_lower_risk, needs(Part.STANDING), _lower_risks, circumstance=True),
+    _circumstance(incriminating.privileged_user, needs(Part.STANDING), "privileged_user"),
+    _circumstance(incriminating.powerful_app, _NOTHING, "powerful_app"),
+    _circumstance(incriminating.first_device_code, needs(Part.HISTORY), "first_device_code"),
+    _circumstance(incriminating.unusual_hour, needs(Part.HISTORY), "unusual_hour"),
     Rule(incriminating.redeemer_unseen, _NOTHING, lambda policy: policy.weights.redeemer_unseen),
     Rule(aftermath.token_reads, needs(Part.USES), lambda policy: policy.weights.token_reads),
     Rule(aftermath.token_searches, needs(Part.USES), lambda policy: policy.weights.token_searches),
     Rule(aftermath.token_elsewhere, needs(Part.USES) | _PLACE, lambda policy: policy.weights.token_elsewhere),
+    Rule(aftermath.token_sent, needs(Part.USES), lambda policy: policy.weights.token_sent),
+    Rule(aftermath.mass_mail, needs(Part.USES), lambda policy: policy.weights.mass_mail, hard=True),
+    Rule(
+        aftermath.lure_then_sent, needs(Part.USES, Part.LURES), lambda policy: policy.weights.lure_then_sent, hard=True
+    ),
+    Rule(
+        aftermath.forwarding_outside,
+        needs(Part.FOOTHOLDS) | _PLACE,
+        lambda policy: policy.weights.forwarding_outside,
+        hard=True,
+    ),
+    Rule(aftermath.act_nearby, needs(Part.FOOTHOLDS) | _PLACE, lambda policy: policy.weights.act_nearby),
+    _circumstance(strangers.redeemer_moved, _PLACE, "redeemer_moved"),
+    _circumstance(strangers.nothing_known, _PLACE, "nothing_known"),
+    Rule(strangers.token_purpose, _PLACE, lambda policy: policy.weights.token_purpose),
     _foothold(FootholdKind.DEVICE, "device_added"),
     _foothold(FootholdKind.CONSENT, "consent_added"),
     _foothold(FootholdKind.METHOD, "method_added", hard=True),
@@ -92,8 +128,16 @@ AGAINST: tuple[Rule, ...] = (
 RELIEVING: tuple[Rule, ...] = (
     Rule(
         relieving.known_habit,
-        needs(Part.HISTORY),
+        # Who else uses the address decides whether the redeemer has moved, and a moved one is no habit.
+        _PLACE,
         lambda policy: min(policy.reliefs.habit, policy.reliefs.habit_moving, policy.reliefs.habit_elsewhere),
+        voided_by=needs(Part.USES),
+    ),
+    Rule(
+        relieving.explained_by_others,
+        needs(Part.SHARED),
+        lambda policy: min(policy.reliefs.colleagues, policy.reliefs.batch),
+        voided_by=needs(Part.LURES),
     ),
     Rule(
         relieving.own_place,

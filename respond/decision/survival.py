@@ -28,7 +28,9 @@ def survivors(views: Sequence[View], cut_off: datetime | None) -> tuple[str, ...
     # What was approved after the cut-off is a new sign-in, which the revocation did not mean.
     for view in (view for view in views if view.flow.started < cut_off):
         ladder, flow = view.policy.ladder, view.flow
-        issued = [row for row in flow.successes if not flow.is_approval(row) and row.at > cut_off + ladder.grace]
+        own = {id(row) for row in flow.own_rows}
+        later = [row for row in flow.successes if row.at > cut_off + ladder.grace]
+        issued = [row for row in later if not flow.is_approval(row) and id(row) not in own]
         if issued:
             row = max(issued, key=lambda one: one.at)
             found.append(f"a token was issued in the old session at {row.at:%Y-%m-%d %H:%M:%SZ} from {row.ip}")

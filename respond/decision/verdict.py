@@ -1,6 +1,7 @@
 """From evidence and policy to a verdict. A pure function: the same input gives the same answer, always.
 
-The score is the sum of the findings' weights, held between 0 and 100. Each completed device code sign-in is judged
+The score is the sum of the findings' weights, held between 0 and 100. Circumstances count up to a cap, so that one
+place alone is no attack. Each completed device code sign-in is judged
 alone; the worst one is the verdict on the user, and every other one that is not benign is named beside it.
 
 Malicious means acting alone, so it has to hold whatever the missing parts of the evidence may say. That makes the
@@ -11,14 +12,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from respond.decision.bounds import Bounds, bounds
+from respond.decision.bounds import Bounds, bounds, within_cap
+from respond.decision.questions import ASKED_OF, is_high_risk, open_question
 from respond.decision.rules import AGAINST, CORROBORATING, RELIEVING
 from respond.decision.view import View, sources
 from respond.decision.words import where
 from respond.models.evidence import Evidence, Part
 from respond.models.policy import Policy
 from respond.models.report import Finding, Verdict, VerdictKind
-from respond.models.signin import Flow, Risk, SignIns, last_token_at
+from respond.models.signin import Flow, SignIns, last_token_at
 
 _PARTS = {Part.HISTORY: "the user's history", Part.SHARED: "who else uses the address"}
 _APPROVING_TABLE, _REDEEMING_TABLE = "SigninLogs", "AADNonInteractiveUserSignInLogs"
@@ -83,7 +85,8 @@ def certain(policy: Policy, signins: SignIns, evidence: Evidence) -> Verdict | N
 def judge_all(policy: Policy, signins: SignIns, evidence: Evidence) -> tuple[Judged, ...]:
     """Each completed sign-in on its own, in the order they began."""
     missing = {gap.source for gap in signins.gaps} & {_APPROVING_TABLE, _REDEEMING_TABLE}
-    views = (View(flow, evidence.before(flow.keys), policy) for flow in signins.completed)
+    tried = tuple(row.at for flow in signins.flows if flow.is_marked and not flow.completed for row in flow.rows)
+    views = (View(flow, evidence.before(flow.keys), policy, tried) for flow in signins.completed)
     return tuple(judge(view, half_blind=_APPROVING_TABLE in missing, blind=len(missing) > 1) for view in views)
 
 
@@ -94,14 +97,14 @@ def judge(view: View, *, half_blind: bool = False, blind: bool = False) -> Judge
         half_blind: the approving table is not connected.
         blind: neither is the redeeming one: all that is known is from Defender, which marks no device code.
     """
-    against = [(rule, finding) for rule in AGAINST if (finding := rule.finding(view))]
+    against = within_cap(view.policy, [(rule, finding) for rule in AGAINST if (finding := rule.finding(view))])
     explained = view.redeemer_seen and not any(rule.hard for rule, _ in against)
     relief = [finding for rule in RELIEVING if (finding := rule.finding(view))] if explained else []
     found = _heaviest_first([*(finding for _, finding in against), *relief])
     between = bounds(view, AGAINST, RELIEVING)
     if not view.flow.is_marked:
         return _unmarked(view, found, between) if blind else _hinted(view, found, between)
-    question = _open_question(view, half_blind=half_blind)
+    question = open_question(view, half_blind=half_blind)
     missing = view.policy.thresholds.suspicious - sum(finding.weight for finding in found)
     if question and missing > 0:
         doubt = Finding(
@@ -111,7 +114,9 @@ def judge(view: View, *, half_blind: bool = False, blind: bool = False) -> Judge
     kind = _kind(view, found, between)
     if question and kind is VerdictKind.BENIGN:
         kind = VerdictKind.SUSPICIOUS  # every relief at once can take away more than one finding may weigh
-    if kind is VerdictKind.SUSPICIOUS and sum(one.weight for one in found) >= view.policy.thresholds.malicious:
+    if contradiction := _contradiction(view, kind):
+        kind, found = VerdictKind.SUSPICIOUS, _heaviest_first([*found, contradiction])
+    elif kind is VerdictKind.SUSPICIOUS and sum(one.weight for one in found) >= view.policy.thresholds.malicious:
         found = _heaviest_first([*found, _held_back(view)])
     return Judged(view.flow, found, kind, is_settled=_is_settled(view, between, half_blind=half_blind))
 
@@ -165,8 +170,21 @@ def _is_settled(view: View, between: Bounds, *, half_blind: bool) -> bool:
         return True
     if between.low >= view.policy.thresholds.suspicious:
         return True
-    may_be_unread = view.evidence.pending & {Part.HISTORY, Part.SHARED, Part.STANDING}
-    return not may_be_unread and between.high < view.policy.thresholds.suspicious and not _is_high_risk(view)
+    may_be_unread = view.evidence.pending & ASKED_OF
+    return not may_be_unread and between.high < view.policy.thresholds.suspicious and not is_high_risk(view)
+
+
+def _contradiction(view: View, kind: VerdictKind) -> Finding | None:
+    """An attack in a network that the tenant vouches for: one of the two is wrong, and a person has to say which."""
+    if kind is not VerdictKind.MALICIOUS or not all(view.is_trusted(row) for row in view.holders):
+        return None
+    return Finding(
+        id="contradiction",
+        weight=0,
+        summary=f"the score alone would contain, but the token went to {view.holders[0].ip}, in a network that the "
+        "tenant trusts: a person decides",
+        evidence=sources(view.holders[0]),
+    )
 
 
 def _held_back(view: View) -> Finding:
@@ -181,26 +199,6 @@ def _held_back(view: View) -> Finding:
 
 def _heaviest_first(findings: list[Finding]) -> tuple[Finding, ...]:
     return tuple(sorted(findings, key=lambda finding: -finding.weight))
-
-
-def _open_question(view: View, *, half_blind: bool) -> str | None:
-    """Why a sign-in must not be called benign, whatever explains it: a person has to look."""
-    never = view.evidence.standing.is_service and not any(p.device_code_days for p in view.evidence.usual.places)
-    questions = (
-        (not view.redeemer_seen, "nothing shows who redeemed the code"),
-        (half_blind, "the approvals cannot be read"),
-        (view.refreshes_unseen, "what the token was refreshed for cannot be read"),
-        (view.evidence.usual.history_unread, "the user's history cannot be read"),
-        (never, "the account is a program's and has never used a device code"),
-    )
-    for is_open, question in questions:
-        if is_open:
-            return f"{question}, so a person has to look"
-    return "a high risk asks for a person, whatever explains the sign-in" if _is_high_risk(view) else None
-
-
-def _is_high_risk(view: View) -> bool:
-    return view.risk is Risk.HIGH
 
 
 def _also(one: Judged) -> Finding:

@@ -28,6 +28,8 @@ class View:
     flow: Flow
     evidence: Evidence
     policy: Policy
+    attempts: tuple[datetime, ...] = ()
+    """When codes of the same user were tried before that issued no token."""
 
     @cached_property
     def answers(self) -> dict[int, Finding | None]:
@@ -48,20 +50,26 @@ class View:
         return frozenset(map(id, self.holders))
 
     @cached_property
+    def telling(self) -> tuple[SignIn, ...]:
+        """The holder's rows that show where they were; a hidden address beside one that it may be says nothing more."""
+        shown = AddressIndex((row for row in self.holders if not is_hidden(row.ip)), lambda row: row.ip)
+        return tuple(row for row in self.holders if not (is_hidden(row.ip) and shown.maybe(row.ip)))
+
+    @cached_property
     def exposed(self) -> tuple[SignIn, ...]:
         """Rows that may show an attacker: the holder's, and those of the same session that Entra did not mark."""
-        apps = {row.app_id for row in self.flow.successes if row.leg is not Leg.LINKED}
+        apps = {row.app_id for row in (*self.flow.approvals, *self.flow.redemptions) if row.leg is not Leg.LINKED}
         linked = tuple(row for row in self.flow.successes if row.leg is Leg.LINKED and self._may_hold(row, apps))
         return (*self.holders, *(row for row in linked if not self.is_holder(row)))
 
-    @staticmethod
-    def _may_hold(row: SignIn, apps: set[str]) -> bool:
+    def _may_hold(self, row: SignIn, apps: set[str]) -> bool:
         """The browser that approved goes on under the same session id: what a person does there is no token's use."""
-        return not row.in_browser and (row.app_id in apps or not apps)
+        is_own = row.in_browser or self.flow.is_the_approvers(row)
+        return not is_own and (row.app_id in apps or not apps)
 
     @property
     def redeemer_seen(self) -> bool:
-        return bool(self.flow.redemptions)
+        return bool(self.flow.redeemers)
 
     @property
     def refreshes_unseen(self) -> bool:
@@ -135,7 +143,7 @@ class View:
         """Every place from before, vouching or not; but not where nothing was seen but this very device code."""
         ours = {key.lower() for row in self.flow.rows for key in (row.session_id, row.correlation_id) if key}
         usual = self.evidence.usual
-        return tuple(one for one in (*usual.places, *usual.tied) if one.days or one.device_code_sessions - ours)
+        return tuple(one for one in (*usual.places, *usual.tied) if one.days or one.all_sessions - ours)
 
     @cached_property
     def seen_at(self) -> AddressIndex[Place]:
@@ -185,6 +193,11 @@ class View:
         sessions = {session for place in kept for session in place.device_code_sessions}
         codes = {code for place in kept for code in place.codes}
         return len(days) >= usual.habit_days and max(len(sessions), len(codes)) >= usual.habit_sessions
+
+    def is_habit_in(self, app_id: str, asn: str) -> bool:
+        """Whether codes of the app are redeemed in the network as a habit. A cloud's next region is no travel then."""
+        known = self.evidence.usual.places
+        return bool(asn) and self.is_habit(one for one in known if (one.asn, one.app_id) == (asn, app_id))
 
     def is_moving_habit(self, app_id: str, asn: str) -> bool:
         """Whether device codes of the app are a habit in this network, and their address changes all the time."""
@@ -281,14 +294,17 @@ class View:
         return tuple(click for click in self.evidence.lures.suspect_clicks if self._is_near(click))
 
     def _is_near(self, click: Click) -> bool:
-        near, moments = self.policy.correlation, self._approved_at
-        # The first approval that is not too early for the click; a later one is further away.
+        near, moments = self.policy.correlation, self._tried_at
+        # The first moment that is not too early for the click; a later one is further away.
         place = bisect_left(moments, click.at - near.click_after)
         return place < len(moments) and moments[place] - near.click_before <= click.at
 
     @cached_property
-    def _approved_at(self) -> list[datetime]:
-        return sorted(row.at for row in self.flow.approvals) or [self.approved_at]
+    def _tried_at(self) -> list[datetime]:
+        """The approvals, and the attempts before: a click led to the first, the code that worked may be the third."""
+        approved = sorted(row.at for row in self.flow.approvals) or [self.approved_at]
+        earliest = approved[0] - self.policy.correlation.attempts_before
+        return sorted([*approved, *(at for at in self.attempts if earliest <= at <= approved[-1])])
 
     def led_astray(self, click: Click) -> bool:
         """Whether a click went to a code page as no colleague's instructions do: by a detour, or sent by a stranger."""
@@ -310,16 +326,30 @@ class View:
 
     @cached_property
     def lure_messages(self) -> tuple[Message, ...]:
-        """Those with a link of a known kit, of a stranger to a device code page, or that Defender objects to."""
+        """Those with a link of a known kit, of a stranger to a device code page, or that Defender objects to.
+
+        A stranger's QR code, or a picture shortly before, holds a link that the logs do not.
+        """
+        start = self.approved_at - self.policy.correlation.stranger_before
         return tuple(
-            one for one in self.messages if one.pattern or one.threats or (one.device_login and one.first_contact)
+            one
+            for one in self.messages
+            if one.pattern
+            or one.threats
+            or (one.first_contact and (one.device_login or one.qr_code or (one.picture and one.at >= start)))
         )
 
     @property
     def fresh_lures(self) -> tuple[Message, ...]:
         """Lures to a code page that came within the time that a person hesitates, clicked or not."""
         start = self.approved_at - self.policy.correlation.stranger_before
-        return tuple(one for one in self.lure_messages if one.at >= start and (one.pattern or one.device_login))
+        shown = (one for one in self.lure_messages if one.at >= start)
+        return tuple(one for one in shown if one.pattern or one.device_login or one.qr_code or one.picture)
+
+    @property
+    def has_lure(self) -> bool:
+        """Whether a lure reached the user, followed or not."""
+        return bool(self.clicks or self.lure_messages)
 
     @property
     def strangers(self) -> tuple[Message, ...]:

@@ -63,7 +63,12 @@ class Source(Model):
 
 
 class Gap(Model):
-    """Something we could not know, and why. A gap never lowers suspicion."""
+    """Something we could not know, and why. A gap never lowers suspicion.
+
+    Attributes:
+        could_weigh: in a report, the most points that findings from the source may have added.
+    """
 
     source: str
     reason: str
+    could_weigh: int = 0

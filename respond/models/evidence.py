@@ -13,9 +13,10 @@ from pydantic import Field, PlainSerializer
 
 from respond.address_index import AddressIndex, Networks
 from respond.models.base import Gap, Model, Utc
-from respond.models.signin import Risk
+from respond.models.signin import Leg, Risk
 
 _FRESH = timedelta(seconds=10)
+_HARMLESS_SCOPES = frozenset({"openid", "profile", "email", "user.read"})
 
 Names = Annotated[frozenset[str], PlainSerializer(sorted, return_type=list[str])]
 """A set of texts, always written in the same order."""
@@ -94,6 +95,8 @@ class Message(Model):
     pattern: str = Field(default="", description="name of the kit pattern of lures.toml that a link matches")
     table: str = "EmailEvents"
     device_login: bool = Field(default=False, description="a link goes straight to Microsoft's device code page")
+    picture: bool = Field(default=False, description="no link, and nothing attached but pictures")
+    qr_code: bool = Field(default=False, description="Defender read a link out of a QR code")
     threats: str = Field(default="", description="what Defender called it, at delivery or when it was taken away")
     removed_at: Utc | None = None
 
@@ -144,6 +147,7 @@ class Visit(Model):
     """The sign-ins of one user on one day, in one session, from one address, to one app.
 
     Attributes:
+        is_approving: of a device code, the browser that approved it and not the client that redeemed it.
         codes: the CorrelationIds of device codes that were approved or redeemed there; refreshing one adds none.
     """
 
@@ -155,6 +159,7 @@ class Visit(Model):
     app_id: str
     session: str
     is_device_code: bool
+    is_approving: bool = False
     sign_ins: int
     first_managed: Utc | None = Field(default=None, description="first of them on a managed or compliant device")
     codes: Names = frozenset()
@@ -172,19 +177,29 @@ class AddressDay(Model):
     """Who used an address on one day, up to twenty of them.
 
     Attributes:
+        users: object ids. Guests are among them only where `by_code` is set and `leg` is not.
         by_code: their device codes were redeemed or approved there; otherwise they signed in there the plain way.
+        leg: of members whose code was approved on a managed device, which leg was there; None for everybody's codes.
+        app_id, agent: of that leg.
+        names: sign-in names of the same users, where a leg is given.
     """
 
     ip: str
     day: Utc
     users: Names
     by_code: bool
+    leg: Leg | None = None
+    app_id: str = ""
+    agent: str = ""
+    names: Names = frozenset()
 
 
 class SharedAddresses(Model):
     """Who else uses the addresses that device codes touched."""
 
     days: tuple[AddressDay, ...] = ()
+    lured: Names = Field(default=frozenset(), description="sign-in names of those who followed a lure in the history")
+    lures_unread: bool = False
     unread: bool = False
     gaps: tuple[Gap, ...] = ()
 
@@ -198,7 +213,13 @@ class SharedAddresses(Model):
 
 
 class Place(Model):
-    """One address and app the user signed in with before the sign-ins in question."""
+    """One address and app the user signed in with before the sign-ins in question.
+
+    Attributes:
+        device_code_days, device_code_sessions, codes: of the redeeming leg alone. Where codes are approved says nothing
+            about where they are redeemed.
+        approving_sessions: of the browsers that approved device codes there.
+    """
 
     ip: str
     asn: str
@@ -209,8 +230,35 @@ class Place(Model):
     device_code_days: Names = frozenset()
     device_code_sessions: Names = frozenset()
     codes: Names = frozenset()
+    approving_sessions: Names = frozenset()
     managed: int = 0
     last: Utc
+
+    @property
+    def all_sessions(self) -> frozenset[str]:
+        """Sessions of either leg."""
+        return self.device_code_sessions | self.approving_sessions
+
+    @property
+    def saw_device_code(self) -> bool:
+        """Whether either leg of a device code was there."""
+        return bool(self.device_code_days or self.approving_sessions)
+
+
+class CodeUse(Model):
+    """Codes of one app and client that others redeemed at an address, each approved on a managed device.
+
+    Attributes:
+        users: how many others, none of whom followed a lure.
+        days: on how many days.
+        first: the first of them.
+    """
+
+    app_id: str
+    agent: str
+    users: int
+    days: int
+    first: Utc
 
 
 class AddressUse(Model):
@@ -218,12 +266,16 @@ class AddressUse(Model):
 
     Attributes:
         code_users: other users whose device codes the address touched in the window or after it.
+        colleagues: what others redeemed there on earlier days.
+        batches: apps, and how many others both approved and redeemed a code for them there today.
     """
 
     ip: str
     users: int
     days: int
     code_users: int = 0
+    colleagues: tuple[CodeUse, ...] = ()
+    batches: dict[str, int] = Field(default_factory=dict)
 
 
 class UsualPlaces(Model):
@@ -324,13 +376,34 @@ class TokenUse(Model):
     directory: int
     content: int
     sensitive: int = 0
+    sent: int = 0
     first: Utc
     last: Utc
     table: str = "MicrosoftGraphActivityLogs"
 
 
+class SentMail(Model):
+    """One message of the user to many people outside, by mail trace: it has no session.
+
+    Attributes:
+        outsiders: recipients outside the tenant.
+    """
+
+    id: str
+    at: Utc
+    subject: str
+    outsiders: int
+
+
 class TokenUses(Model):
+    """What the tokens did.
+
+    Attributes:
+        mass_mails: of the whole history, so that who writes to many is known.
+    """
+
     uses: tuple[TokenUse, ...] = ()
+    mass_mails: tuple[SentMail, ...] = ()
     gaps: tuple[Gap, ...] = ()
 
 
@@ -364,6 +437,8 @@ class Foothold(Model):
         removal: something was taken away. It proves no addition, and may be part of one: a consent that is extended
             is logged as a removal and an addition.
         creates: the object itself is new, rather than something in it.
+        leads_outside: mail is sent on to an address outside the user's own domains.
+        scopes: of a consent, in lower case; empty where the row does not say.
     """
 
     kind: FootholdKind
@@ -380,6 +455,8 @@ class Foothold(Model):
     reason: str = ""
     removal: bool = False
     creates: bool = False
+    leads_outside: bool = False
+    scopes: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -390,6 +467,11 @@ class Foothold(Model):
     def is_forwarding(self) -> bool:
         """Whether it forwards the mail of a mailbox, or of the tenant: Microsoft Graph neither shows nor ends that."""
         return self.kind is FootholdKind.MAIL_RULE and self.what.lower() in _FORWARDING
+
+    @property
+    def is_harmless(self) -> bool:
+        """A consent to know who the user is, as every company portal asks for."""
+        return bool(self.scopes) and set(self.scopes) <= _HARMLESS_SCOPES
 
 
 class Footholds(Model):

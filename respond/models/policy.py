@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import uuid
+from datetime import timedelta
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
@@ -36,8 +37,17 @@ class Thresholds(Model):
     suspicious: int = Field(ge=1, le=100)
 
 
+class Caps(Model):
+    """What findings that say the same thing weigh together, at most."""
+
+    circumstances: int = Field(default=55, ge=1, le=99)
+
+
 class Weights(Model):
-    """Points a finding adds. Each is explained in `policy.toml`."""
+    """Points a finding adds. Each is explained in `policy.toml`.
+
+    Those with a default came later: a policy file of an earlier version still loads.
+    """
 
     threat_intel: Weight
     weak_threat_intel: Weight
@@ -73,6 +83,14 @@ class Weights(Model):
     privileged_user: Weight
     token_searches: Weight
     unusual_hour: Weight
+    redeemer_moved: Weight = 25
+    nothing_known: Weight = 20
+    token_purpose: Weight = 15
+    act_nearby: Weight = 15
+    token_sent: Weight = 15
+    mass_mail: Weight = 25
+    lure_then_sent: Weight = 20
+    forwarding_outside: Weight = 20
 
 
 class Reliefs(Model):
@@ -87,6 +105,8 @@ class Reliefs(Model):
     managed_holder: Relief
     trusted_network: Relief
     device_account: Relief
+    colleagues: Relief = -40
+    batch: Relief = -40
 
 
 class Usual(Model):
@@ -99,6 +119,11 @@ class Usual(Model):
     habit_sessions: int = Field(ge=2)
     common_users: int = Field(ge=2)
     common_days: int = Field(ge=1)
+    known_days: int = Field(default=5, ge=1)
+    colleagues: int = Field(default=2, ge=1)
+    colleague_days: int = Field(default=3, ge=1)
+    colleague_since: PositiveDuration = timedelta(days=7)
+    batch_users: int = Field(default=4, ge=2)
 
 
 class Correlation(Model):
@@ -112,6 +137,10 @@ class Correlation(Model):
     redemption_delay: Duration
     activity_delay: Duration
     strong_confidence: int = Field(ge=0, le=100)
+    attempts_before: PositiveDuration = timedelta(hours=2)
+    act_within: PositiveDuration = timedelta(hours=2)
+    mass_reads: int = Field(default=30, ge=1)
+    mass_recipients: int = Field(default=20, ge=2)
     intel_lookback: PositiveDuration
 
 
@@ -119,6 +148,7 @@ class App(Model):
     id: Annotated[str, AfterValidator(str.lower)]
     name: str
     why: str
+    command_line: bool = Field(default=False, description="a tool for administrators and developers")
 
 
 def _object_id(text: str) -> str:
@@ -165,6 +195,7 @@ class Policy(Model):
     """Everything above, and the lists that are kept in files of their own."""
 
     thresholds: Thresholds
+    caps: Caps = Caps()
     weights: Weights
     reliefs: Reliefs
     usual: Usual
@@ -177,5 +208,7 @@ class Policy(Model):
     device_apps: tuple[App, ...] = ()
     script_clients: tuple[Pattern, ...]
     powerful_apps: tuple[App, ...] = ()
+    content_resources: tuple[App, ...] = ()
     lure_patterns: tuple[LurePattern, ...] = ()
     device_login_pages: tuple[Pattern, ...] = ()
+    picture_types: tuple[str, ...] = ()

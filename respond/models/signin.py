@@ -9,12 +9,14 @@ https://learn.microsoft.com/azure/azure-monitor/reference/tables/signinlogs
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 
 from pydantic import Field
 
+from respond.address_index import AddressIndex
 from respond.models.base import Gap, Model, Utc
 
 CONFIRMATION = "50199"
@@ -24,6 +26,9 @@ APPROVING_TABLES = ("SigninLogs", "EntraIdSignInEvents")
 
 DEFENDER_TABLE = "EntraIdSignInEvents"
 """What Defender XDR has of sign-ins: neither protocol nor transfer method, so no mark of a device code."""
+
+
+_BROWSER = re.compile(r"Mozilla/.*\b(Chrome|Firefox|Safari|Edg|CriOS|FxiOS)/")
 
 
 class Leg(StrEnum):
@@ -93,6 +98,7 @@ class SignIn(Model):
     country: str
     city: str
     user_agent: str
+    client: str = Field(default="", description="ClientAppUsed; empty where the row does not say")
     device: Device
     risk: Risk
     risk_state: str = ""
@@ -108,6 +114,11 @@ class SignIn(Model):
     def in_browser(self) -> bool:
         """Whether a person was at it, rather than a client that holds a token or polls for one."""
         return self.table in APPROVING_TABLES and not self.background
+
+    @property
+    def by_browser(self) -> bool:
+        """Whether a browser asked for the token: by `ClientAppUsed`, or by the user agent where that is empty."""
+        return self.client.lower() == "browser" if self.client else bool(_BROWSER.match(self.user_agent))
 
     @property
     def is_hint(self) -> bool:
@@ -154,7 +165,28 @@ class Flow(Model):
 
     @cached_property
     def redemptions(self) -> tuple[SignIn, ...]:
-        """Successful rows of the client that holds the token."""
+        """Successful rows of whoever holds the token: the redeemer's, its refreshes, and what else was made of them.
+
+        Entra marks the whole session, so the approver's own browser carries the mark as well. Its rows are left out.
+        https://learn.microsoft.com/entra/identity/conditional-access/concept-authentication-flows
+        """
+        return tuple(row for row in self._marked_successes if not self.is_the_approvers(row))
+
+    @cached_property
+    def own_rows(self) -> tuple[SignIn, ...]:
+        """Successful rows of the approver's own browser or device that carry the mark of the session."""
+        return tuple(row for row in self._marked_successes if self.is_the_approvers(row))
+
+    @cached_property
+    def redeemers(self) -> tuple[SignIn, ...]:
+        """The redemptions that show who polled with the code, and not only who held the session later.
+
+        They share the approval's CorrelationId, or come from a client of the approved application that is no browser.
+        """
+        return tuple(row for row in self.redemptions if self._is_redeemer(row))
+
+    @cached_property
+    def _marked_successes(self) -> tuple[SignIn, ...]:
         return tuple(row for row in self.successes if not self.is_approval(row) and self._is_ours(row, Leg.REDEEMING))
 
     def is_approval(self, row: SignIn) -> bool:
@@ -164,6 +196,52 @@ class Flow(Model):
     @cached_property
     def _approving(self) -> frozenset[int]:
         return frozenset(map(id, self.approvals))
+
+    def _is_redeemer(self, row: SignIn) -> bool:
+        if row.correlation_id and row.correlation_id in self._approved_correlations:
+            return True
+        return not row.by_browser and (not self._approved_apps or row.app_id in self._approved_apps)
+
+    @cached_property
+    def _approved_apps(self) -> frozenset[str]:
+        return frozenset(one.app_id for one in self.approvals)
+
+    def is_the_approvers(self, row: SignIn) -> bool:
+        """Whether a marked row is the approver going on, by device, address or browser.
+
+        An attacker with a primary refresh token gets marked browser rows too, on another device and at another address.
+        """
+        if self._is_redeemer(row):
+            return False
+        if row.device.id and row.device.id.lower() in self._approving_devices:
+            return True
+        return row.by_browser and (bool(self._approved_at.same(row.ip)) or self._is_approving_agent(row))
+
+    def _is_approving_agent(self, row: SignIn) -> bool:
+        """The same user agent, unless the rows name two devices."""
+        others = self._approving_agents if not row.device.id else self._unregistered_agents
+        return bool(row.user_agent) and row.user_agent in others
+
+    @cached_property
+    def _approving_devices(self) -> frozenset[str]:
+        return frozenset(one.device.id.lower() for one in self.approvals if one.device.id)
+
+    @cached_property
+    def _approved_at(self) -> AddressIndex[SignIn]:
+        return AddressIndex(self.approvals, lambda row: row.ip)
+
+    @cached_property
+    def _approving_agents(self) -> frozenset[str]:
+        return frozenset(one.user_agent for one in self.approvals)
+
+    @cached_property
+    def _unregistered_agents(self) -> frozenset[str]:
+        return frozenset(one.user_agent for one in self.approvals if not one.device.id)
+
+    @cached_property
+    def _approved_correlations(self) -> frozenset[str]:
+        ours = (*self.approvals, *(row for row in self.rows if row.leg is Leg.APPROVING))
+        return frozenset(row.correlation_id for row in ours if row.correlation_id)
 
     def _is_ours(self, row: SignIn, leg: Leg) -> bool:
         if row.leg is not Leg.LINKED:
@@ -184,7 +262,7 @@ class Flow(Model):
     @cached_property
     def completed(self) -> bool:
         """A token was issued. 50199, a Conditional Access block and an expired code issue none."""
-        return bool(self.approvals or self.redemptions)
+        return bool(self.approvals or self._marked_successes)
 
     @property
     def holder_rows(self) -> tuple[SignIn, ...]:

@@ -14,7 +14,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from actions.find_lures import find_lures, is_device_login, kit_pattern
+from actions.find_lures import find_lures, is_device_login, kit_pattern, only_pictures
+from actions.find_token_use import find_token_use
 from actions.find_usual_places import find_usual_places
 from actions.know_user import know_user
 from actions.match_threat_intel import match_threat_intel
@@ -33,6 +34,7 @@ from respond.models.evidence import (
     AddressDay,
     AddressUse,
     Click,
+    CodeUse,
     EarlierCase,
     EarlierCases,
     Evidence,
@@ -47,6 +49,7 @@ from respond.models.evidence import (
     Message,
     Part,
     Place,
+    SentMail,
     SharedAddresses,
     Standing,
     ThreatIntel,
@@ -818,7 +821,7 @@ def test_the_score_is_the_sum_and_the_thresholds_name_it(signins: SignIns, evide
         limits = [(60, VerdictKind.MALICIOUS), (30, VerdictKind.SUSPICIOUS), (0, VerdictKind.BENIGN)]
         named = next(kind for limit, kind in limits if verdict.score >= limit)
         held_back = named is VerdictKind.MALICIOUS and "held-back" in found(verdict)
-        asked = held_back or "cannot-be-cleared" in found(verdict)
+        asked = held_back or found(verdict) & {"cannot-be-cleared", "contradiction"}
         assert verdict.kind is (VerdictKind.SUSPICIOUS if asked else named)
         assert not held_back or evidence.unread
         assert verdict.last_token is not None
@@ -1015,6 +1018,15 @@ NAMELESS = Footholds(changes=(foothold(FootholdKind.DEVICE, {"IPAddress": ""}, 8
 """A device that the registration service added: its row names no address."""
 IN_THE_OFFICES = OFFICE | {"IPAddress": "192.0.2.200"}
 STRANGER = message(0.05, pattern="", first_contact=True)
+EXCHANGE = "00000002-0000-0ff1-ce00-000000000000"
+ADDED = Footholds(changes=(foothold(FootholdKind.METHOD, OFFICE, 8),))
+MAILED = SentMail(id="m", at=NOON + timedelta(minutes=30), subject="x", outsiders=40)
+FORWARDED = foothold(FootholdKind.MAIL_RULE, OFFICE).model_copy(update={"leads_outside": True})
+MET = CodeUse(app_id=KIOSK, agent="", users=2, days=3, first=NOON - timedelta(days=9))
+ROLLED_OUT = story(sign_in(APPROVALS, 0, **OFFICE, DeviceDetail=ENROLLED), sign_in(REDEMPTIONS, 1, **OFFICE))
+TRIED_BEFORE = story(
+    sign_in(APPROVALS, -50, **OFFICE, ResultType="50199", SessionId="first"), *approved_and_redeemed(OFFICE, TOR).rows
+)
 SAMPLES: list[tuple[SignIns, Evidence]] = [
     (approved_and_redeemed(OFFICE, OFFICE | {"IPAddress": "198.51.100.99"}), usual(place(OFFICE))),
     (approved_and_redeemed(OFFICE, OFFICE, ResourceIdentity=REGISTRATION), Evidence(footholds=NAMELESS)),
@@ -1059,6 +1071,21 @@ SAMPLES: list[tuple[SignIns, Evidence]] = [
     (approved_and_redeemed(IN_THE_OFFICES, IN_THE_OFFICES), Evidence()),
     *((approved_and_redeemed(OFFICE, TOR, AppId=TEAMS, UserId=user), Evidence()) for user in (ROOM, SERVICE)),
     (approved_and_redeemed(OFFICE, TOR, AppId=TEAMS), Evidence(standing=Standing(groups=(GROUP,)))),
+    (approved_and_redeemed(OFFICE, TOR), usual(AT_HOME)),
+    (
+        approved_and_redeemed(HOTEL, HOTEL),
+        usual(AT_HOME, place(TOR, days=9, device_code_days=5, device_code_sessions=5)),
+    ),
+    (approved_and_redeemed(OFFICE, RENTED | {"ResourceIdentity": EXCHANGE, "AppId": AZURE_CLI}), Evidence()),
+    (HABIT, usual(place(OFFICE, days=9)).model_copy(update={"footholds": ADDED})),
+    (HABIT, Evidence(uses=TokenUses(uses=(used(OFFICE, sent=1),)))),
+    (HABIT, usual(AT_HOME).model_copy(update={"uses": TokenUses(uses=(used(OFFICE, content=30),))})),
+    (HABIT, Evidence(lures=Lures(clicks=(click(-5),)), uses=TokenUses(mass_mails=(MAILED,)))),
+    (HABIT, Evidence(footholds=Footholds(changes=(FORWARDED,)))),
+    (HABIT, usual(tenant=(AddressUse(ip=OFFICE["IPAddress"], users=0, days=0, colleagues=(MET,)),))),
+    (ROLLED_OUT, usual(tenant=(AddressUse(ip=OFFICE["IPAddress"], users=0, days=0, batches={KIOSK: 4}),))),
+    (approved_and_redeemed(OFFICE, OFFICE, AppId=AZURE_CLI), usual(place(OFFICE, days=5))),
+    (TRIED_BEFORE, Evidence(lures=Lures(clicks=(click(-55),)))),
 ]
 # Where the evidence has to be cut, or a link to be looked up, before it says anything.
 GATHERED: list[tuple[SignIns, Collected]] = [
@@ -1070,8 +1097,10 @@ GATHERED: list[tuple[SignIns, Collected]] = [
 OF_THE_ACTIONS = {
     "accounts.break_glass",
     "correlation.intel_lookback",
+    "correlation.mass_recipients",
     "device_login_pages",
     "lure_patterns",
+    "picture_types",
     "usual.episode",
 }
 """What no sample shows: each has a test of its own below."""
@@ -1147,6 +1176,13 @@ def test_device_code_pages_are_those_of_the_policy() -> None:
     assert not is_device_login("https://microsoft.com/devicelogin", other("device_login_pages", ()))
 
 
+def test_pictures_are_of_the_kinds_of_the_policy() -> None:
+    assert only_pictures({"png", "jpg"}, KNOWING)
+    assert not only_pictures({"png", "pdf"}, KNOWING)
+    assert not only_pictures((), KNOWING)
+    assert not only_pictures({"png"}, other("picture_types", ()))
+
+
 class Tenant:
     """Stands in for the services: keeps the queries, answers none, and knows one user."""
 
@@ -1216,6 +1252,12 @@ async def test_the_queries_look_as_far_back_as_the_policy_says(
     ]
     section, name = key.split(".")
     assert starts[0] - starts[1] == timedelta(days=45) - getattr(getattr(KNOWING, section), name)
+
+
+async def test_mail_to_many_is_asked_for_from_as_many_recipients_on_as_the_policy_says(tenant: Tenant) -> None:
+    people = (Account(id=USER, upn="target.user@contoso.com", display_name="Target"),)
+    await find_token_use(case_of(other("correlation.mass_recipients", 99)), people=people)
+    assert [text for text in tenant.queries if "let p_least = 99;" in text]
 
 
 def first_line(query: str) -> str:

@@ -24,7 +24,10 @@ from tools.scenarios import (
     stories_people,
     stories_rollouts,
     stories_routines,
+    stories_servers,
     stories_sessions,
+    stories_strangers,
+    stories_together,
     stories_unclear,
     stories_unmarked,
     stories_waves,
@@ -49,6 +52,9 @@ STORIES: tuple[Callable[[], Story], ...] = (
     *stories_routines.STORIES,
     *stories_familiar.STORIES,
     *stories_dug_in.STORIES,
+    *stories_servers.STORIES,
+    *stories_together.STORIES,
+    *stories_strangers.STORIES,
 )
 
 
