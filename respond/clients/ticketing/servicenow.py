@@ -132,7 +132,8 @@ class ServiceNow:
         """Columns of an import set table are called as those of the target, or with `u_` before it."""
         row = fields | {f"u_{name}": value for name, value in fields.items()}
         answer = await self._wire.send("POST", f"/api/now/import/{self._import_set}", body=row)
-        into = [one for one in objects(answer.get("result"), _NO_IMPORT) if one.get("table") == self._table]
+        said = (answer["result"] or []) if "result" in answer else None
+        into = [one for one in objects(said, _NO_IMPORT) if one.get("table") == self._table]
         if not into or into[0].get("status") not in ("inserted", "updated", "ignored"):
             raise Permanent(
                 f"ServiceNow: import set {self._import_set} wrote nothing to table {self._table}; its transform map "
