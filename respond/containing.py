@@ -47,6 +47,7 @@ class Containing:
         changes: what became of each write so far.
         gaps: what could not be looked for.
         account: what has become of everything that the logs tie to the attacker; empty until `clear`.
+        logs_read: the logs of what was added were read to the end.
     """
 
     def __init__(self, case: Case, account: Account) -> None:
@@ -54,12 +55,13 @@ class Containing:
         self.changes: list[Change] = []
         self.gaps: list[Gap] = []
         self.account: tuple[Accounted, ...] = ()
+        self.logs_read = True
         self._seen: dict[str, Device] = {}
         self._devices: set[str] = set()
 
     def outcome(self, verdict: Verdict) -> Outcome:
         """What it has come to so far."""
-        return outcome_of(self.case.mode, verdict, self.changes, self.gaps, self.account)
+        return outcome_of(self.case.mode, verdict, self.changes, self.gaps, self.account, logs_read=self.logs_read)
 
     async def end_sessions(self, ground: Ground, devices: Devices) -> None:
         """Devices that were registered since the approval, then every session."""
@@ -78,6 +80,7 @@ class Containing:
         """What was added to stay, then what Identity Protection is told, then the last rung; then the account."""
         if ground.verdict.last_token is None or ground.verdict.is_benign:
             return
+        self.logs_read = not ground.evidence.footholds.unread
         earlier = await find_accounted(self.case) if ground.evidence.footholds.changes else ()
         held, gaps = await self._look(ground)
         if unlisted(ground, held, earlier):

@@ -281,11 +281,10 @@ CASES: dict[str, tuple[tuple[Foothold, ...], Held, list[tuple[str, str]], str]] 
 def test_every_change_of_the_attacker_has_one_fate(case: str) -> None:
     changes, held, fates, outcome = CASES[case]
     account, ended = answered(ground(with_changes(*changes)), held)
-    told = [
-        (one.fate.value, " ".join(ref) if ref else "")
-        for one in account
-        for ref in ([(action.name, action.object) for action in one.actions] or [()])
-    ]
+    told = []
+    for one in account:
+        refs = [f"{action.name} {action.object}" for action in one.actions]
+        told += [(one.fate.value, ref) for ref in refs or [""]]
     assert (sorted(told), ended.value) == (sorted(fates), outcome)
 
 

@@ -14,6 +14,11 @@ STORIES = [
     for name, _, expect in scenario.shipped()
     for upn, person in expect.items()
 ]
+LEFT_OPEN = {
+    "guest": "the home tenant issues a guest's tokens",
+    "consent-and-app": "the application that the session registered is disabled when a person says so",
+}
+"""Stories in which something is left to a person, and why."""
 EXITS = {"malicious": {0, 1}, "suspicious": {3}, "benign": {0}, "no-activity": {0}}
 
 
@@ -25,9 +30,9 @@ def test_answers_as_a_good_analyst_would(
     monkeypatch.setenv("RESPOND_LAB__DATA", name)
     answer = respond("--user", upn, "--json")
     assert answer.json["verdict"] == verdict, answer.json["findings"]
-    assert answer.code in EXITS[verdict]
+    assert answer.code in EXITS[verdict] | ({3} if name in LEFT_OPEN else set())
     contained = answer.json["outcome"] == "contained-verified"
-    assert contained == (verdict == "malicious" and name != "guest")
+    assert contained == (verdict == "malicious" and name not in LEFT_OPEN)
     done = {change["name"] for change in answer.json["actions"] if change["status"] == "done" and change["contains"]}
     assert set(label.get("rungs", ())) <= done
 
