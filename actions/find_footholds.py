@@ -39,6 +39,7 @@ async def find_footholds(case: Case, *, people: Sequence[Account]) -> dict[str, 
                     key=lambda change: change.at,
                 )
             ),
+            unread=bool(changes.partial or rules.partial),
             gaps=asking.gaps,
         )
         for who in people

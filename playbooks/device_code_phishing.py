@@ -102,7 +102,8 @@ async def _triage(case: Case, account: Account, gathering: Gathering, containing
     # Also where the response plan lets nothing be done: somebody has to know.
     if containing.changes or not verdict.is_benign or verdict.asks_to_look:
         others = await find_recipients(case, lures=evidence.lures)
-        tasks = tasks_for(containing.account, others, containing.gaps)
+        unread = evidence.footholds.gaps if evidence.footholds.unread else ()
+        tasks = tasks_for(containing.account, others, (*containing.gaps, *unread))
         ticket = await open_ticket(
             case,
             account=account,

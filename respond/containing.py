@@ -61,6 +61,7 @@ class Containing:
         verdict: that the writes stand on; None before the first.
         broken: the run cannot come to its end, so nothing is proven.
         account: what has become of everything that the logs tie to the attacker; empty until `clear`.
+        logs_read: the logs of what was added were read to the end.
     """
 
     def __init__(self, case: Case, account: Account) -> None:
@@ -70,12 +71,13 @@ class Containing:
         self.verdict: Verdict | None = None
         self.broken = False
         self.account: tuple[Accounted, ...] = ()
+        self.logs_read = True
         self._seen: dict[str, Device] = {}
         self._devices: set[str] = set()
 
     def outcome(self, verdict: Verdict) -> Outcome:
         """What it has come to so far."""
-        outcome = outcome_of(self.case.mode, verdict, self.changes, self.gaps, self.account)
+        outcome = outcome_of(self.case.mode, verdict, self.changes, self.gaps, self.account, logs_read=self.logs_read)
         unproven = self.broken and outcome is Outcome.CONTAINED_VERIFIED
         return Outcome.CONTAINED_UNVERIFIED if unproven else outcome
 
@@ -97,6 +99,7 @@ class Containing:
         """What was added to stay, then what Identity Protection is told, then the last rung; then the account."""
         if ground.verdict.last_token is None or ground.verdict.is_benign:
             return
+        self.logs_read = not ground.evidence.footholds.unread
         earlier = await find_accounted(self.case) if ground.evidence.footholds.changes else ()
         held, gaps = await self._look(ground)
         if unlisted(ground, held, earlier):

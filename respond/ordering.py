@@ -48,12 +48,11 @@ def carried_out(case: Case, order: Order, changes: Sequence[Change]) -> Report:
         if one.step and (one.name, one.step.object) not in ordered and one.status is not ActionStatus.PLANNED
     ]
     actions = (*others, *changes)
-    return _report(
-        case,
-        order,
-        actions,
-        outcome_of(Mode.LIVE, verdict_of(order.report), actions, order.report.gaps, order.report.persistence),
+    report = order.report
+    outcome = outcome_of(
+        Mode.LIVE, verdict_of(report), actions, report.gaps, report.persistence, logs_read=report.logs_read
     )
+    return _report(case, order, actions, outcome)
 
 
 def taken_back(case: Case, order: Order, changes: Sequence[Change]) -> Report:

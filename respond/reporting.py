@@ -57,6 +57,7 @@ def report_on(
         actions=tuple(changes),
         outcome=outcome,
         persistence=tuple(_safe(one) for one in containing.account),
+        logs_read=containing.logs_read,
         tasks=tuple(map(defang, tasks)),
         timeline=timeline(signins, evidence),
         legs=verdict.legs,

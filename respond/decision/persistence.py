@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from respond.decision.ground import Called, Ground, attributed, call
 from respond.decision.method_types import named_types
 from respond.models.evidence import Foothold, FootholdKind
-from respond.models.holdings import Access, Added, Application, Device, Grant, Method, Rule
+from respond.models.holdings import CONSENTS, RULES, Access, Added, Application, Device, Grant, Method, Rule
 from respond.models.ladder import May, Rung, Step
 
 _LONGEST_NAME = 80
@@ -61,7 +61,7 @@ def items(ground: Ground, held: Held) -> tuple[Item, ...]:
         *_devices(ground, held),
         *_methods(ground, held.access),
         *_grants(ground, held),
-        *_rules(ground, held.access),
+        *_rules(ground, held),
         *_applications(ground, held),
         *_roles(ground, held),
         *_by_hand(ground),
@@ -222,6 +222,15 @@ def _registered_then(
     return free[:1]
 
 
+_LISTS = {Rung.REMOVE_GRANT: CONSENTS, Rung.DISABLE_RULE: RULES}
+
+
+def _was_listed(ground: Ground, held: Held, rung: Rung) -> bool:
+    """Whether the list was read at all: what the response plan never removes is not, and a list may fail."""
+    unread = {gap.source for gap in (*held.access.gaps, *held.added.gaps)}
+    return ground.rungs.of(rung) is not May.NEVER and _LISTS[rung] not in unread
+
+
 def _grants(ground: Ground, held: Held) -> Iterable[Item]:
     rung, grants = Rung.REMOVE_GRANT, {one.id: one for one in (*held.access.grants, *held.added.grants)}
     # What is only called by its client id in the log: the grant is kept under the service principal.
@@ -235,7 +244,9 @@ def _grants(ground: Ground, held: Held) -> Iterable[Item]:
             yield Item(group, called, tuple((rung, one.id) for one in found))
         elif not _additions(group):
             continue
-        elif ids and (ids <= set(held.added.gone) or ids & set(held.added.ungranted)):
+        elif (
+            ids and _was_listed(ground, held, rung) and (ids <= set(held.added.gone) or ids & set(held.added.ungranted))
+        ):
             yield Item(group, gone="Microsoft Graph lists no consent for that application")
         else:
             yield Item(group, task=f"{_said(group)}: no such consent is listed: look at the application's permissions")
@@ -253,7 +264,8 @@ def _grant(ground: Ground, grant: Grant, about: Sequence[Foothold]) -> tuple[Cal
     return call(ground, step, cap)
 
 
-def _rules(ground: Ground, access: Access) -> Iterable[Item]:
+def _rules(ground: Ground, held: Held) -> Iterable[Item]:
+    access = held.access
     changes = [one for one in ground.changes(FootholdKind.MAIL_RULE) if not one.is_forwarding]
     groups = [group for group in grouped(changes, _rule_keys) if _additions(group)]
     claims = {id(group): [rule for rule in access.rules if _is_rule(group, rule)] for group in groups}
@@ -272,7 +284,7 @@ def _rules(ground: Ground, access: Access) -> Iterable[Item]:
                 )
             called = tuple(called for rule in found for called in _rule(ground, rule, group, cap))
             yield Item(group, called, tuple((Rung.DISABLE_RULE, rule.id) for rule in found))
-        elif _removed_after(group) and not free:
+        elif _removed_after(group) and not free and _was_listed(ground, held, Rung.DISABLE_RULE):
             yield Item(group, gone="its removal is logged, and Microsoft Graph does not list it")
         else:
             yield _unlisted_rule(ground, group, free)

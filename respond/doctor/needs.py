@@ -15,11 +15,19 @@ from respond.models.policy import Policy
 from respond.settings import Settings, TicketsIn
 
 _READ_FOR = {
-    ("find_access", "UserAuthenticationMethod.Read.All"): Rung.REMOVE_METHOD,
-    ("find_access", "Directory.Read.All"): Rung.REMOVE_GRANT,
-    ("find_access", "MailboxSettings.Read"): Rung.DISABLE_RULE,
+    ("find_access", "UserAuthenticationMethod.Read.All"): (Rung.REMOVE_METHOD,),
+    ("find_access", "Directory.Read.All"): (Rung.REMOVE_GRANT,),
+    ("find_access", "MailboxSettings.Read"): (Rung.DISABLE_RULE,),
+    ("find_added", "Directory.Read.All"): (
+        Rung.DISABLE_DEVICE,
+        Rung.DELETE_DEVICE,
+        Rung.REMOVE_GRANT,
+        Rung.DISABLE_APPLICATION,
+        Rung.REMOVE_SECRET,
+        Rung.REMOVE_ROLE,
+    ),
 }
-"""What an action reads for the sake of one rung."""
+"""What an action reads for the sake of some rungs."""
 
 DANGEROUS = {
     "Directory.ReadWrite.All": "writes nearly everything in the directory",
@@ -116,8 +124,9 @@ def is_write(permission: str, why: Sequence[Need]) -> bool:
 def _enabled(settings: Settings, ladder: Ladder) -> Iterator[Need]:
     replies = settings.sentinel
     for need in needs():
-        rung = Rung(need.action) if need.action in set(Rung) else _READ_FOR.get((need.action, need.permission))
-        if rung is not None and not climbs(ladder, rung):
+        is_rung = need.action in set(Rung)
+        rungs = (Rung(need.action),) if is_rung else _READ_FOR.get((need.action, need.permission), ())
+        if rungs and not any(climbs(ladder, rung) for rung in rungs):
             continue
         if need.permission == "ThreatHunting.Read.All" and not settings.hunt.defender:
             continue

@@ -475,7 +475,14 @@ class Foothold(Model):
 
 
 class Footholds(Model):
+    """What was added to stay, as far as the logs say.
+
+    Attributes:
+        unread: a log that is there was not read to the end: what it holds may have been missed.
+    """
+
     changes: tuple[Foothold, ...] = ()
+    unread: bool = False
     gaps: tuple[Gap, ...] = ()
 
 

@@ -27,6 +27,8 @@ def outcome_of(
     changes: Sequence[Change],
     gaps: Sequence[Gap] = (),
     account: Sequence[Accounted] = (),
+    *,
+    logs_read: bool = True,
 ) -> Outcome:
     """Nothing is contained because a step was skipped or refused, nor proven where something could not be looked for.
 
@@ -34,6 +36,7 @@ def outcome_of(
         gaps: what could not be known; those of what an attacker may have added count.
         account: what has become of everything that the logs tie to the attacker; nothing is proven while a person
             still has to look at some of it.
+        logs_read: the logs of what was added were read to the end, as far as the tenant has them.
     """
     if verdict.is_benign:
         return Outcome.NO_ACTION
@@ -48,7 +51,7 @@ def outcome_of(
     if verdict.survived and not any(change.name == Rung.DISABLE_ACCOUNT and change.verified for change in ending):
         return Outcome.NOT_CONTAINED
     proven = all(change.verified for change in ending) and not any(gap.source in SOURCES for gap in gaps)
-    proven = proven and not any(one.is_open for one in account)
+    proven = proven and logs_read and not any(one.is_open for one in account)
     return Outcome.CONTAINED_VERIFIED if proven else Outcome.CONTAINED_UNVERIFIED
 
 

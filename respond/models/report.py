@@ -184,6 +184,10 @@ class Report(Model):
     persistence: tuple[Accounted, ...] = Field(
         default=(), description="everything that the logs tie to the attacker, and what has become of it"
     )
+    logs_read: bool = Field(
+        default=True,
+        description="whether the logs of what was added were read to the end, as far as the tenant has them",
+    )
     tasks: tuple[str, ...] = Field(default=(), description="what a person has to do, as in the ticket")
     write_backs: tuple[Change, ...] = Field(
         default=(), description="what became of each comment and tag on the incidents that asked"

@@ -281,11 +281,10 @@ CASES: dict[str, tuple[tuple[Foothold, ...], Held, list[tuple[str, str]], str]] 
 def test_every_change_of_the_attacker_has_one_fate(case: str) -> None:
     changes, held, fates, outcome = CASES[case]
     account, ended = answered(ground(with_changes(*changes)), held)
-    told = [
-        (one.fate.value, ref)
-        for one in account
-        for ref in [f"{action.name} {action.object}" for action in one.actions] or [""]
-    ]
+    told = []
+    for one in account:
+        refs = [f"{action.name} {action.object}" for action in one.actions]
+        told += [(one.fate.value, ref) for ref in refs or [""]]
     assert (sorted(told), ended.value) == (sorted(fates), outcome)
 
 
@@ -304,6 +303,8 @@ def test_what_the_response_plan_never_does_is_a_persons(case: str) -> None:
     changes, held, _, _ = CASES[case]
     account, outcome = answered(ground(with_changes(*changes), policy=never), held)
     assert {one.fate for one in account} <= {Fate.TASK, Fate.GONE}
+    # What the plan never takes away is not listed, so nothing shows that it is gone.
+    assert not [one for one in account if one.fate is Fate.GONE and one.kind.value in ("consent", "mail-rule")]
     assert (outcome is Outcome.CONTAINED_VERIFIED) == all(one.fate is Fate.GONE for one in account)
 
 

@@ -117,9 +117,10 @@ def test_a_missing_permission_is_named_with_the_actions_that_need_it(ill: Start)
     )
     lost = {line[0]: line for line in told("permissions to read", url=lab.url) if line[1] == "error"}
     assert set(lost) == {"Device.ReadWrite.All", "MailboxSettings.ReadWrite"}
-    assert "missing; needed by disable_device -> grant it" in lost["Device.ReadWrite.All"][2]
+    assert "missing; needed by delete_device, disable_device -> grant it" in lost["Device.ReadWrite.All"][2]
     assert "needed by disable_rule" in lost["MailboxSettings.ReadWrite"][2]
-    rules = policy(ladder__malicious__confirm_user="auto", ladder__malicious__disable_device="never")
+    never = {f"ladder__malicious__{rung}": "never" for rung in ("disable_device", "delete_device")}
+    rules = policy(ladder__malicious__confirm_user="auto", **never)
     rules = rules.model_copy(update={"ladder": rules.ladder.model_copy(update={"suspicious": rules.ladder.malicious})})
     lost = {line[0]: line for line in told("permissions to read", url=lab.url, rules=rules) if line[1] == "error"}
     assert set(lost) == {"IdentityRiskyUser.ReadWrite.All", "MailboxSettings.ReadWrite"}
@@ -151,7 +152,15 @@ def needed(rules: Any = None, **settings: Any) -> set[str]:
 
 def test_what_is_switched_off_needs_nothing() -> None:
     assert needed() - needed(hunt={"defender": False}) == {"ThreatHunting.Read.All"}
-    never = dict.fromkeys(("remove_method", "remove_grant", "disable_rule", "disable_device"), "never")
+    objects = ("method", "grant", "secret", "role")
+    rungs = (
+        "disable_rule",
+        "disable_device",
+        "delete_device",
+        "disable_application",
+        *(f"remove_{one}" for one in objects),
+    )
+    never = dict.fromkeys(rungs, "never")
     verdicts = ("malicious", "suspicious")
     rules = policy(**{f"ladder__{verdict}__{rung}": may for verdict in verdicts for rung, may in never.items()})
     gone = needed() - needed(rules)
@@ -209,7 +218,7 @@ def test_a_wider_permission_does_and_is_warned_about(tmp_path: Path, monkeypatch
     roles += ["User.ReadWrite.All", "UserAuthenticationMethod.ReadWrite.All"]
     monkeypatch.setenv("PATH", f"{az(tmp_path, {'roles': roles})}:/usr/bin:/bin")
     found = {line[0]: line for line in told("permissions to read", url=None, settings={"tenant": AZURE})}
-    assert {line[1] for line in found.values()} == {"warning", "ok"}
+    assert {line[1] for line in found.values()} == {"warning", "ok", "skipped"}
     assert "covered by User.ReadWrite.All, which reaches further" in found["User.RevokeSessions.All"][2]
     assert "covered by MailboxSettings.ReadWrite" in found["MailboxSettings.Read"][2]
     assert "covered by UserAuthenticationMethod.ReadWrite.All" in found["UserAuthMethod-Phone.ReadWrite.All"][2]

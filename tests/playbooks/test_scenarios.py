@@ -44,6 +44,11 @@ def told(name: str, upn: str, person: Any) -> Any:
 
 
 STORIES = [told(name, upn, person) for name, _, expect in scenario.shipped() for upn, person in expect.items()]
+LEFT_OPEN = {
+    "guest": "the home tenant issues a guest's tokens",
+    "consent-and-app": "the application that the session registered is disabled when a person says so",
+}
+"""Stories in which something is left to a person, and why."""
 EXITS = {"malicious": {0, 1}, "suspicious": {3}, "benign": {0}, "no-activity": {0}}
 
 
@@ -52,9 +57,9 @@ def test_answers_as_a_good_analyst_would(name: str, upn: str, label: dict[str, A
     verdict = label["verdict"]
     answer = shipped.answer(name, upn)
     assert answer.json["verdict"] == verdict, answer.json["findings"]
-    assert answer.code in EXITS[verdict]
+    assert answer.code in EXITS[verdict] | ({3} if name in LEFT_OPEN else set())
     contained = answer.json["outcome"] == "contained-verified"
-    assert contained == (verdict == "malicious" and name != "guest")
+    assert contained == (verdict == "malicious" and name not in LEFT_OPEN)
     done = {change["name"] for change in answer.json["actions"] if change["status"] == "done" and change["contains"]}
     assert set(label.get("rungs", ())) <= done
 

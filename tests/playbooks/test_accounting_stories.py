@@ -1,0 +1,105 @@
+"""The account over the wire: what is left to a person is never green, and page, ticket and comment name it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from respond.models.case import Mode
+from respond.models.ladder import Rung
+from respond.models.report import Report
+from respond.telling import answer_text
+from tests.helpers.command import VICTIM, Answer, respond
+from tests.helpers.dug_in_story import (
+    APPLICATION,
+    ATTACKER,
+    DUG_IN,
+    METHOD,
+    PHONE,
+    USER_ID,
+    deeper,
+    dig_deeper,
+    policy,
+    write_story,
+)
+from tests.lab.running_lab import RunningLab
+
+Lab = Callable[..., RunningLab]
+
+
+def fates(answer: Answer) -> dict[str, str]:
+    return {one["kind"]: one["fate"] for one in answer.json["persistence"]}
+
+
+def office(operation: str, **more: Any) -> dict[str, Any]:
+    return {
+        "TimeGenerated": DUG_IN,
+        "OfficeId": f"row of {operation}",
+        "OfficeWorkload": "Exchange",
+        "Operation": operation,
+        "UserId": VICTIM,
+        "ClientIP": ATTACKER,
+        **more,
+    }
+
+
+FORWARDED = office(
+    "Set-Mailbox", Parameters=json.dumps([{"Name": "ForwardingSmtpAddress", "Value": "smtp:x@mail.example"}])
+)
+
+
+def test_an_open_task_is_not_verified_and_every_reader_is_told(lab: Lab, tmp_path: Path) -> None:
+    lab(write_story(tmp_path, rows={"OfficeActivity": [FORWARDED]}))
+    answer = respond("--user", VICTIM, "--json")
+    assert (answer.code, answer.json["outcome"]) == (4, "contained-unverified")
+    told = "forwarding of the whole mailbox"
+    assert told in " ".join(answer.json["tasks"])
+    assert told in (tmp_path / "state" / "tickets" / "LAB-1.md").read_text()
+    assert told in " ".join(respond("show", answer.json["case"]).out.split())
+    assert told in answer_text(Report.model_validate(answer.json))
+    again = respond("--user", VICTIM, "--json")
+    assert (again.json["outcome"], again.json["repeat"]) == ("contained-unverified", False)
+
+
+def test_what_needs_a_yes_is_ended_when_somebody_says_so(lab: Lab, tmp_path: Path) -> None:
+    tenant = lab(write_story(tmp_path, edit=dig_deeper, rows={"AuditLogs": deeper()}))
+    answer = respond("--user", VICTIM, "--json")
+    assert (answer.code, answer.json["outcome"]) == (3, "awaiting-approval"), answer.err
+    assert set(fates(answer).values()) == {"action"}
+    approved = respond("approve", answer.json["case"], "--as", "ann", "--json")
+    assert (approved.code, approved.json["outcome"]) == (0, "contained-verified"), approved.err
+    now = tenant.get("/_lab/directory")
+    assert PHONE not in [one["id"] for one in now["devices"]]
+    assert [one["passwordCredentials"] for one in now["applications"] if one["id"] == APPLICATION] == [[]]
+    assert now["roleAssignments"] == []
+
+
+def test_a_default_method_goes_when_the_others_are_gone(lab: Lab, tmp_path: Path) -> None:
+    def edit(directory: dict[str, Any]) -> None:
+        (added, _) = directory["authenticationMethods"][USER_ID]
+        second = added | {"id": METHOD.replace("3179", "4179"), "displayName": "Pixel 7"}
+        directory["authenticationMethods"][USER_ID] = [added | {"isDefault": True}, second]
+
+    tenant = lab(write_story(tmp_path, edit=edit))
+    answer = respond("--user", VICTIM, "--json")
+    removed = [one["status"] for one in answer.json["actions"] if one["name"] == "remove_method"]
+    assert removed == ["done", "done"], answer.json["actions"]
+    assert tenant.get("/_lab/directory")["authenticationMethods"][USER_ID] == []
+
+
+@pytest.mark.parametrize("what", ["every action", "the account"])
+def test_whatever_the_plan_allows_there_is_a_ticket(what: str, lab: Lab, tmp_path: Path) -> None:
+    tenant = lab(write_story(tmp_path))
+    never = dict.fromkeys((rung.value for rung in Rung), "never")
+    kinds = {"member": "never"}
+    plan = {"malicious": never, "suspicious": never} if what == "every action" else {"kinds": kinds}
+    answer = respond("--user", VICTIM, "--json", "--config", str(policy(tmp_path, **plan)))
+    assert (answer.code, answer.json["outcome"]) == (1, "not-contained"), answer.err
+    assert answer.action("open_ticket")["status"] == "done"
+    assert set(fates(answer).values()) == {"manual-task"}
+    assert Mode(answer.json["mode"]) is Mode.LIVE
+    assert tenant.get("/_lab/writes") == []
