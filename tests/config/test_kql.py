@@ -34,6 +34,7 @@ NOW = datetime.now(UTC)
 # The lab's story lies about the moment its tests begin, and that is long after this module is read in a whole suite.
 LATER = NOW + timedelta(days=1)
 VALUES: dict[str, Value] = {
+    "apps": ("04b07795-8ddb-461a-bbee-02f9e1bf7b46",),
     "everyone": False,
     "user_ids": (USER,),
     "upns": ("target.user@contoso.com",),
