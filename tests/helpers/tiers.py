@@ -54,11 +54,11 @@ _PROCESS: tuple[Any, ...] = (
 
 def starts(item: pytest.Function) -> frozenset[Tier]:
     """What a test and its fixtures can start."""
-    found = set(_reached(item.function))
+    found = set(reached(item.function))
     for definition in _fixtures(item):
-        reached = _reached(inspect.unwrap(definition.func))
+        started = reached(inspect.unwrap(definition.func))
         # shared by all tests of a worker, which only read it: it is nobody's own
-        found |= reached - {Tier.LAB} if definition.scope == "session" else reached
+        found |= started - {Tier.LAB} if definition.scope == "session" else started
     if "sqlite" in _parameters(item):
         found -= {Tier.DATABASE}
     return frozenset(found)
@@ -80,7 +80,8 @@ def _parameters(item: pytest.Function) -> list[Any]:
 
 
 @cache
-def _reached(function: Any) -> frozenset[Tier]:
+def reached(function: Any) -> frozenset[Tier]:
+    """What a function can start, itself or through code of the tests."""
     found: set[Tier] = set()
     seen: set[int] = set()
     waiting = [function]
