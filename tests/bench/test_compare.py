@@ -278,6 +278,7 @@ def test_the_table_is_kept_between_its_marks(tmp_path: Path, capsys: pytest.Capt
     assert compare.keep(readme, "| new |", write=True) == 1
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("starts_processes")
 def test_the_product_is_asked_about_each_person_of_one_story_after_the_other(tmp_path: Path) -> None:
     names = ("missing-table", "obrien", "mobile-confirm")

@@ -205,6 +205,7 @@ def test_the_lab_can_be_served_for_other_commands(monkeypatch: pytest.MonkeyPatc
     assert (ended.code, ended.err) == (0, "")
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("starts_processes")
 def test_what_lab_load_loaded_is_what_commands_see() -> None:
     assert respond("lab", "load", "obrien").code == 0
