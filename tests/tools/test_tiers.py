@@ -110,16 +110,18 @@ def run(folder: Path, code: str, *arguments: str) -> subprocess.CompletedProcess
     )
 
 
-@pytest.mark.parametrize(("limit", "code"), [(0.1, 1), (60, 0)])
-def test_a_folder_that_spends_more_than_its_budget_fails_the_run(tmp_path: Path, limit: float, code: int) -> None:
+@pytest.mark.parametrize(
+    ("limit", "total", "over"), [(0.1, 60, "spending"), (60, 60, ""), (60, 0.1, "total")], ids=["folder", "none", "all"]
+)
+def test_a_run_that_spends_more_than_its_budget_fails(tmp_path: Path, limit: float, total: float, over: str) -> None:
     folder = tmp_path / "spending"
     folder.mkdir()
     budget = tmp_path / "budget.toml"
-    budget.write_text(f'[cpu_seconds]\n"spending" = {limit}\n')
+    budget.write_text(f'[cpu_seconds]\n"spending" = {limit}\ntotal = {total}\n')
     ran = run(folder, SPENDS, f"--budget={budget}")
-    assert ran.returncode == code, ran.stdout
-    assert ("over budget: spending" in ran.stdout) == bool(code)
-    assert ("Make a test cheaper, or mark it soak: spending/test_it.py::test_spends" in ran.stdout) == bool(code)
+    assert ran.returncode == bool(over), ran.stdout
+    told = f"over budget: {over}. Make a test cheaper, or mark it soak: spending/test_it.py::test_spends"
+    assert (told in ran.stdout) == bool(over)
 
 
 def test_a_start_that_no_code_shows_fails_the_test(tmp_path: Path) -> None:
