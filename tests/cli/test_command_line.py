@@ -193,6 +193,7 @@ def test_the_published_hunt_runs_verbatim(lab: Callable[..., RunningLab]) -> Non
     assert tenant.get("/_lab/writes") == []
 
 
+@pytest.mark.soak
 def test_the_lab_can_be_served_for_other_commands(monkeypatch: pytest.MonkeyPatch) -> None:
     process = spawn("lab", "serve", "--port", "0")
     assert process.stdout is not None
