@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 import os
+import platform
 import resource
 import sys
 import tomllib
@@ -44,6 +45,7 @@ class Budget:
         self._tests: Counter[str] = Counter()
         self._started: Counter[str] = Counter()
         self._running: Counter[str] | None = None
+        platform.platform()  # asks `uname` in a process of its own, once; the SDKs would do so in some test
         sys.addaudithook(self._hear)
 
     def _hear(self, event: str, _: Any) -> None:
