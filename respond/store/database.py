@@ -339,7 +339,8 @@ def _is_busy(error: BaseException) -> bool:
 def _keep_a_write_ahead_log(connection: Any) -> None:  # noqa: ANN401 - DBAPI connection
     """Kept in the file, so it is the engine's journal as well: one flush to the disk a transaction instead of three.
 
-    Readers do not wait for the writer. Whoever switches a new file to it needs the file alone, and SQLite does not wait
-    for that, whatever the busy timeout says: of two processes that open a new file at once, one is refused.
+    Readers do not wait for the writer. Switching a new file to it takes an exclusive lock, and SQLite does not always
+    wait for that lock: when two processes open a new file at the same moment, one may be refused in spite of the busy
+    timeout.
     """
     connection.execute("PRAGMA journal_mode=WAL")

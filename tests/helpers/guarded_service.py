@@ -62,7 +62,7 @@ class Guarded:
         return {"Authorization": f"Bearer {self.token()}"}
 
     def said_meanwhile(self, since: int) -> list[dict[str, Any]]:
-        """The lines after so many, up to those about two requests that are made now, but for those about runs.
+        """The lines after the first `since`, up to those about two requests made now, without those about runs.
 
         What was delivered before may still be answered.
         """
