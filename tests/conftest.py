@@ -19,7 +19,6 @@ from hypothesis import settings
 
 from respond.lab import scenario
 from tests.helpers import tiers
-from tests.helpers.patience import _patience_is_for_the_tests  # noqa: F401 - a fixture of every test
 from tests.helpers.postgres import pg, pg_url  # noqa: F401 - one server for a session, in whichever folder its tests are
 from tests.lab.running_lab import RunningLab, running, stop_idle
 

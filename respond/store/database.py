@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError
+from tenacity import retry, retry_if_exception, stop_after_delay, wait_random
 
 from respond.durable import engine_kwargs, sqlalchemy_url
 from respond.errors import UsageError
@@ -326,6 +328,19 @@ def _sqlite_pragmas(connection: Any, _record: object) -> None:  # noqa: ANN401 -
     connection.isolation_level = "IMMEDIATE"
     connection.execute("PRAGMA busy_timeout=30000")
     connection.execute("PRAGMA foreign_keys=ON")
-    # Kept in the file, so it is the engine's journal as well: one flush to the disk a transaction instead of three, and
-    # readers do not wait for the writer.
+    _keep_a_write_ahead_log(connection)
+
+
+def _is_busy(error: BaseException) -> bool:
+    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
+
+
+@retry(retry=retry_if_exception(_is_busy), stop=stop_after_delay(30), wait=wait_random(0.005, 0.05), reraise=True)
+def _keep_a_write_ahead_log(connection: Any) -> None:  # noqa: ANN401 - DBAPI connection
+    """Kept in the file, so it is the engine's journal as well: one flush to the disk a transaction instead of three.
+
+    Readers do not wait for the writer. Switching a new file to it takes an exclusive lock, and SQLite does not always
+    wait for that lock: when two processes open a new file at the same moment, one may be refused in spite of the busy
+    timeout.
+    """
     connection.execute("PRAGMA journal_mode=WAL")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -145,7 +146,13 @@ def _no_settings() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Seen:
+def starts_a_lab() -> Any:
+    """The bench runs the product, which starts a lab of its own; no code of the tests shows it."""
+    return subprocess.Popen
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory, starts_a_lab: Any) -> Seen:  # noqa: ARG001
     """One run of the detections over hand-made stories and the seed."""
     folder = tmp_path_factory.mktemp("stories")
     everything, bare = Story(), Story()
@@ -167,7 +174,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Seen:
 
 
 @pytest.fixture(scope="module")
-def judged(tmp_path_factory: pytest.TempPathFactory) -> Seen:
+def judged(tmp_path_factory: pytest.TempPathFactory, starts_a_lab: Any) -> Seen:  # noqa: ARG001
     """One run of the product over everything that ships."""
     stories = [scenario.find(name) for name, _, _ in scenario.shipped()]
     return asyncio.run(run(stories, [], tmp_path_factory.mktemp("state")))
@@ -278,6 +285,7 @@ def test_the_table_is_kept_between_its_marks(tmp_path: Path, capsys: pytest.Capt
     assert compare.keep(readme, "| new |", write=True) == 1
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("starts_processes")
 def test_the_product_is_asked_about_each_person_of_one_story_after_the_other(tmp_path: Path) -> None:
     names = ("missing-table", "obrien", "mobile-confirm")

@@ -193,6 +193,7 @@ def test_the_published_hunt_runs_verbatim(lab: Callable[..., RunningLab]) -> Non
     assert tenant.get("/_lab/writes") == []
 
 
+@pytest.mark.soak
 def test_the_lab_can_be_served_for_other_commands(monkeypatch: pytest.MonkeyPatch) -> None:
     process = spawn("lab", "serve", "--port", "0")
     assert process.stdout is not None
@@ -205,6 +206,7 @@ def test_the_lab_can_be_served_for_other_commands(monkeypatch: pytest.MonkeyPatc
     assert (ended.code, ended.err) == (0, "")
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("starts_processes")
 def test_what_lab_load_loaded_is_what_commands_see() -> None:
     assert respond("lab", "load", "obrien").code == 0

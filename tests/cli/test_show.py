@@ -43,7 +43,7 @@ class Case:
         return found
 
 
-@pytest.fixture(scope="module", params=["seen", "unseen"])
+@pytest.fixture(scope="module", params=["seen", pytest.param("unseen", marks=pytest.mark.soak)])
 def answered(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Case:
     """The seed's attack with an attacker's text in it, approved at home; with and without its redeeming leg."""
     folder = tmp_path_factory.mktemp(request.param)

@@ -201,6 +201,7 @@ def test_users_in_chunks_are_judged_the_same(survey: dict[str, Any], monkeypatch
     assert chunks["sign_ins"] == survey["sign_ins"]
 
 
+@pytest.mark.soak
 def test_the_number_of_queries_does_not_grow_with_the_users(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

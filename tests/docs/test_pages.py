@@ -36,7 +36,7 @@ def page_name(page: Path) -> str:
 WITH_COMMANDS = [page for page in PAGES if any(isinstance(piece, Command) for piece in pieces(page.read_text()))]
 
 
-SPEAKING = {"README", "deploy", "first-response"}
+SPEAKING = {"README"}
 """What a newcomer reads; the commands of the other pages are carried out in `make soak`."""
 
 

@@ -1,15 +1,17 @@
 """A pytest plugin: what the tests of each folder cost, and what they may.
 
-`--budget FILE` compares the processor seconds of every folder with those in the file, and fails the run where a folder
-has spent more. Processor time, because it depends less on what else a machine does than time on the clock does. That of
-child processes counts, also while they run.
+`--budget FILE` compares the processor seconds of every folder, and of all, with those in the file, and fails the run
+where more was spent. Processor time, because it depends less on what else a machine does than time on the clock does.
+That of child processes counts, also while they run.
 
 It also fails a test that starts more than `tests/helpers/tiers.py` reads from its code: it would run in the wrong tier.
 """
 
 from __future__ import annotations
 
+import math
 import os
+import platform
 import resource
 import sys
 import tomllib
@@ -43,6 +45,7 @@ class Budget:
         self._tests: Counter[str] = Counter()
         self._started: Counter[str] = Counter()
         self._running: Counter[str] | None = None
+        platform.platform()  # asks `uname` in a process of its own, once; the SDKs would do so in some test
         sys.addaudithook(self._hear)
 
     def _hear(self, event: str, _: Any) -> None:
@@ -111,7 +114,8 @@ class Budget:
         started = ", ".join(f"{count} of kind {tier}" for tier, count in sorted(self._started.items()))
         terminalreporter.line(f"in all {sum(self._spent.values()):.0f} s; started {started or 'nothing'}")
         for folder in self._over():
-            dearest = [name for name, _ in self._tests.most_common() if name.startswith(f"{folder}/")][:3]
+            place = "" if folder == "total" else f"{folder}/"
+            dearest = [name for name, _ in self._tests.most_common() if name.startswith(place)][:3]
             terminalreporter.line(f"over budget: {folder}. Make a test cheaper, or mark it soak: {'; '.join(dearest)}")
 
     def _add(self, spent: Mapping[str, float]) -> None:
@@ -122,7 +126,8 @@ class Budget:
         if not self._config.getoption("--budget"):
             return []
         limits = self._limits()
-        return [folder for folder, seconds in self._spent.items() if seconds > limits.get(folder, 0)]
+        over = [folder for folder, seconds in self._spent.items() if seconds > limits.get(folder, 0)]
+        return [*over, *(["total"] if sum(self._spent.values()) > limits.get("total", math.inf) else [])]
 
     def _limits(self) -> dict[str, float]:
         return dict(tomllib.loads(Path(self._config.getoption("--budget")).read_text())["cpu_seconds"])

@@ -7,22 +7,16 @@ multiplies the upper limits of waiting only: how long a process may take to star
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-
-import pytest
 
 VARIABLE = "RESPOND_TEST_PATIENCE"
-_FACTOR = float(os.environ.get(VARIABLE, "1"))
+_KEPT = "TEST_PATIENCE_FOR_WORKERS"
+
+# The product refuses variables of its prefix that it does not know, some of it while test modules are imported. Workers
+# are started with what is left in the environment.
+_FACTOR = float(os.environ.pop(VARIABLE, "") or os.environ.get(_KEPT, "") or "1")
+os.environ[_KEPT] = str(_FACTOR)
 
 
 def patiently(seconds: float) -> float:
     """An upper limit of waiting, in seconds, for this machine."""
     return seconds * _FACTOR
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _patience_is_for_the_tests() -> Iterator[None]:
-    """The product refuses variables of its prefix that it does not know."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv(VARIABLE, raising=False)
-        yield

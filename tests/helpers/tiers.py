@@ -54,11 +54,12 @@ _PROCESS: tuple[Any, ...] = (
 
 def starts(item: pytest.Function) -> frozenset[Tier]:
     """What a test and its fixtures can start."""
-    found = set(_reached(item.function))
+    found = set(reached(item.function))
     for definition in _fixtures(item):
-        reached = _reached(inspect.unwrap(definition.func))
-        # shared by all tests of a worker, which only read it: it is nobody's own
-        found |= reached - {Tier.LAB} if definition.scope == "session" else reached
+        started = reached(inspect.unwrap(definition.func))
+        # a lab that all tests of a worker only read is nobody's own; one that whole commands are run against is
+        is_shared = definition.scope == "session" and not _runs_commands(definition.func)
+        found |= started - {Tier.LAB} if is_shared else started
     if "sqlite" in _parameters(item):
         found -= {Tier.DATABASE}
     return frozenset(found)
@@ -79,9 +80,21 @@ def _parameters(item: pytest.Function) -> list[Any]:
     return [value for value in callspec.params.values() if isinstance(value, str)] if callspec else []
 
 
+def reached(function: Any) -> frozenset[Tier]:
+    """What a function can start, itself or through code of the tests."""
+    starters = _starters()
+    return frozenset(starters[identity] for identity in _all_named(function) if identity in starters)
+
+
+def _runs_commands(function: Any) -> bool:
+    from tests.helpers.command import respond
+
+    return id(respond) in _all_named(inspect.unwrap(function))
+
+
 @cache
-def _reached(function: Any) -> frozenset[Tier]:
-    found: set[Tier] = set()
+def _all_named(function: Any) -> frozenset[int]:
+    """Everything that a function, and whatever of the tests it names, leads to; by `id`."""
     seen: set[int] = set()
     waiting = [function]
     while waiting:
@@ -89,12 +102,9 @@ def _reached(function: Any) -> frozenset[Tier]:
         if id(thing) in seen:
             continue
         seen.add(id(thing))
-        tier = _tier(thing)
-        if tier:
-            found.add(tier)
-        elif _is_ours(thing):
+        if id(thing) not in _starters() and _is_ours(thing):
             waiting.extend(_named_by(thing))
-    return frozenset(found)
+    return frozenset(seen)
 
 
 @cache
@@ -105,10 +115,6 @@ def _starters() -> dict[int, Tier]:
     by_id = {id(starter): Tier.PROCESS for starter in _PROCESS}
     databases = {id(starter): Tier.DATABASE for starter in (postgres.server, postgres.database)}
     return by_id | databases | {id(LabServer): Tier.LAB}
-
-
-def _tier(thing: Any) -> Tier | None:
-    return _starters().get(id(thing))
 
 
 def _is_ours(thing: Any) -> bool:

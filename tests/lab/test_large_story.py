@@ -131,6 +131,7 @@ def test_what_a_killed_lab_left_is_removed_by_the_next(story: Story, tmp_path: P
     assert [path.name for path in kept(tmp_path / "s")] == [f"scratch-00-{os.getpid()}"]
 
 
+@pytest.mark.soak
 def test_tables_that_were_removed_are_built_again(story: Story, tmp_path: Path) -> None:
     loaded = LabState(tmp_path).open(story(SigninLogs=rows()))
     row_file.sweep(tmp_path)
@@ -138,6 +139,7 @@ def test_tables_that_were_removed_are_built_again(story: Story, tmp_path: Path) 
     assert con.execute('SELECT count(*) FROM "SigninLogs"').fetchone() == (COUNT,)
 
 
+@pytest.mark.soak
 def test_several_processes_may_load_a_large_story_at_once(story: Story, tmp_path: Path) -> None:
     data = story(SigninLogs=rows())
     code = "import sys; from pathlib import Path; from respond.lab.state import LabState\n"
@@ -148,6 +150,7 @@ def test_several_processes_may_load_a_large_story_at_once(story: Story, tmp_path
     assert len(kept(tmp_path / "s")) == 1
 
 
+@pytest.mark.soak
 def test_an_answer_longer_than_the_memory_should_hold_arrives_whole(seed_lab: RunningLab) -> None:
     path = "/v1/workspaces/1ab00000-0000-4000-8000-000000000001/query"
     query = "range x from 1 to 300000 step 1 | extend s = strcat('number ', x, ' of many, with some text to it')"

@@ -134,6 +134,7 @@ def administrator(directory: dict[str, Any]) -> None:
     )
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     ("edit", "status", "words", "code"),
     [
@@ -286,6 +287,7 @@ def test_the_ticket_names_who_else_got_the_lure_and_what_no_call_can_do(lab: Lab
     assert ticket.count("## To do by hand") == 1
 
 
+@pytest.mark.soak
 def test_the_report_says_what_each_write_costs_and_how_it_is_taken_back(answered: Answered) -> None:
     plan = answered(Way.PLANNED)
     tenant = plan.tenant

@@ -43,10 +43,9 @@ READS = (
 )
 WRITES = ("open_case", "record_decision", "revoke_sessions", "open_ticket", "close_run")
 # What a question has found is kept only when it is over, so to die at its end is to die at any moment of it. All of
-# them are kept in one way: the first and one in the middle speak for the others. Of the writes, those that somebody
+# them are kept in one way: one in the middle speaks for the others. Of the writes, those that somebody
 # outside can see: before and after.
 SPEAKING = (
-    "done:know_user",
     "done:find_usual_places",
     "started:revoke_sessions",
     "done:revoke_sessions",
@@ -177,6 +176,7 @@ def test_a_reset_lab_forgets_interrupted_runs(lab: Callable[..., RunningLab]) ->
     assert len(revocations(tenant)) == 1
 
 
+@pytest.mark.soak
 def test_an_interrupt_is_one_line_and_the_run_is_finished_by_the_next(lab: Callable[..., RunningLab]) -> None:
     tenant = lab(logs_latency="700ms")
     process = spawn("--user", VICTIM, "--json")

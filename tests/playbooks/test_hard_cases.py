@@ -77,6 +77,7 @@ def test_an_unseen_redeeming_leg_is_never_benign(lab: Start, seed_variant: Varia
     assert "cannot-be-cleared" in {finding["id"] for finding in answer.json["findings"]}
 
 
+@pytest.mark.soak
 def test_a_lost_history_clears_nobody(lab: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RESPOND_LAB__DATA", "")
     monkeypatch.setenv("RESPOND_RETRY__ATTEMPTS", "1")
@@ -197,6 +198,7 @@ def test_a_suspicious_sign_in_after_containment_is_not_contained_by_it(lab: Star
     assert len(revocations(tenant)) == 1
 
 
+@pytest.mark.soak
 def test_a_benign_sign_in_after_containment_signs_nobody_out_again(lab: Start, seed_variant: Variant) -> None:
     """The user goes on working after the cut-off, by device code, from home: no second revocation."""
 

@@ -97,6 +97,7 @@ def test_applied_twice_nothing_is_left_to_do(answered: Answered) -> None:
     assert tenant.get("/_lab/writes") == writes
 
 
+@pytest.mark.soak
 def test_a_plan_whose_world_has_changed_is_refused_as_a_whole_and_says_what_moved(answered: Answered) -> None:
     before = answered(Way.PLANNED)
     case, tenant = before.id, before.tenant
@@ -326,6 +327,7 @@ def test_undo_leaves_the_directory_as_it_was(lab: Lab, tmp_path: Path) -> None:
     assert kinds.count("undo") == 4
 
 
+@pytest.mark.soak
 def test_undone_twice_nothing_is_left_and_it_is_not_done_again_unasked(answered: Answered) -> None:
     contained = answered(Way.CONTAINED)
     case, tenant = contained.id, contained.tenant

@@ -188,7 +188,7 @@ async def test_defender_shows_the_recipients_that_the_workspace_shows(tmp_path: 
 
 
 @pytest.mark.usefixtures("at_work")
-@pytest.mark.parametrize("name", stories({"CloudAppEvents"}))
+@pytest.mark.parametrize("name", speaking({"CloudAppEvents"}))
 async def test_defender_shows_the_use_of_a_token_that_the_workspace_shows(name: str, tmp_path: Path) -> None:
     here, there = await both_ways(name, tmp_path, lambda case, people: find_token_use(case, people=people))
     assert any(use.table == "CloudAppEvents" for one in here.values() for use in one.uses)

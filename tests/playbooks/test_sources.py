@@ -195,6 +195,7 @@ def test_what_the_other_tables_of_a_query_hold_still_counts(absent: tuple[str, .
     assert found(whole).keys() - found(look(absent=absent)).keys() == lost
 
 
+@pytest.mark.soak
 def test_without_the_redeeming_leg_the_approving_one_is_enough_for_the_verdict(look: Look) -> None:
     """The other way round: tests/playbooks/test_hard_cases.py."""
     answer = look(absent=(REDEMPTIONS,))
@@ -305,6 +306,7 @@ def test_an_emergency_account_is_signed_out_by_nobody_without_a_persons_word(lab
 # What each source is good for, with the rows it stands on.
 
 
+@pytest.mark.soak
 def test_an_earlier_case_of_ours_speaks_against_the_next_one_unless_it_was_a_dry_run(lab: Start) -> None:
     lab("second-wave")
     lucie, marek = "lucie.hajkova@contoso.com", "marek.kral@contoso.com"
@@ -317,6 +319,7 @@ def test_an_earlier_case_of_ours_speaks_against_the_next_one_unless_it_was_a_dry
     assert [(row["table"], row["id"]) for row in finding["evidence"]] == [("respond", first.json["case"])]
 
 
+@pytest.mark.soak
 def test_an_indicator_on_a_parent_domain_speaks_against_the_lure_below_it(
     lab: Start, seed_variant: Callable[..., Path]
 ) -> None:
@@ -339,6 +342,7 @@ def test_an_indicator_on_a_parent_domain_speaks_against_the_lure_below_it(
     ]
 
 
+@pytest.mark.soak
 def test_a_link_in_teams_from_a_stranger_speaks_against_the_sign_in_though_nobody_is_known_to_have_followed_it(
     lab: Start, tmp_path: Path
 ) -> None:

@@ -36,7 +36,8 @@ def working(**env: str) -> Serving:
     return worker
 
 
-@pytest.mark.parametrize("count", [12, pytest.param(100, marks=pytest.mark.soak)])
+@pytest.mark.soak
+@pytest.mark.parametrize("count", [12, 100])
 @pytest.mark.usefixtures("_on_postgres")
 def test_what_a_killed_worker_had_another_finishes_and_no_action_is_done_twice(
     count: int, lab: Start, tmp_path: Path, pg_url: str, monkeypatch: pytest.MonkeyPatch

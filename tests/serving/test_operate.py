@@ -185,6 +185,7 @@ def test_a_database_that_is_away_for_a_while_is_waited_for(lab: Start, tmp_path:
     assert left(pg_url, tenant).revoked == {victims.user_id(0): 1}
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(("places", "senders"), [(1, 3), pytest.param(3, 8, marks=pytest.mark.soak)])
 def test_who_comes_when_too_many_wait_is_sent_away_and_what_was_accepted_is_answered(
     places: int, senders: int, lab: Start, tmp_path: Path

@@ -53,6 +53,7 @@ def test_the_service_prunes_by_itself(lab: Start, tmp_path: Path) -> None:
     with serving(RESPOND_SCHEDULE__EVERY="0s") as service:
         service.post(deliveries.body(0))
         service.answers(1)
+        assert service.stop() == 0, "or a run would still be open"
     time.sleep(1.1)
     with serving(RESPOND_SCHEDULE__EVERY="0s", RESPOND_STATE__KEEP_RUNS="1s") as service:
         assert service.wait_for("pruned")["runs"] >= 3

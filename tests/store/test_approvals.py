@@ -65,6 +65,16 @@ def test_a_question_after_an_answer_is_a_new_round(store: Store, answer: Answer)
     assert store.approvals.waiting("DC-1") == [fresh]
 
 
+def test_a_new_round_rewrites_nothing_of_what_was_answered(sqlite: Store) -> None:
+    sqlite.approvals.ask(asked())
+    say(sqlite, Answer.DENIED)
+    sqlite.approvals.ask(asked(at=LATER))
+    sqlite.approvals.ask(asked(at=LATER, summary="new", step="{}", run="run-2"))
+    first, second = sqlite.approvals.of_case("DC-1")
+    assert (first.answer, first.summary, first.run) == (Answer.DENIED, asked().summary, "run-1")
+    assert (second.answer, second.summary, second.run) == (Answer.WAITING, "new", "run-2")
+
+
 def test_the_first_answer_counts(store: Store) -> None:
     store.approvals.ask(asked())
     say(store, Answer.DENIED, by="ann@host")

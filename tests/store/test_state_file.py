@@ -8,6 +8,7 @@ import pickle
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -78,6 +79,7 @@ from respond.models.tasks import Recipient, Recipients
 from respond.models.watches import Watch
 from respond.policies import load_policy
 from respond.settings import shipped_config
+from respond.store import database
 from tests.decision.test_flows import row
 from tests.helpers.command import ROOT, VICTIM, respond
 from tests.lab.running_lab import RunningLab
@@ -519,3 +521,16 @@ def test_engine_and_store_work_on_a_python_with_an_old_sqlite(tmp_path: Path) ->
     with closing(sqlite3.connect(tmp_path / "respond.db")) as db:
         (step,) = db.execute("SELECT function_name, output FROM operation_outputs").fetchall()
     assert step == ("ask", '{"claim":{"$model":"Claim","is":{"case":"DC-AAAAAA","busy_run":"","read_again":false}}}')
+
+
+def test_a_new_state_file_is_switched_to_its_write_ahead_log_when_others_let_go(tmp_path: Path) -> None:
+    """Of two processes that open a new file at once, SQLite refuses one at once, whatever the busy timeout says."""
+    file = tmp_path / "respond.db"
+    with closing(sqlite3.connect(file, check_same_thread=False)) as other, closing(sqlite3.connect(file)) as ours:
+        ours.execute("PRAGMA busy_timeout=0")
+        other.execute("BEGIN IMMEDIATE")
+        done = threading.Timer(0.3, other.rollback)
+        done.start()
+        database._keep_a_write_ahead_log(ours)
+        done.join()
+        assert ours.execute("PRAGMA journal_mode").fetchone() == ("wal",)

@@ -120,6 +120,7 @@ def test_a_tenant_that_does_not_answer_delays_no_other_and_all_end_in_order(tmp_
         assert events[-1] == ("", "stopped")
 
 
+@pytest.mark.soak
 def test_no_process_outlives_its_front(tmp_path: Path) -> None:
     with several(tmp_path, ready=()) as running:
         until(lambda: len(children_of(running.front.pid)) == 2, 20)

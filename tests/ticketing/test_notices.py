@@ -232,6 +232,7 @@ def test_what_is_not_asked_for_is_not_told(lab: Lab, channels: Webhooks, monkeyp
     assert channels.requests == 0
 
 
+@pytest.mark.soak
 def test_a_freeze_stops_no_notice(lab: Lab, channels: Webhooks) -> None:
     tenant = lab()
     assert respond("freeze").code == 0

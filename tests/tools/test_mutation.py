@@ -66,6 +66,7 @@ def run(tree: Path, *changes: tuple[str, str, str], limit: float = 60) -> subpro
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.soak
 def test_a_survivor_and_a_change_that_proves_nothing_are_told_and_the_tree_stays_as_it_was(tree: Path) -> None:
     before = (tree / "product.py").read_text()
     ran = run(

@@ -317,7 +317,13 @@ HOSTILE = {
 }
 
 
-@pytest.mark.parametrize("name", HOSTILE)
+COSTLY = {"closed lists", "objects", "keys", "halves", "long integers", "quotes"}
+"""Takes as long to make as to read, and the same way as one of the others."""
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.soak if name in COSTLY else ()) for name in HOSTILE]
+)
 def test_a_hostile_body_takes_neither_long_nor_much_memory(name: str) -> None:
     began = time.process_time()
     status(AS_JSON, HOSTILE[name])

@@ -34,6 +34,8 @@ _LEFT_OUT = shutil.ignore_patterns(
 _WARM = ("dbos", "duckdb", "duckdb_kql", "fastapi", "msgraph", "respx", "sqlalchemy", "uvicorn")
 # A database server for every change would cost more than all the rest, and SQLite runs the same code.
 _NOT_SOAK = ("-x", "-q", "-m", "not soak", "-k", "not postgresql", "-p", "no:cacheprovider", "--hypothesis-seed=0")
+_LOOK = 1.0
+"""Seconds."""
 _UNUSED = ("schemathesis",)
 # The packages of pytest's plugins are there before pytest is.
 _WARMED_UP = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
@@ -82,6 +84,9 @@ class Trial:
         tree: the copy; it must not change before the run has ended.
         mine: files that the tests have to take from the copy, relative to it.
         limit: seconds after which it is stopped.
+
+    Attributes:
+        left: seconds that it may still take.
     """
 
     def __init__(self, tree: Path, tests: Sequence[str], mine: Sequence[str], limit: float) -> None:
@@ -91,12 +96,7 @@ class Trial:
         self._process.start()
         end.close()
         self._began = time.monotonic()
-        self._limit = limit
-
-    @property
-    def left(self) -> float:
-        """Seconds that it may still take."""
-        return self._began + self._limit - time.monotonic()
+        self.left = limit
 
     def end(self) -> Ran:
         """What became of it; stops it if it still runs."""
@@ -130,10 +130,19 @@ class Trial:
 
 
 def first_to_end(trials: Sequence[Trial]) -> Trial:
-    """Wait until one of them ends, or has to be."""
-    ended = wait([trial.answer for trial in trials], timeout=max(0, min(trial.left for trial in trials)))
-    late = (trial for trial in trials if trial.left <= 0)
-    return next((trial for trial in trials if trial.answer in ended), None) or next(late, trials[0])
+    """Wait until one of them ends, or has to be.
+
+    Time in which this process was stopped does not count: the tests were probably stopped as well, and one that is late
+    for that has noticed nothing.
+    """
+    while True:
+        began = time.monotonic()
+        ended = wait([trial.answer for trial in trials], timeout=_LOOK)
+        for trial in trials:
+            trial.left -= min(time.monotonic() - began, 2 * _LOOK)
+        over = [trial for trial in trials if trial.answer in ended] or [trial for trial in trials if trial.left <= 0]
+        if over:
+            return over[0]
 
 
 def warm_up() -> None:
