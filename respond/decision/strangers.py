@@ -47,9 +47,9 @@ def _is_with_approver(view: View, row: SignIn) -> bool:
 
 
 def nothing_known(view: View) -> Finding | None:
-    """An account that never signed in before got a token, at a place that says nothing for it either."""
+    """An account that never signed in before, as far as is known, got a token where nothing speaks for it either."""
     usual = view.evidence.usual
-    if usual.history_unread or usual.places or view.seen_places or not view.flow.is_marked:
+    if usual.places or view.seen_places or not view.flow.is_marked:
         return None
     enrolled = (row.device.managed is True and row.device.compliant is True for row in view.holders)
     if any(enrolled) or all(is_familiar(view, row) or view.is_beside_office(row) for row in view.holders):

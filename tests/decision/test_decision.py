@@ -682,13 +682,13 @@ def test_a_hint_in_a_tenant_without_sign_in_tables_asks_for_a_person() -> None:
 
 
 def test_a_score_at_a_threshold_has_reached_it() -> None:
-    signins = approved_and_redeemed(OFFICE, TOR)
-    score = judged(signins).score
-    assert 1 < score < 100
+    signins, lured = approved_and_redeemed(OFFICE, TOR), Evidence(lures=Lures(messages=(message(1),)))
+    score = judged(signins, lured).score
+    assert POLICY.caps.circumstances < score < 100
 
     def kind(**limits: int) -> VerdictKind:
         thresholds = POLICY.thresholds.model_copy(update={"suspicious": 1, "malicious": 100} | limits)
-        return judged(signins, policy=POLICY.model_copy(update={"thresholds": thresholds})).kind
+        return judged(signins, lured, POLICY.model_copy(update={"thresholds": thresholds})).kind
 
     assert kind(malicious=score) is VerdictKind.MALICIOUS
     assert kind(malicious=score + 1) is VerdictKind.SUSPICIOUS
@@ -995,7 +995,8 @@ def test_an_unreported_device_is_not_an_unmanaged_one() -> None:
 def test_the_place_of_the_approval_proves_nothing() -> None:
     """The victim's own office approves; only the redeemer's address may clear."""
     elsewhere = judged(approved_and_redeemed(OFFICE, TOR), usual(AT_HOME))
-    assert reliefs(elsewhere) == {"device-code-habit-elsewhere"}
+    assert "redeemer-moved" in found(elsewhere)
+    assert not reliefs(elsewhere)
     unseen = judged(story(sign_in(APPROVALS, 0, **OFFICE)), usual(AT_HOME))
     assert not reliefs(unseen)
 
@@ -1009,6 +1010,7 @@ KNOWING = Policy.model_validate(
     | {
         "accounts": {"rooms": (ROOM,), "services": (SERVICE,), "device_groups": (GROUP,)},
         "trusted_networks": (OFFICES,),
+        "hosting_ranges": ({"range": "198.51.100.240/28", "name": "a kit"},),
     }
 )
 """The shipped policy in a tenant that has listed what is its own."""
@@ -1067,6 +1069,7 @@ SAMPLES: list[tuple[SignIns, Evidence]] = [
     (approved_and_redeemed(HOTEL, HOTEL), usual(place(OFFICE, days=9), place(HOTEL, managed=2))),
     (approved_and_redeemed(HOTEL, HOTEL), usual(tenant=(AddressUse(ip=HOTEL["IPAddress"], users=3, days=3),))),
     (approved_and_redeemed(OFFICE, RENTED), Evidence()),
+    (approved_and_redeemed(OFFICE, HOTEL | {"IPAddress": "198.51.100.250"}), usual(place(OFFICE))),
     (approved_and_redeemed(OFFICE, TOR | {"DeviceDetail": ENROLLED}), Evidence()),
     (approved_and_redeemed(IN_THE_OFFICES, IN_THE_OFFICES), Evidence()),
     *((approved_and_redeemed(OFFICE, TOR, AppId=TEAMS, UserId=user), Evidence()) for user in (ROOM, SERVICE)),
@@ -1257,7 +1260,7 @@ async def test_the_queries_look_as_far_back_as_the_policy_says(
 async def test_mail_to_many_is_asked_for_from_as_many_recipients_on_as_the_policy_says(tenant: Tenant) -> None:
     people = (Account(id=USER, upn="target.user@contoso.com", display_name="Target"),)
     await find_token_use(case_of(other("correlation.mass_recipients", 99)), people=people)
-    assert [text for text in tenant.queries if "let p_least = 99;" in text]
+    assert [text for text in tenant.queries if "let p_least = long(99);" in text]
 
 
 def first_line(query: str) -> str:

@@ -39,6 +39,7 @@ from tests.decision.test_decision import (
     COLLECTED,
     END,
     FLOW,
+    HOTEL,
     KIOSK,
     NOON,
     OFFICE,
@@ -220,8 +221,9 @@ def test_another_sign_in_that_may_still_turn_out_innocent_is_waited_for() -> Non
 
 def test_of_several_attacks_the_newest_token_is_ended() -> None:
     """The worst one names the verdict; what the others hold and have added is the attacker's as well."""
-    signins = signins_of([BY_SCRIPT, ATTACK], half_blind=False)
-    *_, whole = arriving(POLICY, signins, PLAIN, list(Part))
+    signins = signins_of([BY_SCRIPT, ATTACK | {"redemptions": [HOTEL]}], half_blind=False)
+    complete = PLAIN.model_copy(update={"intel": listed(TOR["IPAddress"])})
+    *_, whole = arriving(POLICY, signins, complete, list(Part))
     verdict = decide(POLICY, signins, whole)
     assert verdict.legs == signins.flows[0].legs
     assert verdict.last_token == NOON + timedelta(minutes=12)

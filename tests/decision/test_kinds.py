@@ -24,7 +24,6 @@ from respond.models.evidence import (
     SentMail,
     SharedAddresses,
     TokenUses,
-    UsualPlaces,
     Visit,
 )
 from respond.models.report import Verdict, VerdictKind
@@ -352,7 +351,7 @@ def test_an_account_that_never_signed_in_and_gets_a_token_is_asked_about() -> No
     signins = approved_and_redeemed(HOTEL, HOTEL)
     assert "nothing-known" in found(judged(signins))
     assert judged(signins).kind is VerdictKind.SUSPICIOUS
-    assert "nothing-known" not in found(judged(signins, Evidence(usual=UsualPlaces(history_unread=True))))
+    assert "nothing-known" not in found(judged(signins, usual(place(OFFICE))))
 
 
 @pytest.mark.parametrize(("at", "benign"), [(OFFICE, True), (HOTEL, False)])

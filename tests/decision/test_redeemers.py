@@ -92,7 +92,9 @@ def test_without_an_approval_on_record_a_browser_redeems_nothing_and_holds_the_s
     assert (ids(one.redemptions), one.redeemers, one.completed) == (["row-1"], (), True)
 
 
-HOME = Evidence(usual=UsualPlaces(places=(place(OFFICE, days=9, app_id=OFFICE_HOME),)))
+HOME = Evidence(
+    usual=UsualPlaces(places=(place(OFFICE, days=9, app_id=OFFICE_HOME), place(OFFICE, days=2, app_id=AZURE_CLI)))
+)
 
 
 def judged(*rows: SignIn) -> tuple[VerdictKind, set[str]]:
