@@ -95,7 +95,7 @@ def answer_text(report: Report) -> str:
     if report.tasks:
         lines += ["To do by hand:", *report.tasks, ""]
     if report.gaps:
-        lines += ["Not known:", *(f"{gap.source}: {gap.reason}" for gap in report.gaps), ""]
+        lines += ["Not known:", *(f"{gap.source}: {gap.told}" for gap in report.gaps), ""]
     if report.ticket:
         lines.append(f"Ticket: {report.ticket.id}")
     return "\n".join(lines).strip()

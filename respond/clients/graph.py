@@ -25,7 +25,7 @@ from respond.clients.degrade import unresolved
 from respond.clients.graph_added import AddedObjects
 from respond.clients.graph_auth import GraphAuthentication
 from respond.clients.graph_holdings import Holdings
-from respond.clients.graph_rows import MemberPage, NoAnswer, Page, RiskRow, Row, UserPage, UserRow, read_object
+from respond.clients.graph_rows import MemberPage, NoAnswer, Page, RiskRow, Row, UserPage, UserRow, quoted, read_object
 from respond.clients.graph_tenant import TenantFacts
 from respond.clients.guard import Check
 from respond.clients.pace import Pace
@@ -134,7 +134,7 @@ class Graph:
         from msgraph.generated.users.item.user_item_request_builder import UserItemRequestBuilder
 
         if key.startswith("$"):
-            for account in await self._users(f"userPrincipalName eq {_quoted(key)}", target=f"user {key}"):
+            for account in await self._users(f"userPrincipalName eq {quoted(key)}", target=f"user {key}"):
                 return account
             raise NotFound(f"user {key}: Graph knows nobody of that name")
         query = UserItemRequestBuilder.UserItemRequestBuilderGetQueryParameters(select=_ACCOUNT)
@@ -153,17 +153,17 @@ class Graph:
         Both properties take `eq` without `ConsistencyLevel: eventual`, so the answer is not an old one:
         https://learn.microsoft.com/graph/aad-advanced-queries
         """
-        known = (_quoted(f"{prefix}:{address}") for prefix in ("smtp", "SMTP"))
+        known = (quoted(f"{prefix}:{address}") for prefix in ("smtp", "SMTP"))
         proxies = " or ".join(f"proxyAddresses/any(p:p eq {value})" for value in known)
-        return await self._users(f"mail eq {_quoted(address)} or {proxies}", target=f"users with address {address}")
+        return await self._users(f"mail eq {quoted(address)} or {proxies}", target=f"users with address {address}")
 
     async def users_by_sid(self, sid: str) -> list[Account]:
         """GET /users?$filter=onPremisesSecurityIdentifier eq …: who was synchronized with this SID. Plain `eq` too."""
-        return await self._users(f"onPremisesSecurityIdentifier eq {_quoted(sid)}", target=f"users with SID {sid}")
+        return await self._users(f"onPremisesSecurityIdentifier eq {quoted(sid)}", target=f"users with SID {sid}")
 
     async def accounts(self, ids: Sequence[str]) -> list[Account]:
         """GET /users with `$filter=id in (…)`, up to fifteen ids; https://learn.microsoft.com/graph/api/user-list."""
-        return await self._users(f"id in ({','.join(map(_quoted, ids))})", target="users")
+        return await self._users(f"id in ({','.join(map(quoted, ids))})", target="users")
 
     async def _users(self, condition: str, *, target: str) -> list[Account]:
         from kiota_abstractions.base_request_configuration import RequestConfiguration
@@ -299,12 +299,6 @@ class Graph:
     async def close(self) -> None:
         """Close the connections: kiota's client does not reach them, its transport wraps the one that holds them."""
         await self._transport.aclose()
-
-
-def _quoted(text: str) -> str:
-    """A string of OData: a quote in it is written twice."""
-    doubled = text.replace("'", "''")
-    return f"'{doubled}'"
 
 
 def _account(user: Row) -> Account:

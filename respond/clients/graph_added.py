@@ -18,6 +18,7 @@ from respond.clients.graph_rows import (
     Page,
     R,
     Row,
+    quoted,
 )
 from respond.errors import NotFound
 from respond.models.holdings import Application, Assignment, Device, Grant, Key
@@ -104,7 +105,7 @@ class AddedObjects:
         https://learn.microsoft.com/graph/api/oauth2permissiongrant-list
         """
         rows = await self._filtered(
-            self._wire.sdk.oauth2_permission_grants, "oauth2PermissionGrants", f"clientId eq '{client}'", GrantPage
+            self._wire.sdk.oauth2_permission_grants, "oauth2PermissionGrants", ("clientId", client), GrantPage
         )
         return [read_grant(row) for row in rows]
 
@@ -114,7 +115,7 @@ class AddedObjects:
         https://learn.microsoft.com/graph/api/rbacapplication-list-roleassignments
         """
         builder = self._wire.sdk.role_management.directory.role_assignments
-        rows = await self._filtered(builder, _ROLES, f"principalId eq '{principal}'", AssignmentPage)
+        rows = await self._filtered(builder, _ROLES, ("principalId", principal), AssignmentPage)
         return [_assignment(row) for row in rows]
 
     async def assignment(self, number: str) -> Assignment | None:
@@ -181,8 +182,11 @@ class AddedObjects:
         except NotFound:
             return None
 
-    async def _filtered(self, builder: Any, path: str, condition: str, kind: type[Page]) -> list[Row]:
-        url = f"{builder.request_adapter.base_url}/{path}?$filter={quote(condition)}"
+    async def _filtered(self, builder: Any, path: str, wanted: tuple[str, str], kind: type[Page]) -> list[Row]:
+        """Those whose property has the value."""
+        name, value = wanted
+        condition = f"{name} eq {quoted(value)}"
+        url = f"{builder.request_adapter.base_url}/{path}?$filter={quote(condition, safe='')}"
 
         async def get() -> list[Row]:
             with self._wire.errors(path):

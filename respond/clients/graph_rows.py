@@ -18,6 +18,12 @@ R = TypeVar("R", bound="Row")
 _TEXT, _FLAG, _TIME = "text", "flag", "time"
 
 
+def quoted(text: str) -> str:
+    """A string of OData: a quote in it is written twice."""
+    doubled = text.replace("'", "''")
+    return f"'{doubled}'"
+
+
 class NoAnswer(ValueError):
     """What came is no answer; says what it lacks."""
 

@@ -94,7 +94,7 @@ def _verdict(report: Report) -> Text:
 def _body(report: Report, *, whole: bool) -> Group:
     sections = (
         ("why", [(_points(finding.weight), Text(defang(finding.summary))) for finding in report.findings]),
-        ("gaps", [(Text(defang(gap.source)), Text(defang(gap.reason), style="yellow")) for gap in report.gaps]),
+        ("gaps", [(Text(defang(gap.source)), Text(defang(gap.told), style="yellow")) for gap in report.gaps]),
         ("when", [(Text(f"{moment.at:%d %b %H:%M:%SZ}"), Text(defang(moment.what))) for moment in report.timeline]),
         ("plan" if report.mode == "dry-run" else "done", [_change(report, change, whole) for change in report.actions]),
         ("gone", [(Text(one.kind.value), _named(one)) for one in report.persistence if one.fate is Fate.GONE]),

@@ -11,6 +11,8 @@ from respond.models.base import Gap
 from respond.models.evidence import Part
 from respond.models.policy import Policy
 
+_LEGS = frozenset({"SigninLogs", "AADNonInteractiveUserSignInLogs"})
+"""What the hunt itself reads: a row that is not there can hide whatever is known of its sign-in."""
 _PARTS: dict[str, frozenset[Part]] = {
     "AADGraphActivityLogs": frozenset({Part.USES}),
     "AADNonInteractiveUserSignInLogs": frozenset({Part.HISTORY, Part.SHARED}),
@@ -34,8 +36,13 @@ _PARTS: dict[str, frozenset[Part]] = {
 
 def could_weigh(gap: Gap, policy: Policy) -> int:
     """The most points that findings from the source may add, at most 100; 0 for what no finding stands on."""
-    tables = (name.strip().split(".")[0].split(" ")[0] for name in gap.source.split(","))
-    parts = frozenset().union(*(_PARTS.get(table, frozenset()) for table in tables))
+    names = [name.strip() for name in gap.source.split(",")]
+    tables = (name.split(".")[0].split(" ")[0] for name in names)
+    parts = (
+        frozenset(Part)
+        if not _LEGS.isdisjoint(names)
+        else frozenset().union(*(_PARTS.get(table, frozenset()) for table in tables))
+    )
     return min(100, capped(policy, [(rule, rule.most(policy)) for rule in AGAINST if rule.needs & parts]))
 
 

@@ -33,6 +33,7 @@ _STEADY = frozenset(
         "CloudAppEvents",
         "EmailEvents",
         "EmailUrlInfo",
+        "EmailAttachmentInfo",
         "MicrosoftGraphActivityLogs",
         "OfficeActivity",
     }

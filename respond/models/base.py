@@ -72,3 +72,8 @@ class Gap(Model):
     source: str
     reason: str
     could_weigh: int = 0
+
+    @property
+    def told(self) -> str:
+        """The reason, and how many points the source might have added where that is known."""
+        return f"{self.reason}; might have added up to {self.could_weigh} points" if self.could_weigh else self.reason

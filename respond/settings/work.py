@@ -80,6 +80,7 @@ class Sources(Section):
     AADNonInteractiveUserSignInLogs: Place = Place.AUTO
     EmailEvents: Place = Place.AUTO
     EmailUrlInfo: Place = Place.AUTO
+    EmailAttachmentInfo: Place = Place.AUTO
     EmailPostDeliveryEvents: Place = Place.AUTO
     UrlClickEvents: Place = Place.AUTO
     MessageEvents: Place = Place.AUTO

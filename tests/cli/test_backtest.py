@@ -23,8 +23,11 @@ from tests.lab.running_lab import RunningLab, running
 
 pytestmark = pytest.mark.xdist_group("backtest")
 RUTH, WEI = "af0b3677-0eb5-4336-879f-80c4de018262", "3b403ed9-c639-4fe5-bbc7-be9d1965887e"
-POLICY, STRICTER, LAXER = (65, 20), (20, 10), (95, 65)
-"""Thresholds of malicious and suspicious, far enough apart that the story's cases fall between them."""
+POLICY, STRICTER, LAXER = (65, 60), (65, 20), (95, 65)
+"""Thresholds of malicious and suspicious, far enough apart that the story's cases fall between them.
+
+Whatever the first is, circumstances alone stay below it: a stricter policy asks about more.
+"""
 
 QUERIES_BEFORE_USERS, QUERIES_A_USER = 4, 11
 

@@ -333,7 +333,7 @@ def test_clicks_that_are_not_all_there_are_a_named_gap(lab: Callable[..., Runnin
 def test_a_source_that_stays_ill_is_a_named_gap_and_costs_no_more_than_its_budget(
     lab: Callable[..., RunningLab], impatient: timedelta
 ) -> None:
-    tenant = lab(faults=(fault(QUERY, contains="EmailEvents", status=500, times=0),))
+    tenant = lab(faults=(fault(QUERY, contains="EmailUrlInfo", status=500, times=0),))
     answer = answer_for_victim()
     assert (answer.code, answer.json["verdict"]) == (0, "malicious")
     assert [gap["source"] for gap in answer.json["gaps"]] == ["EmailEvents"]

@@ -50,6 +50,8 @@ VALUES: dict[str, Value] = {
     "arrived_from": NOW - timedelta(days=30),
     "arrived_to": LATER,
     "old_from": NOW - timedelta(days=365),
+    "past": NOW - timedelta(days=30),
+    "least": 20,
     "to": LATER,
     "now": LATER,
 }

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from msgraph.generated.applications.item.remove_password import remove_password_post_request_body as of_application
 from msgraph.generated.audit_logs.sign_ins.confirm_compromised import confirm_compromised_post_request_body as sign_ins
 from msgraph.generated.identity_protection.risky_users.confirm_compromised import (
     confirm_compromised_post_request_body as risky,
@@ -23,15 +24,21 @@ from msgraph.generated.identity_protection.risky_users.dismiss import dismiss_po
 from msgraph.generated.models.device import Device
 from msgraph.generated.models.message_rule import MessageRule
 from msgraph.generated.models.o_auth2_permission_grant import OAuth2PermissionGrant
+from msgraph.generated.models.service_principal import ServicePrincipal
+from msgraph.generated.models.unified_role_assignment import UnifiedRoleAssignment
 from msgraph.generated.models.user import User
 from msgraph.generated.security.microsoft_graph_security_run_hunting_query import (
     run_hunting_query_post_request_body as hunting,
 )
+from msgraph.generated.service_principals.item.remove_password import remove_password_post_request_body as of_principal
 from msgraph.graph_service_client import GraphServiceClient
 
-from respond.clients.graph_holdings import METHODS
+from respond.clients.graph_holdings import EXTERNAL, METHODS
 from tests.clients.test_graph_client import Credential
 
+_EXTERNAL = (
+    "DELETE /users/{user-id}/authentication/externalAuthenticationMethods/{externalAuthenticationMethod-id}/$ref"
+)
 TARGET = Path(__file__).with_name("graph.json")
 
 
@@ -53,6 +60,14 @@ def main() -> None:
         rules,
         rules.by_message_rule_id("x"),
         sdk.devices.by_device_id("x"),
+        sdk.devices_with_device_id("{deviceId}"),
+        sdk.service_principals.by_service_principal_id("x"),
+        sdk.service_principals_with_app_id("{appId}"),
+        sdk.applications.by_application_id("x"),
+        sdk.applications_with_app_id("{appId}"),
+        sdk.role_management.directory.role_assignments,
+        sdk.role_management.directory.role_assignments.by_unified_role_assignment_id("x"),
+        sdk.oauth2_permission_grants,
         sdk.oauth2_permission_grants.by_o_auth2_permission_grant_id("x"),
         sdk.identity_protection.risky_users.by_risky_user_id("x"),
     ]
@@ -60,6 +75,20 @@ def main() -> None:
         ("POST", user.revoke_sign_in_sessions, None),
         ("PATCH", user, User),
         ("PATCH", sdk.devices.by_device_id("x"), Device),
+        ("DELETE", sdk.devices.by_device_id("x"), None),
+        ("PATCH", sdk.service_principals.by_service_principal_id("x"), ServicePrincipal),
+        (
+            "POST",
+            sdk.applications.by_application_id("x").remove_password,
+            of_application.RemovePasswordPostRequestBody,
+        ),
+        (
+            "POST",
+            sdk.service_principals.by_service_principal_id("x").remove_password,
+            of_principal.RemovePasswordPostRequestBody,
+        ),
+        ("DELETE", sdk.role_management.directory.role_assignments.by_unified_role_assignment_id("x"), None),
+        ("POST", sdk.role_management.directory.role_assignments, UnifiedRoleAssignment),
         ("PATCH", rules.by_message_rule_id("x"), MessageRule),
         ("DELETE", sdk.oauth2_permission_grants.by_o_auth2_permission_grant_id("x"), None),
         ("POST", sdk.oauth2_permission_grants, OAuth2PermissionGrant),
@@ -72,10 +101,13 @@ def main() -> None:
             hunting.RunHuntingQueryPostRequestBody,
         ),
     ]
-    for collection, by_id in METHODS.values():
-        writes.append(("DELETE", getattr(getattr(user.authentication, collection), by_id)("x"), None))
+    for kind, (collection, by_id) in METHODS.items():
+        if kind != EXTERNAL:
+            writes.append(("DELETE", getattr(getattr(user.authentication, collection), by_id)("x"), None))
     operations = {_operation("GET", one): {"query": _query(one), "body": []} for one in reads}
     operations |= {_operation(method, one): {"query": [], "body": _names(kind)} for method, one, kind in writes}
+    # No builder has it: https://learn.microsoft.com/graph/api/externalauthenticationmethod-delete
+    operations[_EXTERNAL] = {"query": [], "body": []}
     place = Path(GraphServiceClient.__init__.__code__.co_filename).parent
     lock = json.loads((place / "generated" / "kiota-lock.json").read_text())
     told = {

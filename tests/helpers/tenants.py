@@ -46,9 +46,21 @@ def workspace_resource_id(name: str) -> str:
     return f"{group}/providers/Microsoft.OperationalInsights/workspaces/{name}"
 
 
+def workspace_of_an_alert(name: str) -> dict[str, str]:
+    """How an alert trigger says which workspace it is from."""
+    return {
+        "WorkspaceId": workspace_id(name),
+        "WorkspaceSubscriptionId": f"{IDS[name]}3",
+        "WorkspaceResourceGroup": f"rg-{name}",
+    }
+
+
 def body(name: str, number: int, **more: Any) -> dict[str, Any]:
     """An incident of a tenant's workspace, about a victim."""
-    return {**deliveries.body(number, **more), "workspaceId": workspace_id(name)}
+    said = deliveries.body(number, **more)
+    place = f"{workspace_resource_id(name)}/providers/Microsoft.SecurityInsights"
+    said["object"]["id"] = f"{place}/Incidents/{victims.incident_id(number)}"
+    return {**said, "workspaceId": workspace_id(name)}
 
 
 def toml(of: Mapping[str, Mapping[str, Mapping[str, Any]]], **common: Mapping[str, Any]) -> str:

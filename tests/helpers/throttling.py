@@ -12,7 +12,16 @@ from typing import Any
 from aiohttp import web
 
 _TABLE = {"tables": [{"name": "PrimaryResult", "columns": [{"name": "n", "type": "long"}], "rows": [[1]]}]}
-_USER = {"id": "u1", "userPrincipalName": "target.user@contoso.com", "value": []}
+_USER = {
+    "id": "u1",
+    "userPrincipalName": "target.user@contoso.com",
+    "accountEnabled": True,
+    "signInSessionsValidFromDateTime": "2026-01-02T00:00:00Z",
+    "riskLevel": "none",
+    "riskState": "none",
+    "riskLastUpdatedDateTime": "2026-01-02T00:00:00Z",
+    "value": [],
+}
 
 
 class Throttling:

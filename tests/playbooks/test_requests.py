@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote
 
 import pytest
@@ -21,6 +21,7 @@ from actions.tag_incident import tag_incident
 from respond.clients.connect import Clients
 from respond.clients.graph_holdings import METHODS
 from respond.errors import RespondError
+from respond.models.ladder import Rung, Step
 from respond.session import open_clients
 from respond.settings import shipped_config
 from tests.helpers.command import VICTIM, respond
@@ -29,12 +30,20 @@ from tests.helpers.incident_actions import INCIDENT, act, entry, seed_with_incid
 from tests.lab.running_lab import RunningLab
 from tests.playbooks.test_crash_ladder import EVERYTHING
 
+if TYPE_CHECKING:
+    from kiota_abstractions.request_information import RequestInformation
+
 Lab = Callable[..., RunningLab]
 CONTRACTS = Path(__file__).parents[1] / "contracts"
 GRAPH: dict[str, Any] = json.loads((CONTRACTS / "graph.json").read_text())
 AZURE: dict[str, Any] = json.loads((CONTRACTS / "azure.json").read_text())
 ODD = "o'brien/..#x$y+z@contoso.com"
 """Characters that mean something in a path, a query or a filter."""
+
+ADDED = re.compile(
+    r"/(applications|servicePrincipals|roleManagement)\b|/devices\(|GET /oauth2PermissionGrants$|DELETE /devices/"
+)
+"""Operations on what an attacker added beside the user's own things."""
 
 
 def sent(tenant: RunningLab) -> list[dict[str, Any]]:
@@ -86,6 +95,7 @@ def check_graph(request: dict[str, Any]) -> str:
     assert set(query.get("$select", "id").split(",")) <= set(GRAPH["user"]), request["target"]
     filters = re.sub(r"'(''|[^'])*'", "", query.get("$filter", ""))
     words = set(re.findall(r"[A-Za-z][\w.]*", filters)) - {"eq", "or", "in", "any", "p", "mail"}
+    words -= {"clientId", "principalId"}  # of a grant and of a role assignment
     assert words <= set(GRAPH["user"]), filters
     assert set(request["names"]) <= set(known["body"]), (name, request["names"])
     if known["body"] and request["method"] in ("POST", "PATCH"):
@@ -142,10 +152,58 @@ def test_all_that_a_response_and_its_undo_send_is_as_microsoft_describes_it(
     assert respond("undo", answer.json["case"]).code == 0
     assert respond("hunt").code == 0
     made = {check(one) for one in sent(tenant)}
-    writes = {name for name in GRAPH["operations"] if not name.startswith("GET")}
+    known = {name for name in GRAPH["operations"] if not ADDED.search(name)}
+    writes = {name for name in known if not name.startswith("GET")}
     deletes = {name for name in writes if "Methods/" in name and "microsoftAuthenticator" not in name}
     assert made >= writes - deletes
-    assert made >= {name for name in GRAPH["operations"] if name.startswith("GET")} - {"GET /users"}
+    assert made >= {name for name in known if name.startswith("GET")} - {"GET /users"}
+
+
+def test_what_is_asked_about_what_was_added_is_as_microsoft_describes_it(lab: Lab) -> None:
+    """Devices, applications and roles that an attacker added: by every id that a log may name."""
+    tenant = lab()
+    asked(lambda clients: clients.graph.added.device(ODD))
+    asked(lambda clients: clients.graph.added.application(USER_ID))
+    asked(lambda clients: clients.graph.added.principal(ODD))
+    asked(lambda clients: clients.graph.added.grants(ODD))
+    asked(lambda clients: clients.graph.added.assignments(ODD))
+    asked(lambda clients: clients.graph.added.assignment(ODD))
+    asked(lambda clients: clients.graph.added.keys(f"applications/{USER_ID}"))
+    made = {check(one) for one in sent(tenant)} - {"GET /devices/{device-id}"}
+    assert made == {name for name in GRAPH["operations"] if name.startswith("GET") and ADDED.search(name)}
+
+
+def test_what_ends_what_was_added_is_sent_where_microsoft_has_it(lab: Lab) -> None:
+    lab()
+    keys = [
+        Step(rung=Rung.REMOVE_SECRET, kind=f"{holder}/{USER_ID}", object="key", label="x", why="x")
+        for holder in ("applications", "servicePrincipals")
+    ]
+
+    async def made(clients: Clients) -> None:
+        added = clients.graph.added
+        requests = [
+            added.delete_device(ODD),
+            added.set_principal(ODD, enabled=False),
+            *(added.remove_password(key) for key in keys),
+            added.delete_assignment(ODD),
+            added.make_assignment({"principalId": USER_ID, "roleDefinitionId": USER_ID, "directoryScopeId": "/"}),
+        ]
+        assert {check_graph(told(one)) for one in requests} == {
+            name for name in GRAPH["operations"] if not name.startswith("GET") and ADDED.search(name)
+        }
+
+    asked(made)
+
+
+def told(request: RequestInformation) -> dict[str, Any]:
+    """A request that was not sent, as the lab would have told of it."""
+    body = json.loads(request.content) if request.content else {}
+    target = request.url.partition("127.0.0.1")[2].partition("/")[2]
+    headers = {"content-type": "application/json"} if body else {}
+    assert request.http_method is not None
+    return {"method": str(request.http_method.value), "target": f"/{target}", "names": body, "has_body": bool(body),
+            "headers": headers}  # fmt: skip
 
 
 def test_what_is_written_back_to_an_incident_is_as_microsoft_describes_it(lab: Lab, tmp_path: Path) -> None:
@@ -185,6 +243,6 @@ def test_each_sort_of_method_is_deleted_where_microsoft_has_it(kind: str, lab: L
         target = request.url.partition("127.0.0.1")[2].partition("/")[2]
         told = {"method": "DELETE", "target": f"/{target}", "names": {}, "has_body": False, "headers": {}}
         assert kind in check_graph(told)
-        assert not set("#'$+") & set(target)
+        assert not set("#'$+") & set(target.removesuffix("/$ref"))
 
     asked(made)

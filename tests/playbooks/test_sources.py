@@ -101,8 +101,8 @@ def members(groups: Iterable[Iterable[str]]) -> list[Any]:
     ]
 
 
-def dry() -> Answer:
-    return respond("--user", VICTIM, "--dry-run", "--json")
+def dry(upn: str = VICTIM) -> Answer:
+    return respond("--user", upn, "--dry-run", "--json")
 
 
 def gaps(answer: Answer) -> dict[str, str]:
@@ -137,18 +137,25 @@ def look(tmp_path_factory: pytest.TempPathFactory) -> Look:
     folder = tmp_path_factory.mktemp("looks")
 
     @functools.cache
-    def answer(absent: tuple[str, ...] = (), environment: tuple[tuple[str, str], ...] = (), **settings: Any) -> Answer:
-        story = Path(shutil.copytree(scenario.find("seed-true-positive"), tmp_path_factory.mktemp("look") / "story"))
+    def answer(
+        absent: tuple[str, ...] = (),
+        environment: tuple[tuple[str, str], ...] = (),
+        name: str = "seed-true-positive",
+        upn: str = VICTIM,
+        **settings: Any,
+    ) -> Answer:
+        story = Path(shutil.copytree(scenario.find(name), tmp_path_factory.mktemp("look") / "story"))
         for table in absent:
             (story / f"{table}.jsonl").unlink(missing_ok=True)
         head = json.loads((story / "scenario.json").read_text())
-        (story / "scenario.json").write_text(json.dumps(head | {"absent_tables": list(absent)}))
+        lacking = sorted({*head.get("absent_tables", ()), *absent})
+        (story / "scenario.json").write_text(json.dumps(head | {"absent_tables": lacking}))
         with running(story, story.parent / "lab", **settings) as tenant, pytest.MonkeyPatch.context() as patch:
             patch.setenv("RESPOND_STATE__URL", f"sqlite:///{folder / 'respond.db'}")
             patch.setenv("RESPOND_LAB__URL", tenant.url)
-            for name, value in environment:
-                patch.setenv(name, value)
-            return dry()
+            for variable, value in environment:
+                patch.setenv(variable, value)
+            return dry(upn)
 
     return answer
 
@@ -202,6 +209,30 @@ def test_without_the_redeeming_leg_the_approving_one_is_enough_for_the_verdict(l
     assert (answer.code, answer.json["verdict"]) == (3, "malicious"), answer
     assert "no table" in gaps(answer)[REDEMPTIONS]
     assert {leg["leg"] for leg in answer.json["legs"]} == {"approving"}
+
+
+PEOPLE = [
+    pytest.param(name, upn, id=f"{name}-{upn.partition('@')[0]}", marks=pytest.mark.soak)
+    for name, _, expected in scenario.shipped()
+    for upn in expected
+]
+
+
+@pytest.mark.parametrize(("name", "upn"), PEOPLE)
+def test_without_any_one_table_the_verdict_stays_or_the_gap_says_how_much_it_might_weigh(
+    name: str, upn: str, look: Look
+) -> None:
+    whole = look(name=name, upn=upn)
+    for table in sorted(path.stem for path in scenario.find(name).glob("*.jsonl")):
+        part = look(absent=(table,), name=name, upn=upn)
+        weighs = {gap["source"]: gap["could_weigh"] for gap in part.json["gaps"]}
+        assert table in weighs, part
+        if part.json["verdict"] != whole.json["verdict"]:
+            lost = sum(
+                one["weight"] for id_, one in found(whole).items() if one["weight"] > 0 and id_ not in found(part)
+            )
+            assert weighs[table] >= min(lost, 100) > 0 or total(part) >= total(whole), (table, part.json["findings"])
+        assert not (whole.json["verdict"] == "malicious" and part.json["verdict"] == "benign"), table
 
 
 # A source that refuses, answers in part, or is ill.

@@ -10,7 +10,7 @@ import pytest
 
 from respond.clients.clouds import CLOUDS, authority, cloud_of
 from respond.clients.connect import Clients
-from respond.clients.credentials import credential
+from respond.clients.credentials import Tokens, credential
 from respond.errors import Permanent
 from respond.settings import Cloud, Settings
 from respond.webhook.tokens import issuers, keys_url
@@ -62,7 +62,9 @@ def test_one_setting_gives_every_endpoint(cloud: str, graph: str, logs: str, arm
     assert made(settings) == tuple(f"https://{host}/.default" for host in (graph, logs, arm))
     assert authority(settings, None) == f"https://{login}"
     assert keys_url(settings, None) == f"https://{login}/{TENANT}/discovery/v2.0/keys"
-    made_for: object = vars(credential(settings, None))["_client"]
+    identity = credential(settings, None)
+    assert isinstance(identity, Tokens)
+    made_for: object = vars(identity.identity)["_client"]
     assert vars(made_for)["_authority"] == f"https://{login}"
 
 

@@ -50,14 +50,16 @@ from respond.models.evidence import (
     Visit,
 )
 from respond.models.flows import join_flows
-from respond.models.holdings import Access, Devices, Grant, Method, Rule
+from respond.models.holdings import Access, Added, Application, Assignment, Devices, Grant, Key, Method, Rule
 from respond.models.holdings import Device as HeldDevice
 from respond.models.incident import Incident, IncidentRecord
 from respond.models.intake import Delivery, FreshUsers, Round, Rounds, Sighting, Trigger, Unanswered
 from respond.models.intents import Intent
 from respond.models.ladder import May, Rung, Step, Word
+from respond.models.lookalikes import Lookalike, LookalikeKind, Lookalikes
 from respond.models.notice import Named, Notice, Shape, Workspace
 from respond.models.orders import Order
+from respond.models.persistence import Accounted, ActionRef, Fate
 from respond.models.report import (
     ActionStatus,
     Attached,
@@ -168,6 +170,50 @@ MODELS: tuple[Model, ...] = (
         methods=(Method(id="m", type="phoneAuthenticationMethod", label="phone", created=None),),
         grants=(Grant(id="g", client="c", resource="r", scope=" Mail.Read"),),
         rules=(Rule(id="r", name="..", enabled=True),),
+        gaps=GAPS,
+    ),
+    Added(
+        applications=(
+            Application(
+                ids=("a", "b"),
+                principal="p",
+                name="Contoso Archive",
+                enabled=True,
+                keys=(Key(id="k", label="key", holder="applications/a", is_secret=True, start=NOW),),
+            ),
+        ),
+        assignments=(Assignment(id="r", principal="p", role="role", scope="/"),),
+        gone=("device",),
+        ungranted=("q",),
+        gaps=GAPS,
+    ),
+    Accounted(
+        kind=FootholdKind.DEVICE,
+        what="Add device",
+        name="DESKTOP-X",
+        at=NOW,
+        ip="203.0.113.1",
+        fate=Fate.ACTION,
+        says="it is disabled",
+        actions=(ActionRef(name="disable_device", object="d"),),
+        evidence=(Source(table="AuditLogs", id="x", at=NOW),),
+    ),
+    Lookalikes(
+        found=(
+            Lookalike(
+                kind=LookalikeKind.BLOCKED,
+                id="x",
+                at=NOW,
+                app="Azure CLI",
+                resource="",
+                ip="203.0.113.1",
+                asn="64500",
+                country="NL",
+                client="x",
+                result="53003",
+                signed_at=NOW,
+            ),
+        ),
         gaps=GAPS,
     ),
     DELIVERY,

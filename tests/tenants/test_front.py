@@ -26,6 +26,7 @@ from tests.helpers.tenants import (
     children_of,
     secret_variable,
     workspace_id,
+    workspace_of_an_alert,
     workspace_resource_id,
 )
 from tests.webhook.test_gate import signed
@@ -95,8 +96,8 @@ def test_a_signature_is_good_for_its_own_tenant_alone(house: Several) -> None:
     "said",
     [
         {"IncidentArmID": f"{workspace_resource_id('beta')}/providers/Microsoft.SecurityInsights/Incidents/one"},
-        {"body": sample("alert") | {"WorkspaceId": workspace_id("beta"), "Status": "Closed"}},
-        b"",
+        {"body": sample("alert") | workspace_of_an_alert("beta") | {"Status": "Closed"}},
+        b"{}",
     ],
 )
 def test_other_shapes_find_their_tenant_as_well(said: Any, house: Several) -> None:
