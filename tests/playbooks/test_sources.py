@@ -211,13 +211,26 @@ def test_without_the_redeeming_leg_the_approving_one_is_enough_for_the_verdict(l
     assert {leg["leg"] for leg in answer.json["legs"]} == {"approving"}
 
 
+TOLD = (
+    "bastion",
+    "consent-and-app",
+    "dug-in",
+    "guest",
+    "jump-host",
+    "quishing-zapped",
+    "second-wave",
+    "without-a-past",
+)
 PEOPLE = [
     pytest.param(name, upn, id=f"{name}-{upn.partition('@')[0]}", marks=pytest.mark.soak)
     for name, _, expected in scenario.shipped()
-    for upn in expected
+    if name in TOLD
+    for upn in list(expected)[:1]
 ]
+"""One of each story: between them they have all tables, and verdicts of every kind."""
 
 
+@pytest.mark.usefixtures("starts_processes")
 @pytest.mark.parametrize(("name", "upn"), PEOPLE)
 def test_without_any_one_table_the_verdict_stays_or_the_gap_says_how_much_it_might_weigh(
     name: str, upn: str, look: Look
