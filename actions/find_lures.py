@@ -33,19 +33,18 @@ async def find_lures(case: Case, *, people: Sequence[Account]) -> dict[str, Lure
     asking = inquiry(case, "find_lures")
     ids, upns = tuple(who.id for who in people), tuple(name for who in people for name in who.upns)
     mails_since: dict[str, Value] = {"from": case.mail_start, "to": case.window.end}
-    clicks, mails, pictures, chats = await asyncio.gather(
+    clicks, mails, chats = await asyncio.gather(
         asking.ask(
             "find_clicks", source="UrlClickEvents", upns=upns, **{"from": case.history_start, "to": case.window.end}
         ),
         asking.ask("find_lure_mails", source="EmailEvents", user_ids=ids, addresses=upns, **mails_since),
-        asking.ask("find_lure_pictures", source="EmailEvents (no link)", user_ids=ids, addresses=upns, **mails_since),
         asking.ask(
             "find_lure_chats", source="MessageEvents", recipients=tuple(map(str.lower, (*ids, *upns))), **mails_since
         ),
     )
     owners = {name.lower(): who.id.lower() for who in people for name in (who.id, *who.upns)}
     messages: dict[str, dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
-    for row in (*mails, *pictures, *chats):
+    for row in (*mails, *chats):
         for user in _recipients(row, owners):
             messages[user][text(row, "NetworkMessageId") or text(row, "TeamsMessageId")].append(row)
     followed: dict[str, list[Click]] = defaultdict(list)

@@ -6,7 +6,6 @@ people outside is read from the mail trace, which names no token.
 
 from __future__ import annotations
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
@@ -15,25 +14,27 @@ from respond.models.case import Case
 from respond.models.evidence import Account, SentMail, TokenUse, TokenUses
 from respond.step import aside, inquiry, read_action
 
+_TRACE = "EmailEvents"
+
 
 @read_action("Log Analytics Reader", "ThreatHunting.Read.All")
 async def find_token_use(case: Case, *, people: Sequence[Account]) -> dict[str, TokenUses]:
     """What the tokens and sessions of each user were used for within the window, by user id in lower case."""
     asking = inquiry(case, "find_token_use")
     ids, upns = tuple(who.id for who in people), tuple(name for who in people for name in who.upns)
-    rows, mails = await asyncio.gather(
-        asking.ask("find_token_use", source="MicrosoftGraphActivityLogs", user_ids=ids, upns=upns, **case.aftermath),
-        asking.ask(
-            "find_sent_mail",
-            source="EmailEvents (sent)",
-            user_ids=ids,
-            addresses=upns,
-            least=case.policy.correlation.mass_recipients,
-            **{"from": case.history_start, "to": case.window.end},
-        ),
+    rows = await asking.ask(
+        "find_token_use",
+        source="MicrosoftGraphActivityLogs",
+        user_ids=ids,
+        upns=upns,
+        least=case.policy.correlation.mass_recipients,
+        history=case.history_start,
+        **case.aftermath,
     )
     owners = {name.lower(): who.id.lower() for who in people for name in (who.id, *who.upns)}
-    uses, sent = await aside(_uses, rows, owners), _sent(mails, owners)
+    mails = [row for row in rows if text(row, "Source") == _TRACE]
+    calls = [row for row in rows if text(row, "Source") != _TRACE]
+    uses, sent = await aside(_uses, calls, owners), _sent(mails, owners)
     return {
         user: TokenUses(uses=tuple(uses[user]), mass_mails=tuple(sent[user]), gaps=asking.gaps)
         for user in (who.id.lower() for who in people)
@@ -51,14 +52,14 @@ def _uses(rows: Sequence[Row], owners: Mapping[str, str]) -> dict[str, list[Toke
 def _sent(rows: Sequence[Row], owners: Mapping[str, str]) -> dict[str, list[SentMail]]:
     sent: dict[str, list[SentMail]] = defaultdict(list)
     for row in rows:
-        user = owners.get(text(row, "SenderObjectId").lower()) or owners.get(text(row, "Sender").lower(), "")
+        user = owners.get(text(row, "User").lower()) or owners.get(text(row, "Sender").lower(), "")
         sent[user].append(_mail(row))
     return sent
 
 
 def _mail(row: Row) -> SentMail:
     return SentMail(
-        id=text(row, "Message"), at=moment(row), subject=text(row, "Subject"), outsiders=int(row["Outsiders"])
+        id=text(row, "Message"), at=moment(row, "First"), subject=text(row, "Subject"), outsiders=int(row["Outsiders"])
     )
 
 

@@ -174,7 +174,7 @@ class History(Model):
 
 
 class AddressDay(Model):
-    """Who used an address on one day, up to twenty of them.
+    """Who used an address on one day: up to twenty of them, and up to 500 where their codes were there.
 
     Attributes:
         users: object ids. Guests are among them only where `by_code` is set and `leg` is not.

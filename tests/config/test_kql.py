@@ -46,6 +46,7 @@ VALUES: dict[str, Value] = {
     "urls": ("https://evil.example/x",),
     "history": NOW - timedelta(days=60),
     "since": NOW - timedelta(days=60),
+    "least": 20,
     "from": NOW - timedelta(days=30),
     "arrived_from": NOW - timedelta(days=30),
     "arrived_to": LATER,
