@@ -213,7 +213,7 @@ def dated(date: str) -> Any:
 
 @pytest.mark.usefixtures("starts_processes")
 def test_a_wider_permission_does_and_is_warned_about(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    kept = [name for name in (*READS, *WRITES) if name not in ("User.RevokeSessions.All", "MailboxSettings.Read")]
+    kept = [name for name in (*READS, *WRITES) if name not in ("User.EnableDisableAccount.All", "MailboxSettings.Read")]
     roles = [name for name in kept if not name.startswith("UserAuthMethod-")]
     roles += ["User.ReadWrite.All", "UserAuthenticationMethod.ReadWrite.All"]
     monkeypatch.setenv("PATH", f"{az(tmp_path, {'roles': roles})}:/usr/bin:/bin")
