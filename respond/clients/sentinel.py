@@ -182,8 +182,9 @@ class Sentinel:
         url = f"{self._root}/{quote(workspace.strip('/'))}/tables/{quote(table)}?api-version={_TABLES_VERSION}"
 
         async def get() -> tuple[str, bool]:
-            properties = (await self._send(HttpRequest("GET", url))).get("properties")
-            plan = properties.get("plan") if isinstance(properties, dict) else None
+            said = (await self._send(HttpRequest("GET", url))).get("properties")
+            properties = said if isinstance(said, dict) else {}
+            plan = properties.get("plan")
             if not isinstance(plan, str):
                 raise Unanswered(f"{_target(url)}: Azure answered without its plan", service=Service.SENTINEL)
             return plan, str(properties.get("protectionLevel")).lower() == "protected"
