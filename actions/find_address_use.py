@@ -1,8 +1,8 @@
 """Who else uses these addresses? An office egress has regulars; an attacker's proxy has other victims at most.
 
 Only plain interactive sign-ins of members make an address common: a campaign that redeems ten people's codes at one
-Only plain interactive sign-ins of members make an address common: a campaign that redeems ten codes at one
-if managed devices approved it, for weeks, and no lure came before.
+address must not. What colleagues redeemed there counts if managed devices approved it, for weeks, and no lure came
+before.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from actions.find_lures import is_device_login, kit_pattern
 from respond.clients.rows import Row, address, moment, text, texts
 from respond.clients.sources import Inquiry
+from respond.models.base import Gap
 from respond.models.case import Case
 from respond.models.evidence import Account, AddressDay, SharedAddresses
 from respond.models.policy import Policy
@@ -19,6 +20,8 @@ from respond.models.signin import Leg
 from respond.step import inquiry, read_action
 
 _LEGS = {"redeemed": Leg.REDEEMING, "approved": Leg.APPROVING}
+_MOST_CODED = 500
+"""The query names no more users of one address and day; who is beyond cannot be told from a regular of the address."""
 
 
 @read_action("Log Analytics Reader")
@@ -46,7 +49,15 @@ async def find_address_use(case: Case, *, people: Sequence[Account]) -> SharedAd
         for row in rows
     )
     lured, unread = await _lured(case, asking, days)
-    return SharedAddresses(days=days, lured=lured, lures_unread=unread, unread=bool(rows.partial), gaps=asking.gaps)
+    crowded = {day.ip for day in days if day.by_code and len(day.users) >= _MOST_CODED}
+    reason = f"only {_MOST_CODED} of the users whose codes were there on one day were read: nobody vouches for"
+    return SharedAddresses(
+        days=tuple(day for day in days if day.ip not in crowded or (day.by_code and day.leg is None)),
+        lured=lured,
+        lures_unread=unread,
+        unread=bool(rows.partial),
+        gaps=(*asking.gaps, *(Gap(source="SigninLogs (tenant)", reason=f"{reason} {ip}") for ip in sorted(crowded))),
+    )
 
 
 async def _lured(case: Case, asking: Inquiry, days: Sequence[AddressDay]) -> tuple[frozenset[str], bool]:

@@ -9,12 +9,15 @@ from __future__ import annotations
 from datetime import timedelta
 
 from respond.clients.rows import Row, address, moment, text
+from respond.models.base import Gap
 from respond.models.case import Case
 from respond.models.evidence import Account
 from respond.models.lookalikes import Lookalike, LookalikeKind, Lookalikes
 from respond.step import inquiry, read_action
 
 _CODE_LIVES = timedelta(minutes=10)
+_MOST_ROWS = 1000
+"""The query ends there."""
 
 
 @read_action("Log Analytics Reader")
@@ -30,7 +33,8 @@ async def find_lookalikes(case: Case, *, account: Account) -> Lookalikes:
     )
     found = tuple(_read(row) for row in rows)
     near = tuple(one for one in found if one.kind is LookalikeKind.BLOCKED or one.at - one.signed_at <= _CODE_LIVES)
-    return Lookalikes(found=near, gaps=asking.gaps)
+    cut = [Gap(source="SigninLogs (other theft)", reason=f"only the first {_MOST_ROWS} rows were read")]
+    return Lookalikes(found=near, gaps=(*asking.gaps, *(cut if len(rows) >= _MOST_ROWS else ())))
 
 
 def _read(row: Row) -> Lookalike:

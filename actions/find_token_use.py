@@ -9,12 +9,18 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
+from respond.clients.degrade import replaced
+from respond.clients.log_answer import Rows
+from respond.clients.places import GRAPH_CALLS, GRAPH_CALLS_THERE
 from respond.clients.rows import Row, address, moment, text
+from respond.clients.sources import Inquiry, query_text
+from respond.errors import TableMissing
 from respond.models.case import Case
 from respond.models.evidence import Account, SentMail, TokenUse, TokenUses
-from respond.step import aside, inquiry, read_action
+from respond.step import aside, clients, inquiry, read_action
 
-_MAIL_TRACE = "EmailEvents"
+_TRACE = "EmailEvents"
+_ALSO_CALLED = "GraphApiAuditEvents"
 
 
 @read_action("Log Analytics Reader", "ThreatHunting.Read.All")
@@ -28,17 +34,35 @@ async def find_token_use(case: Case, *, people: Sequence[Account]) -> dict[str, 
         user_ids=ids,
         upns=upns,
         least=case.policy.correlation.mass_recipients,
-        past=case.history_start,
+        history=case.history_start,
         **case.aftermath,
     )
     owners = {name.lower(): who.id.lower() for who in people for name in (who.id, *who.upns)}
-    mails = [row for row in rows if text(row, "Source") == _MAIL_TRACE]
-    uses = await aside(_uses, [row for row in rows if text(row, "Source") != _MAIL_TRACE], owners)
-    sent = _sent(mails, owners)
+    mails = [row for row in rows if text(row, "Source") == _TRACE]
+    calls: list[Row] = [row for row in rows if text(row, "Source") != _TRACE]
+    if not rows.partial:
+        calls += await _of_defender(case, asking, ids)
+    uses, sent = await aside(_uses, calls, owners), _sent(mails, owners)
     return {
         user: TokenUses(uses=tuple(uses[user]), mass_mails=tuple(sent[user]), gaps=asking.gaps)
         for user in (who.id.lower() for who in people)
     }
+
+
+async def _of_defender(case: Case, asking: Inquiry, ids: tuple[str, ...]) -> Sequence[Row]:
+    """Defender's rows of the calls to Graph, where the workspace has none."""
+    places = clients(case).places
+    if GRAPH_CALLS not in {gap.source for gap in asking.gaps} or not places.may_ask_defender(GRAPH_CALLS):
+        return []
+    query = query_text("find_graph_calls", user_ids=ids, **case.aftermath)
+
+    async def either() -> Rows:
+        try:
+            return await places.defender.query(query)
+        except TableMissing:
+            return await places.defender.query(replaced(query, GRAPH_CALLS_THERE, _ALSO_CALLED))
+
+    return await asking.within(GRAPH_CALLS_THERE, either)
 
 
 def _uses(rows: Sequence[Row], owners: Mapping[str, str]) -> dict[str, list[TokenUse]]:
@@ -52,7 +76,8 @@ def _uses(rows: Sequence[Row], owners: Mapping[str, str]) -> dict[str, list[Toke
 def _sent(rows: Sequence[Row], owners: Mapping[str, str]) -> dict[str, list[SentMail]]:
     sent: dict[str, list[SentMail]] = defaultdict(list)
     for row in rows:
-        sent[owners.get(text(row, "User").lower(), "")].append(_mail(row))
+        user = owners.get(text(row, "User").lower()) or owners.get(text(row, "Sender").lower(), "")
+        sent[user].append(_mail(row))
     return sent
 
 

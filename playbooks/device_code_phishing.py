@@ -39,7 +39,7 @@ from respond.models.case import Case
 from respond.models.evidence import Account
 from respond.models.facts import facts_of
 from respond.models.intake import Trigger
-from respond.models.report import Attached, Report, Verdict, VerdictKind
+from respond.models.report import Attached, Report, Verdict
 from respond.models.timeline import timeline
 from respond.reporting import report_on
 from respond.step import playbook
@@ -88,7 +88,7 @@ async def _triage(case: Case, account: Account, gathering: Gathering, containing
 
     evidence = await gathering.rest() if signins.completed else gathering.evidence
     verdict = await gathering.worked_out(partial(decide, case.policy))
-    if verdict.kind is VerdictKind.NO_ACTIVITY:
+    if verdict.is_benign:
         seen = await find_lookalikes(case, account=account)
         verdict = told_of_lookalikes(verdict, account.upn or account.id, signins, seen)
     if not verdict.is_benign:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from respond.decision.cut import Collected, evidence_at
 from respond.decision.episodes import episodes
+from respond.decision.lookalikes import blocked_attempt
 from respond.decision.sentences import reason
 from respond.decision.verdict import Judged, judge_all
 from respond.defang import defang
@@ -45,7 +46,9 @@ def surveyed(
 def _row(who: Account, flow: Flow, one: Judged | None) -> SurveyedSignIn:
     row = flow.holder_rows[0] if flow.completed else flow.rows[0]
     kind = one.kind if one else VerdictKind.NO_ACTIVITY
-    findings = tuple(f.model_copy(update={"summary": defang(f.summary)}) for f in (one.findings if one else ()))
+    blocked = None if one else blocked_attempt(who.upn or who.id, flow)
+    told = one.findings if one else tuple(filter(None, (blocked,)))
+    findings = tuple(f.model_copy(update={"summary": defang(f.summary)}) for f in told)
     return SurveyedSignIn(
         user=Person(id=who.id, upn=who.upn, display_name=who.display_name),
         at=flow.started,
@@ -57,7 +60,7 @@ def _row(who: Account, flow: Flow, one: Judged | None) -> SurveyedSignIn:
         asn=row.asn,
         verdict=kind,
         score=one.score if one and kind is not VerdictKind.NO_ACTIVITY else 0,
-        reason=reason(kind, findings),
+        reason=findings[0].summary if blocked else reason(kind, findings),
         findings=findings,
         legs=flow.legs,
     )

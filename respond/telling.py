@@ -69,7 +69,7 @@ async def tell_end(case: Case, delivery: Delivery, reports: Sequence[Report | No
     incident = delivery.notice.incident
     if not incident or case.replies is None or not case.replies.close_benign or not reports:
         return
-    if all(report is not None and report.verdict is VerdictKind.BENIGN for report in reports):
+    if all(report and report.verdict is VerdictKind.BENIGN and not _asks_to_look(report) for report in reports):
         about = case.model_copy(update={"id": "incident"})
         await tag_incident(
             about,

@@ -9,7 +9,7 @@ from typing import Any
 
 from respond.clients.forwarding import leads_outside
 from respond.clients.operations import KEYS, STRONG, Operation, operation
-from respond.clients.rows import Row, address, moment, text
+from respond.clients.rows import Row, address, moment, storable, text
 from respond.models.evidence import Foothold, FootholdKind
 
 _ESTS = "azure ests service"
@@ -33,6 +33,7 @@ _DETAIL_KEYS = ("appid", "application id", "serviceprincipal id", "device id", "
 _GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _CLIENT = re.compile(r"ClientId:\s*([0-9a-f-]{36})", re.IGNORECASE)
 _KEY = re.compile(r"KeyIdentifier=([0-9a-f-]{36})", re.IGNORECASE)
+_WINDOWS = re.compile(r"\d+\.\d+\.\d+\.\d+")
 _SCOPE = re.compile(r"Scope: ([^,\]]*)")
 _FORWARDS = ("ForwardingSmtpAddress", "ForwardingAddress", "DeliverToMailboxAndForward")
 _EMPTY = ("", "$null", "false")
@@ -66,7 +67,26 @@ def read_change(row: Row) -> Foothold | None:
         removal=what.removal,
         creates=what.creates,
         scopes=_scopes(targets) if what.kind is FootholdKind.CONSENT else (),
+        agent=_detail(row, "user-agent"),
+        build=_build(targets, _detail(row, "user-agent")) if what.kind is FootholdKind.DEVICE else "",
     )
+
+
+def _detail(row: Row, key: str) -> str:
+    """One of the additional details of a row."""
+    try:
+        details = json.loads(text(row, "Agent") or "[]")
+    except ValueError:
+        return ""
+    kept = (one for one in details if isinstance(one, dict)) if isinstance(details, list) else ()
+    return next((storable(str(one.get("value") or "")) for one in kept if str(one.get("key")).lower() == key), "")
+
+
+def _build(targets: Sequence[dict[str, Any]], agent: str) -> str:
+    """The version of Windows that a device says it has; Windows' own client names it as well."""
+    said = [new for name, _, new in _modified(targets) if name.lower().endswith("osversion")]
+    said += [agent] if "windows" in agent.lower() else []
+    return next((found[0] for new in said if (found := _WINDOWS.search(new))), "")
 
 
 def _scopes(targets: Sequence[dict[str, Any]]) -> tuple[str, ...]:

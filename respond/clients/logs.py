@@ -7,6 +7,7 @@ answer, try again" (`Transient`); the SDK reads JSON whatever came, so what it r
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -46,6 +47,9 @@ if TYPE_CHECKING:
 
 ROW_LIMIT = 500_000
 """Rows of one answer; one that reaches it counts as cut off, whether the service says so or not."""
+
+_LARGE = 256 * 1024
+"""Bytes of an answer that is read beside the event loop."""
 
 
 class Absent:
@@ -145,6 +149,8 @@ class Logs:
                 cls=answer.read,
                 **self._options,
             )
+            if answer.is_large:
+                await asyncio.to_thread(answer.parse)
         except ClientAuthenticationError as error:
             if error.status_code is None:
                 raise Unauthenticated(no_token("Log Analytics", error)) from error
@@ -180,11 +186,13 @@ class _Answer:
     Attributes:
         response: the last one, whatever its status; None when there was none.
         rows: what was read of it.
+        is_large: the rows are still to be read, beside the event loop: an attacker decides how many there are.
     """
 
     def __init__(self) -> None:
         self.response: Any = None
         self.rows = Rows()
+        self.is_large = False
 
     @property
     def status(self) -> int:
@@ -199,8 +207,18 @@ class _Answer:
         Raises:
             Transient: it is none.
         """
-        self.rows = read_rows(answer.http_response.json())
+        self.is_large = len(answer.http_response.content) > _LARGE
+        if not self.is_large:
+            self.parse()
         return {}
+
+    def parse(self) -> None:
+        """Take the rows out of the response.
+
+        Raises:
+            Transient: there are none.
+        """
+        self.rows = read_rows(self.response.json())
 
 
 def _refused(status: int, response: Any) -> RespondError:

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from respond.clients.logs import Logs
 
 SIGN_INS = ("SigninLogs", "AADNonInteractiveUserSignInLogs")
+GRAPH_CALLS, GRAPH_CALLS_THERE = "MicrosoftGraphActivityLogs", "GraphAPIAuditEvents"
+"""Calls to Graph: in Defender they are in a table of its own, which has its own query."""
 _DEFENDER = "Defender XDR"
 
 Answer = tuple[Rows, list[Gap]]
@@ -137,7 +139,7 @@ class Places:
         """
         unread = {
             table: f"sources.{table} is {Place.DEFENDER}: not read in the workspace"
-            for table in SIGN_INS
+            for table in (*SIGN_INS, GRAPH_CALLS)
             if self.sources.of(table) is Place.DEFENDER
         }
         _, known = without_known(read_query(question.name), unread)

@@ -168,8 +168,8 @@ class Sentinel:
         """Where an incident, or a comment, is written; a dry run shows it."""
         return self._url(_comment_path(arm_id, comment_id) if comment_id else _path(arm_id))
 
-    async def plan(self, workspace: str, table: str) -> str:
-        """GET …/workspaces/{name}/tables/{table}: `Analytics`, `Basic` or `Auxiliary`.
+    async def plan(self, workspace: str, table: str) -> tuple[str, bool]:
+        """GET …/workspaces/{name}/tables/{table}: `Analytics`, `Basic` or `Auxiliary`, and whether it is protected.
 
         https://learn.microsoft.com/rest/api/loganalytics/tables/get
 
@@ -181,12 +181,13 @@ class Sentinel:
         """
         url = f"{self._root}/{quote(workspace.strip('/'))}/tables/{quote(table)}?api-version={_TABLES_VERSION}"
 
-        async def get() -> str:
-            properties = (await self._send(HttpRequest("GET", url))).get("properties")
-            plan = properties.get("plan") if isinstance(properties, dict) else None
+        async def get() -> tuple[str, bool]:
+            said = (await self._send(HttpRequest("GET", url))).get("properties")
+            properties = said if isinstance(said, dict) else {}
+            plan = properties.get("plan")
             if not isinstance(plan, str):
                 raise Unanswered(f"{_target(url)}: Azure answered without its plan", service=Service.SENTINEL)
-            return plan
+            return plan, str(properties.get("protectionLevel")).lower() == "protected"
 
         return await retried(get, policy=self._retry)
 

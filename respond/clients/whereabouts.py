@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
-from respond.clients.places import SIGN_INS, Places
+from respond.clients.places import GRAPH_CALLS, GRAPH_CALLS_THERE, SIGN_INS, Places
 from respond.errors import RespondError, TableMissing
 from respond.models.signin import DEFENDER_TABLE
 from respond.settings import Place, Sources
@@ -54,8 +54,9 @@ async def where_is(places: Places, table: str) -> Whereabouts:
             return Whereabouts(table, Where.WORKSPACE, "")
     if not places.may_ask_defender(table):
         return Whereabouts(table, Where.NEITHER, reason)
+    theirs = {**dict.fromkeys(SIGN_INS, DEFENDER_TABLE), GRAPH_CALLS: GRAPH_CALLS_THERE}.get(table, table)
     try:
-        await places.defender.query(f"{DEFENDER_TABLE if table in SIGN_INS else table} | take 1")
+        await places.defender.query(f"{theirs} | take 1")
     except RespondError as error:
         return Whereabouts(table, Where.NEITHER, f"{reason}; {error.message}")
     return Whereabouts(table, Where.DEFENDER, reason)

@@ -187,7 +187,7 @@ def _end(report: Report) -> Text:
     if report.actions and report.actions[0].name == "take_back" and report.outcome is Outcome.NO_ACTION:
         line = Text.assemble("  ", ("Taken back, as far as that can be", style))
     if any(finding.id == LOOKS_LIKE for finding in report.findings):
-        line = Text.assemble("  ", ("No device code, and nothing was changed: a person has to look", "bold yellow"))
+        line = Text.assemble("  ", ("Nothing was changed: a person has to look", "bold yellow"))
     if report.outcome is Outcome.AWAITING_APPROVAL:
         changed = any(change.status is ActionStatus.DONE and change.step for change in report.actions)
         line.append("; the rest is done" if changed else ": nothing was changed in the tenant", style)

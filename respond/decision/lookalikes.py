@@ -18,23 +18,33 @@ _MICROSOFT = "8075"
 """Cloud Shell, Codespaces and dev boxes redeem their users' codes there all day."""
 _BLOCKED = frozenset({"53000", "53001", "53002", "53003", "53004", "530031", "530032", "530034"})
 _MOST = 3
+DEVICE_CODE = "with a device code"
 
 
 def told_of_lookalikes(verdict: Verdict, user: str, signins: SignIns, seen: Lookalikes) -> Verdict:
-    """A verdict of no activity, and what was seen in its place.
+    """A verdict that clears, and what was seen in its place or beside it.
+
+    The weekly device code of a developer is no answer to a code that was pasted, or to an attempt that was blocked.
 
     Args:
         user: who was targeted.
     """
-    if verdict.kind is not VerdictKind.NO_ACTIVITY:
+    if not verdict.is_benign:
         return verdict
     gaps = tuple(dict.fromkeys((*verdict.gaps, *seen.gaps)))
     pasted = [one for one in seen.found if one.kind is LookalikeKind.PASTED and _is_elsewhere(one)]
     findings = [*(_pasted(one) for one in pasted[:_MOST]), *_blocked(user, signins, seen)]
+    if verdict.kind is not VerdictKind.NO_ACTIVITY:
+        findings = [one for one in findings if one.id == LOOKS_LIKE or DEVICE_CODE in one.summary]
     if not findings:
         return verdict.model_copy(update={"gaps": gaps})
     shown = f"{verdict.headline}, but {findings[0].summary}"
-    return verdict.model_copy(update={"findings": tuple(findings), "headline": shown, "gaps": gaps})
+    return verdict.model_copy(update={"findings": (*verdict.findings, *findings), "headline": shown, "gaps": gaps})
+
+
+def blocked_attempt(user: str, flow: Flow) -> Finding | None:
+    """What became of a device code that issued no token, where Conditional Access blocked it."""
+    return next(iter(_blocked(user, SignIns(flows=(flow,)), Lookalikes())), None)
 
 
 def _is_elsewhere(one: Lookalike) -> bool:
@@ -67,7 +77,7 @@ def _blocked(user: str, signins: SignIns, seen: Lookalikes) -> Sequence[Finding]
     if coded:
         places = dict.fromkeys(_where(row.ip, row.country, row.asn) for row in coded)
         apps = ", ".join(dict.fromkeys(row.app_name or row.app_id for row in coded))
-        summary = f"somebody tried with a device code for {apps} from {', '.join(list(places)[:_MOST])}: it looks like "
+        summary = f"somebody tried {DEVICE_CODE} for {apps} from {', '.join(list(places)[:_MOST])}: it looks like "
         findings.append(
             Finding(
                 id=WAS_BLOCKED,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from respond.decision import aftermath, incriminating, relieving, strangers
+from respond.decision import aftermath, incriminating, kits, relieving, strangers
 from respond.decision.bounds import Look, Rule, needs
 from respond.decision.view import View
 from respond.models.evidence import FootholdKind, Part
@@ -115,6 +115,7 @@ AGAINST: tuple[Rule, ...] = (
     _circumstance(strangers.nothing_known, _PLACE, "nothing_known"),
     Rule(strangers.token_purpose, _PLACE, lambda policy: policy.weights.token_purpose),
     _foothold(FootholdKind.DEVICE, "device_added"),
+    Rule(kits.kit_device, needs(Part.FOOTHOLDS) | _PLACE, lambda policy: policy.weights.kit_device),
     _foothold(FootholdKind.CONSENT, "consent_added"),
     _foothold(FootholdKind.METHOD, "method_added", hard=True),
     _foothold(FootholdKind.MAIL_RULE, "mail_rule_added", hard=True),

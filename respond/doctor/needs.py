@@ -58,7 +58,6 @@ _REACH = {
     "MailboxSettings.Read": ("MailboxSettings.ReadWrite",),
     "User.EnableDisableAccount.All": ("User.ReadWrite.All", _DIRECTORY),
     "User.Read.All": ("Directory.Read.All", "User.ReadWrite.All", _DIRECTORY),
-    "User.RevokeSessions.All": ("User.ReadWrite.All", _DIRECTORY),
     "UserAuthenticationMethod.Read.All": (_METHODS,),
 }
 
@@ -66,6 +65,7 @@ _REACH = {
 def beyond(permission: str, held: Collection[str]) -> str:
     """A permission that is held and allows what this one does, and more; empty when there is none.
 
+    Microsoft lists nothing that is wider than User.RevokeSessions.All for an application.
     https://learn.microsoft.com/graph/permissions-reference, and the page of each endpoint.
     """
     wider = (_METHODS,) if permission.startswith("UserAuthMethod-") else _REACH.get(permission, ())

@@ -24,6 +24,7 @@ from respond.settings import Place, Sources, shipped_config
 _ESSENTIAL = ("SigninLogs", "AADNonInteractiveUserSignInLogs")
 _FRESH = timedelta(hours=24)
 _LOOK_BACK = timedelta(days=7)
+_EVER = timedelta(days=90)
 _NOT_CODE = re.compile(r"//[^\n]*|\"(?:\\.|[^\"\\\n])*\"")
 _STEADY = frozenset(
     {
@@ -99,12 +100,17 @@ async def _table(patient: Patient, name: str, used_by: Sequence[str]) -> Result:
             recent = f"{name} | where TimeGenerated > ago({days})"
             rows = await logs.query(f"{recent} | summarize Newest = max(TimeGenerated)")
             newest = rows[0]["Newest"] if rows else None
-            plan = await _plan(patient, name)
+            plan, protected = await _plan(patient, name)
+            whole = f"{name} | where TimeGenerated > ago({format_duration(_EVER)}) | take 1"
+            ever = newest is not None or bool(await logs.query(whole))
     except TableMissing:
         return await _elsewhere(patient, name, used_by)
     except RespondError as refused:
         return error(name, refused.message, "see the line of the workspace")
-    return _judged(name, newest, plan)
+    if protected:
+        found = "protected: rows that the reading identity may not read are left out, and no error says so"
+        return warning(name, found, "assign it a role whose condition names this table")
+    return _judged(name, newest, plan, ever=ever)
 
 
 async def _elsewhere(patient: Patient, name: str, used_by: Sequence[str]) -> Result:
@@ -125,7 +131,7 @@ async def _elsewhere(patient: Patient, name: str, used_by: Sequence[str]) -> Res
     return ok(name, "read in Defender XDR")
 
 
-def _judged(name: str, newest: object, plan: str) -> Result:
+def _judged(name: str, newest: object, plan: str, *, ever: bool) -> Result:
     on = f", {plan} plan"
     if plan != "Analytics":
         found = f"present{on}: queries that join are refused, and plainer ones see less"
@@ -133,6 +139,9 @@ def _judged(name: str, newest: object, plan: str) -> Result:
     if not isinstance(newest, datetime):
         # Of the others many are quiet by nature, or of a source that is not in use.
         found = f"present, empty for {format_duration(_LOOK_BACK)}{on}"
+        if not ever:
+            # A scoped role and a protected table leave rows out without a word.
+            found = f"present, no row in {format_duration(_EVER)}{on}: empty, or hidden from the reading identity"
         return warning(name, found, _TODO[name]) if name in _ESSENTIAL else ok(name, found)
     age = max(datetime.now(UTC) - newest, timedelta(0))
     found = f"newest row {_rounded(age)} old{on}"
@@ -141,21 +150,24 @@ def _judged(name: str, newest: object, plan: str) -> Result:
     return ok(name, found)
 
 
-async def _plan(patient: Patient, name: str) -> str:
-    """As Azure says, where the settings name the workspace's resource; else by what the table refuses."""
+async def _plan(patient: Patient, name: str) -> tuple[str, bool]:
+    """A table's plan, and whether it is known to be protected.
+
+    As Azure says, where the settings name the workspace's resource; else the plan by what the table refuses.
+    """
     tenant = patient.settings.tenant
     workspace = tenant.workspace_resource_id
     if workspace:
         try:
-            return await patient.clients.sentinel.plan(workspace, name) or "unknown"
+            return await patient.clients.sentinel.plan(workspace, name)
         except (NotFound, Forbidden):
             pass  # another workspace, or no Reader there: what the table refuses still tells
     one = f"{name} | take 1"
     try:
         await patient.clients.logs.query(f"{one} | join kind=inner ({one}) on TimeGenerated | count")
     except BadQuery:
-        return "Basic or Auxiliary"
-    return "Analytics"
+        return "Basic or Auxiliary", False
+    return "Analytics", False
 
 
 def _rounded(age: timedelta) -> str:

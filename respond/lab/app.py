@@ -65,7 +65,13 @@ class LabApp:
             state, self._tokens, self._faults, tenant.hunting, settings.lab.identity_protection_per_s
         )
         self._arm = ArmApi(
-            state.incidents, self._tokens, self._faults, state.record_write, tenant.tables, settings.lab.basic_tables
+            state.incidents,
+            self._tokens,
+            self._faults,
+            state.record_write,
+            tenant.tables,
+            settings.lab.basic_tables,
+            settings.lab.protected_tables,
         )
         self._requests: list[dict[str, Any]] = []
 

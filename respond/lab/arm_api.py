@@ -30,6 +30,7 @@ class ArmApi:
         record_write: adds to the journal: method, path, status, body.
         tables: gives the names of the workspace's tables.
         basic: those of them that are on the Basic plan.
+        protected: those of them that are protected.
     """
 
     def __init__(
@@ -40,9 +41,11 @@ class ArmApi:
         record_write: Callable[[str, str, int, str | None], None],
         tables: Callable[[], Collection[str]],
         basic: Collection[str],
+        protected: Collection[str] = (),
     ) -> None:
         self._tables = tables
         self._basic = basic
+        self._protected = protected
         self._incidents = incidents
         self._tokens = tokens
         self._faults = faults
@@ -75,7 +78,7 @@ class ArmApi:
             roles = self._roles(request)
             if arm_tables.is_asked(request):
                 _check_place(request.segments)
-                return arm_tables.answer(request, roles, self._tables(), self._basic)
+                return arm_tables.answer(request, roles, self._tables(), self._basic, self._protected)
             _check_version(request)
             _check_place(request.segments)
             if route is None:

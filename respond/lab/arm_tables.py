@@ -1,4 +1,4 @@
-"""The tables of the workspace, as Azure Resource Manager knows them: which plan each is on.
+"""The tables of the workspace, as Azure Resource Manager knows them: which plan each is on, and who may read it.
 
 GET …/providers/Microsoft.OperationalInsights/workspaces/{workspace}/tables/{table}
 https://learn.microsoft.com/rest/api/loganalytics/tables/get
@@ -27,7 +27,13 @@ def is_asked(request: LabRequest) -> bool:
     return request.method == "GET" and len(named) == len(_WORKSPACE) + 2 and named[len(_WORKSPACE)] == "tables"
 
 
-def answer(request: LabRequest, roles: Collection[str], tables: Collection[str], basic: Collection[str]) -> Reply:
+def answer(
+    request: LabRequest,
+    roles: Collection[str],
+    tables: Collection[str],
+    basic: Collection[str],
+    protected: Collection[str],
+) -> Reply:
     """One table.
 
     Raises:
@@ -55,6 +61,7 @@ def answer(request: LabRequest, roles: Collection[str], tables: Collection[str],
     schema = {"name": found, "tableType": "Microsoft", "tableSubType": "Any"}
     properties = {
         "plan": plan,
+        "protectionLevel": "Protected" if found in protected else "General",
         "retentionInDays": 30 if plan == "Basic" else 90,
         "totalRetentionInDays": 90,
         "provisioningState": "Succeeded",

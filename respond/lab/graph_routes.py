@@ -75,7 +75,7 @@ _READ_LICENCES = (
     "Directory.ReadWrite.All",
 )
 _READ_POLICIES = ("Policy.Read.All",)
-_REVOKE = ("User.RevokeSessions.All", "User.ReadWrite.All", "Directory.ReadWrite.All")
+_REVOKE = ("User.RevokeSessions.All",)
 _ENABLE = ("User.EnableDisableAccount.All and User.Read.All", "User.ReadWrite.All", "Directory.ReadWrite.All")
 _HUNT = ("ThreatHunting.Read.All",)
 _SEND = ("Mail.Send",)

@@ -174,7 +174,7 @@ class History(Model):
 
 
 class AddressDay(Model):
-    """Who used an address on one day, up to twenty of them.
+    """Who used an address on one day: up to twenty of them, and up to 500 where their codes were there.
 
     Attributes:
         users: object ids. Guests are among them only where `by_code` is set and `leg` is not.
@@ -439,6 +439,8 @@ class Foothold(Model):
         creates: the object itself is new, rather than something in it.
         leads_outside: mail is sent on to an address outside the user's own domains.
         scopes: of a consent, in lower case; empty where the row does not say.
+        agent: user agent of the client that made the change, where the row names it.
+        build: of a device, the version of Windows that it said it has.
     """
 
     kind: FootholdKind
@@ -457,6 +459,8 @@ class Foothold(Model):
     creates: bool = False
     leads_outside: bool = False
     scopes: tuple[str, ...] = ()
+    agent: str = ""
+    build: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:

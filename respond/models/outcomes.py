@@ -9,7 +9,7 @@ from respond.models.case import Mode
 from respond.models.holdings import SOURCES
 from respond.models.ladder import Rung
 from respond.models.persistence import Accounted
-from respond.models.report import ActionStatus, Change, Outcome, Report, Verdict
+from respond.models.report import LOOKS_LIKE, ActionStatus, Change, Outcome, Report, Verdict
 
 _EXIT = {
     Outcome.CONTAINED_VERIFIED: 0,
@@ -57,6 +57,7 @@ def outcome_of(
 
 def exit_code(report: Report) -> int:
     """0 nothing left to do, 1 failed or not contained, 3 a person must act, 4 contained but not verified."""
-    code = _EXIT[report.outcome]
+    asks = any(finding.id == LOOKS_LIKE for finding in report.findings)
+    code = 3 if asks and report.outcome is Outcome.NO_ACTION else _EXIT[report.outcome]
     failed = any(change.status is ActionStatus.FAILED for change in report.actions)
-    return 1 if failed and code == 0 else code
+    return 1 if failed and _EXIT[report.outcome] == 0 else code

@@ -69,6 +69,7 @@ class Weights(Model):
     token_reads: Weight
     token_elsewhere: Weight
     device_added: Weight
+    kit_device: Weight
     method_added: Weight
     consent_added: Weight
     mail_rule_added: Weight

@@ -62,6 +62,7 @@ class Lab(Section):
     concurrent_queries: int = Field(default=5, ge=1)
     identity_protection_per_s: int = Field(default=0, ge=0)
     basic_tables: tuple[str, ...] = ()
+    protected_tables: tuple[str, ...] = ()
     absent_columns: tuple[str, ...] = ()
     withheld_permissions: tuple[str, ...] = ()
     client_permissions: dict[str, tuple[str, ...]] = Field(default={})

@@ -86,6 +86,7 @@ class Sources(Section):
     MessageEvents: Place = Place.AUTO
     MessageUrlInfo: Place = Place.AUTO
     CloudAppEvents: Place = Place.AUTO
+    MicrosoftGraphActivityLogs: Place = Place.AUTO
 
     def of(self, table: str) -> Place:
         """Where a table is read; one that is not listed is the workspace's alone."""

@@ -23,11 +23,8 @@ from tests.lab.running_lab import RunningLab, running
 
 pytestmark = pytest.mark.xdist_group("backtest")
 RUTH, WEI = "af0b3677-0eb5-4336-879f-80c4de018262", "3b403ed9-c639-4fe5-bbc7-be9d1965887e"
-POLICY, STRICTER, LAXER = (65, 60), (65, 20), (95, 65)
-"""Thresholds of malicious and suspicious, far enough apart that the story's cases fall between them.
-
-Whatever the first is, circumstances alone stay below it: a stricter policy asks about more.
-"""
+POLICY, LAXER = (65, 20), (95, 65)
+"""Thresholds of malicious and suspicious, far enough apart that the story's cases fall between them."""
 
 QUERIES_BEFORE_USERS, QUERIES_A_USER = 4, 11
 
@@ -189,8 +186,8 @@ def test_what_analysts_said_and_nobody_can_read_is_a_gap(
 @pytest.mark.parametrize(
     ("first", "second"),
     [
-        pytest.param(POLICY, STRICTER, id="stricter"),
-        pytest.param(STRICTER, POLICY, id="laxer again", marks=pytest.mark.soak),
+        pytest.param(POLICY, LAXER, id="laxer"),
+        pytest.param(LAXER, POLICY, id="stricter again", marks=pytest.mark.soak),
         pytest.param(POLICY, POLICY, id="the same", marks=pytest.mark.soak),
     ],
 )

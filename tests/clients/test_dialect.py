@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from respond.clients.degrade import names, replaced
 from respond.clients.dialect import MOVABLE, differing, for_defender, hunting_tables, read_answer
-from respond.clients.places import SIGN_INS
+from respond.clients.places import GRAPH_CALLS, SIGN_INS
 from respond.errors import Transient
 from respond.lab.columns import columns_of
 from respond.lab.row_jobs import FORMS
@@ -30,7 +30,7 @@ NOT_TIME = sorted(names(" ".join(QUERIES.values())) - {"TimeGenerated"} - MOVABL
 
 
 def test_the_tables_that_may_be_moved_are_those_of_the_settings() -> None:
-    assert set(Sources.model_fields) == MOVABLE | set(SIGN_INS)
+    assert set(Sources.model_fields) == MOVABLE | {*SIGN_INS, GRAPH_CALLS}
     assert sentinel_tables().keys() & xdr_tables().keys() >= MOVABLE
 
 

@@ -147,3 +147,14 @@ def test_forwarding_that_is_taken_away_lets_nobody_stay(value: str, counts: bool
     found = read_rule({"At": AT, "OfficeId": "1", "Operation": "Set-Mailbox", "Parameters": given})
     assert (found is not None) == counts
     assert not found or found.is_forwarding
+
+
+def test_a_registered_device_says_its_build_and_the_client_that_registered_it() -> None:
+    device = {"displayName": "DESKTOP-7KQ2M1PA", "type": "Device", "id": CLIENT}
+    agent = json.dumps([{"key": "User-Agent", "value": "Dsreg/10.0 (Windows 10.0.19045.2006)"}])
+    made = audit("Register device", device, Agent=agent)
+    assert made is not None
+    assert (made.build, made.agent) == ("10.0.19045.2006", "Dsreg/10.0 (Windows 10.0.19045.2006)")
+    said = audit("Add device", device | changed(DeviceOSVersion='["10.0.26100.1"]'), Agent="no JSON")
+    assert said is not None
+    assert (said.build, said.agent) == ("10.0.26100.1", "")

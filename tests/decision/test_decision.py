@@ -1016,6 +1016,7 @@ KNOWING = Policy.model_validate(
 """The shipped policy in a tenant that has listed what is its own."""
 
 REGISTRATION = "01cb2876-7ebd-4aa4-9cc9-d28bd4d359a9"
+KIT_DEVICE = foothold(FootholdKind.DEVICE, TOR).model_copy(update={"agent": "python-requests/2.32"})
 NAMELESS = Footholds(changes=(foothold(FootholdKind.DEVICE, {"IPAddress": ""}, 8),))
 """A device that the registration service added: its row names no address."""
 IN_THE_OFFICES = OFFICE | {"IPAddress": "192.0.2.200"}
@@ -1048,6 +1049,7 @@ SAMPLES: list[tuple[SignIns, Evidence]] = [
     (HABIT, Evidence(uses=TokenUses(uses=(used(TOR),)))),
     (HABIT, Evidence(standing=Standing(roles=("Global Reader",)))),
     *((HABIT, Evidence(footholds=Footholds(changes=(foothold(kind, OFFICE),)))) for kind in FootholdKind),
+    (PHISHED, Evidence(footholds=Footholds(changes=(KIT_DEVICE,)))),
     *(
         (approved_and_redeemed(OFFICE, OFFICE, RiskLevelAggregated=risk), Evidence())
         for risk in ("low", "medium", "high")

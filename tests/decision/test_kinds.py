@@ -419,3 +419,35 @@ def test_a_lure_and_searches_are_not_cleared_by_a_trusted_place() -> None:
         }
     )
     assert judged(approved_and_redeemed(trusted, trusted), evidence).kind is VerdictKind.SUSPICIOUS
+
+
+# Devices as kits register them.
+
+
+def registered(minutes: float, name: str, **more: Any) -> Foothold:
+    made = foothold(FootholdKind.DEVICE, TOR, minutes)
+    known = {"id": name, "name": name, "aliases": (name,), "creates": True}
+    return made.model_copy(update=known | more)
+
+
+@pytest.mark.parametrize(
+    ("devices", "is_kit"),
+    [
+        ((registered(3, "DESKTOP-7KQ2M1PA", build="10.0.19045.2006"),), True),
+        ((registered(3, "DESKTOP-7KQ2M1PA", build="10.0.19045.5011"),), False),
+        ((registered(3, "LT-4711", build="10.0.19045.2006"),), False),
+        ((registered(3, "LT-4711", agent="python-requests/2.32"),), True),
+        ((registered(3, "LT-4711", agent="Dsreg/10.0 (Windows 10.0.26100.1)"),), False),
+        (tuple(registered(minute, f"PC-{minute}") for minute in (3, 9, 17)), True),
+        (tuple(registered(minute, f"PC-{minute}") for minute in (3, 9, 19)), False),
+        (tuple(registered(minute, "PC-1") for minute in (3, 4, 5)), False),
+        ((registered(3, "DESKTOP-7KQ2M1PA", build="10.0.19045.2006", removal=True),), False),
+        ((registered(3, "DESKTOP-7KQ2M1PA", build="10.0.19045.2006", ip=HOTEL["IPAddress"]),), False),
+    ],
+)
+def test_a_device_looks_like_a_kits_by_build_and_name_by_script_or_by_number(
+    devices: tuple[Foothold, ...], is_kit: bool
+) -> None:
+    signins = approved_and_redeemed(OFFICE, TOR)
+    verdict = judged(signins, Evidence(footholds=Footholds(changes=devices)))
+    assert ("kit-device" in found(verdict)) == is_kit

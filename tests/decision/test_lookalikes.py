@@ -7,13 +7,28 @@ from typing import Any
 
 import pytest
 
+from respond.decision.cut import Collected
 from respond.decision.lookalikes import told_of_lookalikes
 from respond.decision.verdict import decide
-from respond.models.evidence import Evidence
+from respond.models.case import Case, Window
+from respond.models.evidence import Account, Evidence
 from respond.models.lookalikes import Lookalike, LookalikeKind, Lookalikes
 from respond.models.report import LOOKS_LIKE, WAS_BLOCKED, Verdict, VerdictKind
 from respond.models.signin import SignIns
-from tests.decision.test_decision import APPROVALS, NOON, OFFICE, POLICY, TOR, sign_in, story
+from respond.surveying import surveyed
+from tests.decision.test_decision import (
+    APPROVALS,
+    NOON,
+    OFFICE,
+    POLICY,
+    REDEMPTIONS,
+    TOR,
+    approved_and_redeemed,
+    place,
+    sign_in,
+    story,
+    usual,
+)
 
 USER = "ann@contoso.com"
 
@@ -73,8 +88,35 @@ def test_a_plain_sign_in_that_was_blocked_is_told_and_asks_nobody_to_look() -> N
     assert not verdict.asks_to_look
 
 
-def test_a_verdict_on_a_device_code_is_left_as_it_is() -> None:
-    signins = story(sign_in(APPROVALS, 0, **OFFICE))
+TRIED = sign_in(APPROVALS, 0, **TOR, ResultType="53003", AppDisplayName="Microsoft Azure CLI", SessionId="tried")
+
+
+def test_a_harmless_device_code_does_not_answer_for_a_pasted_code_or_a_blocked_attempt_beside_it() -> None:
+    habit = sign_in(APPROVALS, 1, **OFFICE, SessionId="habit")
+    signins = story(TRIED, habit, sign_in(REDEMPTIONS, 2, **OFFICE, SessionId="habit"))
+    verdict = decide(POLICY, signins, usual(place(OFFICE, days=9, device_code_days=5, device_code_sessions=5)))
+    assert verdict.kind is VerdictKind.BENIGN
+    told_too = told_of_lookalikes(verdict, USER, signins, Lookalikes(found=(pasted(),)))
+    assert (told_too.kind, told_too.score) == (VerdictKind.BENIGN, verdict.score)
+    assert told_too.headline.startswith(f"{verdict.headline}, but a token for Microsoft Azure CLI was taken at")
+    assert [finding.id for finding in told_too.findings[-2:]] == [LOOKS_LIKE, WAS_BLOCKED]
+    assert told_too.asks_to_look
+
+
+def test_the_hunt_of_a_tenant_says_whose_attempt_was_blocked() -> None:
+    window = Window(start=NOON - timedelta(days=1), end=NOON + timedelta(hours=1))
+    case = Case.model_construct(window=window, policy=POLICY)
+    who = Account(id="ann", upn=USER, display_name="Ann")
+    (row,), _ = surveyed(case, who, story(TRIED), Collected())
+    assert row.verdict is VerdictKind.NO_ACTIVITY
+    assert f"device code phishing of {USER}, and Conditional Access blocked it" in row.reason
+    other = TRIED.model_copy(update={"result": "50126"})
+    (row,), _ = surveyed(case, who, story(other), Collected())
+    assert (row.reason, row.findings) == ("no token was issued", ())
+
+
+def test_a_verdict_that_accuses_is_left_as_it_is() -> None:
+    signins = approved_and_redeemed(OFFICE, TOR)
     verdict = decide(POLICY, signins, Evidence())
+    assert not verdict.is_benign
     assert told_of_lookalikes(verdict, USER, signins, Lookalikes(found=(pasted(),))) == verdict
-    assert LOOKS_LIKE not in {finding.id for finding in verdict.findings}

@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import yaml
 
 from respond.durations import parse_duration
 from respond.settings import Serve, Settings
 from tests.helpers.command import ROOT
+from tests.helpers.postgres import Uri
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())
 UNIT = (ROOT / "deploy" / "respond.service").read_text()
@@ -99,6 +101,31 @@ def test_the_places_of_the_compose_file_are_those_of_the_image() -> None:
     assert [volume.split(":")[1] for volume in service["volumes"]] == ["/etc/respond", "/var/lib/respond"]
     assert service["environment"]["RESPOND_CONFIG"] == "/etc/respond"
     assert (ROOT / "deploy" / service["build"] / "Dockerfile").is_file()
+
+
+SCRIPT = (ROOT / "deploy" / "database.sh").read_text()
+
+
+def test_the_database_user_of_the_compose_file_owns_one_database_and_is_no_superuser(pg: Uri) -> None:
+    database = COMPOSE["services"]["database"]
+    assert "./database.sh:/docker-entrypoint-initdb.d/respond.sh:ro" in database["volumes"]
+    assert database["environment"]["POSTGRES_USER"] != "respond"
+    said = SCRIPT.split("<<'END'\n")[1].removesuffix("END\n").replace(":'password'", "'made up'")
+    with psycopg.connect(pg("postgres"), autocommit=True) as admin:
+        try:
+            for statement in said.strip().split("\n"):
+                admin.execute(statement.encode())
+            rights = admin.execute(
+                "SELECT rolsuper, rolcreatedb, rolcreaterole, rolreplication, rolbypassrls FROM pg_roles "
+                "WHERE rolname = 'respond'"
+            ).fetchone()
+            owner = admin.execute(
+                "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = 'respond'"
+            ).fetchone()
+        finally:
+            admin.execute("DROP DATABASE IF EXISTS respond")
+            admin.execute("DROP ROLE IF EXISTS respond")
+    assert (rights, owner) == ((False,) * 5, ("respond",))
 
 
 def directives(text: str) -> dict[str, list[str]]:

@@ -213,16 +213,25 @@ def dated(date: str) -> Any:
 
 @pytest.mark.usefixtures("starts_processes")
 def test_a_wider_permission_does_and_is_warned_about(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    kept = [name for name in (*READS, *WRITES) if name not in ("User.RevokeSessions.All", "MailboxSettings.Read")]
+    kept = [name for name in (*READS, *WRITES) if name not in ("User.EnableDisableAccount.All", "MailboxSettings.Read")]
     roles = [name for name in kept if not name.startswith("UserAuthMethod-")]
     roles += ["User.ReadWrite.All", "UserAuthenticationMethod.ReadWrite.All"]
     monkeypatch.setenv("PATH", f"{az(tmp_path, {'roles': roles})}:/usr/bin:/bin")
     found = {line[0]: line for line in told("permissions to read", url=None, settings={"tenant": AZURE})}
     assert {line[1] for line in found.values()} == {"warning", "ok", "skipped"}
-    assert "covered by User.ReadWrite.All, which reaches further" in found["User.RevokeSessions.All"][2]
+    assert "covered by User.ReadWrite.All, which reaches further" in found["User.EnableDisableAccount.All"][2]
     assert "covered by MailboxSettings.ReadWrite" in found["MailboxSettings.Read"][2]
     assert "covered by UserAuthenticationMethod.ReadWrite.All" in found["UserAuthMethod-Phone.ReadWrite.All"][2]
     assert "User.ReadWrite.All" not in found
+
+
+@pytest.mark.usefixtures("starts_processes")
+def test_nothing_wider_does_for_ending_sessions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = [name for name in (*READS, *WRITES) if name != "User.RevokeSessions.All"]
+    roles = [*kept, "User.ReadWrite.All", "Directory.ReadWrite.All"]
+    monkeypatch.setenv("PATH", f"{az(tmp_path, {'roles': roles})}:/usr/bin:/bin")
+    found = {line[0]: line for line in told("permissions to read", url=None, settings={"tenant": AZURE})}
+    assert found["User.RevokeSessions.All"][1] == "error"
 
 
 @pytest.mark.usefixtures("starts_processes")

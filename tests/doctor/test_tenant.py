@@ -64,7 +64,8 @@ def test_every_table_that_a_query_reads_is_looked_at(tenant: str) -> None:
     assert {"SigninLogs", "EmailEvents", "ThreatIntelIndicators", "AuditLogs", "SecurityIncident"} <= set(found)
     assert [line for line in found.values() if line[1] != "ok"] == []
     assert "min old, Analytics plan" in found["SigninLogs"][2]
-    assert "present, empty for 7d, Analytics plan" in found["AuditLogs"][2]
+    # Nothing tells an empty table from one whose rows are hidden: never "empty" of what never had a row.
+    assert "no row in 90d, Analytics plan: empty, or hidden from the reading identity" in found["AuditLogs"][2]
 
 
 def test_a_table_that_is_missing_says_who_reads_it_and_how_it_is_connected(ill: Start) -> None:
@@ -101,7 +102,17 @@ def test_a_table_that_gets_no_rows_any_more_is_warned_about(ill: Start, seed_var
     assert "newest row 3 d old" in found["EmailEvents"][2]
     assert "has it stopped?" in found["EmailEvents"][2]
     assert found["SigninLogs"][1] == "warning"
-    assert "present, empty for 7d, Analytics plan -> Entra ID, Diagnostic settings" in found["SigninLogs"][2]
+    assert "empty, or hidden from the reading identity -> Entra ID, Diagnostic settings" in found["SigninLogs"][2]
+
+
+def test_a_protected_table_is_warned_about_and_its_silence_is_no_answer(ill: Start) -> None:
+    lab = ill(protected_tables=("EmailEvents",))
+    found = {line[0]: line for line in told("tables", url=lab.url, settings={"tenant": {"workspace_resource_id": ""}})}
+    assert "no row in 90d" in found["EmailEvents"][2]
+    settings = {"tenant": {"workspace_resource_id": WORKSPACE}}
+    found = {line[0]: line for line in told("tables", url=lab.url, settings=settings)}
+    assert found["EmailEvents"][:2] == ("EmailEvents", "warning")
+    assert "protected: rows that the reading identity may not read are left out" in found["EmailEvents"][2]
 
 
 @pytest.mark.parametrize(

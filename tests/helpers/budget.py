@@ -9,6 +9,7 @@ It also fails a test that starts more than `tests/helpers/tiers.py` reads from i
 
 from __future__ import annotations
 
+import importlib
 import math
 import os
 import platform
@@ -45,7 +46,9 @@ class Budget:
         self._tests: Counter[str] = Counter()
         self._started: Counter[str] = Counter()
         self._running: Counter[str] | None = None
-        platform.platform()  # asks `uname` in a process of its own, once; the SDKs would do so in some test
+        # Both ask a process of their own (`uname`, `file`), once; the first test that needs them would start it.
+        platform.platform()
+        importlib.import_module("croniter")
         sys.addaudithook(self._hear)
 
     def _hear(self, event: str, _: Any) -> None:

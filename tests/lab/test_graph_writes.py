@@ -12,6 +12,7 @@ import pytest
 
 from respond.errors import UsageError
 from respond.lab import scenario
+from respond.lab.constants import CLIENT_ID
 from respond.lab.graph_methods import TYPES
 from tests.lab.running_lab import USER, RunningLab, running
 
@@ -453,3 +454,18 @@ def test_happenings_that_make_no_sense_are_refused(story: Story, happens: Any, w
         scenario.read(story(happens=happens))
     assert "happens.json" in caught.value.message
     assert words in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("held", "status"),
+    [
+        (("User.RevokeSessions.All",), 200),
+        (("User.Read.All", "User.ReadWrite.All", "Directory.ReadWrite.All"), 403),
+    ],
+    ids=["the one that Microsoft lists", "wider ones"],
+)
+def test_ending_sessions_takes_one_permission_and_no_wider_one(
+    held: tuple[str, ...], status: int, start: Start, seed: Path
+) -> None:
+    lab = start(seed, client_permissions={CLIENT_ID: held})
+    assert lab.request("POST", f"/v1.0/users/{USER}/revokeSignInSessions").status_code == status

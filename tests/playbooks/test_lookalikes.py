@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tests.helpers.command import respond
 
 if TYPE_CHECKING:
-    import pytest
+    from tests.lab.running_lab import RunningLab
 
 
 def _plain(rows: list[dict[str, Any]]) -> None:
@@ -24,12 +24,12 @@ def _plain(rows: list[dict[str, Any]]) -> None:
 
 
 def test_a_pasted_code_is_no_device_code_and_a_person_has_to_look(
-    monkeypatch: pytest.MonkeyPatch, seed_variant: Callable[..., Path]
+    lab: Callable[..., RunningLab], seed_variant: Callable[..., Path]
 ) -> None:
-    data = seed_variant(SigninLogs=_plain, AADNonInteractiveUserSignInLogs=_plain)
-    monkeypatch.setenv("RESPOND_LAB__DATA", str(data))
+    lab(seed_variant(SigninLogs=_plain, AADNonInteractiveUserSignInLogs=_plain))
     answer = respond("--user", "target.user@contoso.com", "--json")
-    assert answer.json["verdict"] == "no-activity"
+    # A person must act: nothing about it is an all-clear.
+    assert (answer.code, answer.json["verdict"], answer.json["outcome"]) == (3, "no-activity", "no-action")
     assert "looks-like-stolen-code" in {finding["id"] for finding in answer.json["findings"]}, answer.json["gaps"]
     assert answer.json["headline"].startswith(
         "no device code sign-in, but a token for Microsoft Azure CLI was taken at"

@@ -366,7 +366,7 @@ async def test_the_branches_of_a_union_are_asked_where_they_are_and_put_together
     with running(data, tmp_path / "lab", withheld_permissions=withheld) as tenant:
         async with services(tenant, load_settings(shipped_config())) as clients:
             account = await clients.graph.account("chloe.tremblay@contoso.com")
-            whose = {"user_ids": (account.id,), "upns": (account.upn,), "least": 20, "past": SPAN["from"], **SPAN}
+            whose = {"user_ids": (account.id,), "upns": (account.upn,), "least": 20, "history": SPAN["from"], **SPAN}
             rows, gaps = await clients.places.ask("find_token_use", whose, source="MicrosoftGraphActivityLogs")
     lost = {"CloudAppEvents"} if refused else set()
     assert {gap.source for gap in gaps} == {"AADGraphActivityLogs"} | lost

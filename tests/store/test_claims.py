@@ -97,3 +97,12 @@ def test_a_sign_in_that_no_case_knows_is_a_new_need_and_of_known_ones_the_newest
     both = claim(sqlite, "two", flows=[("c:1",), ("c:2",)]).case
     assert both != first
     assert claim(sqlite, "two", flows=[("c:1",), ("c:2",)]).case == both
+
+
+def test_a_token_with_more_identifiers_than_a_statement_takes_is_one_case(store: Store) -> None:
+    flow = tuple(f"c:{number}" for number in range(70_000))
+    first = claim(store, "one", flows=[flow])
+    store.release(case=first.case, run="one")
+    assert claim(store, "two", flows=[flow[-3:]]).case == first.case
+    assert claim(store, "two", flows=[(*flow, "c:new")]).case == first.case
+    assert claim(store, "two", flows=[("c:new",)]).case == first.case
