@@ -478,7 +478,7 @@ class Footholds(Model):
     """What was added to stay, as far as the logs say.
 
     Attributes:
-        unread: a log that is there was not read to the end: what it holds may have been missed.
+        unread: the audit log, or the log of mailboxes where the tenant collects it, was not read to the end.
     """
 
     changes: tuple[Foothold, ...] = ()

@@ -186,7 +186,7 @@ class Report(Model):
     )
     logs_read: bool = Field(
         default=True,
-        description="whether the logs of what was added were read to the end, as far as the tenant has them",
+        description="whether the audit log, and the log of mailboxes where there is one, were read to the end",
     )
     tasks: tuple[str, ...] = Field(default=(), description="what a person has to do, as in the ticket")
     write_backs: tuple[Change, ...] = Field(

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from respond.lab import scenario
 from respond.models.case import Mode
 from respond.models.ladder import Rung
 from respond.models.report import Report
+from respond.settings import LabFault
 from respond.telling import answer_text
 from tests.helpers.command import VICTIM, Answer, respond
 from tests.helpers.dug_in_story import (
@@ -52,17 +55,40 @@ FORWARDED = office(
 )
 
 
+def everything_said(answer: Answer, folder: Path) -> tuple[str, ...]:
+    """The ticket, the page, and the comment on the incident, each in one line."""
+    said = (
+        (folder / "state" / "tickets" / "LAB-1.md").read_text(),
+        respond("show", answer.json["case"]).out,
+        answer_text(Report.model_validate(answer.json)),
+    )
+    return tuple(" ".join(text.split()) for text in said)
+
+
 def test_an_open_task_is_not_verified_and_every_reader_is_told(lab: Lab, tmp_path: Path) -> None:
     lab(write_story(tmp_path, rows={"OfficeActivity": [FORWARDED]}))
     answer = respond("--user", VICTIM, "--json")
     assert (answer.code, answer.json["outcome"]) == (4, "contained-unverified")
     told = "forwarding of the whole mailbox"
     assert told in " ".join(answer.json["tasks"])
-    assert told in (tmp_path / "state" / "tickets" / "LAB-1.md").read_text()
-    assert told in " ".join(respond("show", answer.json["case"]).out.split())
-    assert told in answer_text(Report.model_validate(answer.json))
+    assert all(told in reader for reader in everything_said(answer, tmp_path))
     again = respond("--user", VICTIM, "--json")
     assert (again.json["outcome"], again.json["repeat"]) == ("contained-unverified", False)
+
+
+def test_an_audit_log_that_comes_too_late_is_never_green(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The attacker has dug in, and no list shows it; the log would."""
+    late = LabFault(match="POST *", contains="AuditLogs", kind="slow", delay=timedelta(seconds=5), times=0)
+    lab(scenario.find("seed-true-positive"), faults=(late,))
+    monkeypatch.setenv("RESPOND_EVIDENCE__LIMITS", json.dumps({"find_footholds": "2s"}))
+    answer = respond("--user", VICTIM, "--json")
+    assert (answer.code, answer.json["outcome"]) == (4, "contained-unverified")
+    (gap,) = (one for one in answer.json["gaps"] if one["source"] == "AuditLogs")
+    assert gap["could_weigh"] > 0
+    for reader in everything_said(answer, tmp_path):
+        assert "could not be looked for" in reader
 
 
 def test_what_needs_a_yes_is_ended_when_somebody_says_so(lab: Lab, tmp_path: Path) -> None:
