@@ -15,7 +15,7 @@ from respond.models.base import Gap
 from respond.models.case import Case
 from respond.models.evidence import Fact
 from respond.models.later import Later
-from respond.models.report import ActionStatus, Report
+from respond.models.report import ActionStatus, Outcome, Report
 from respond.step import process, read_action
 from respond.ticketing.keep import ticket_ref
 
@@ -37,6 +37,7 @@ async def close_run(case: Case, *, report: Report, facts: Sequence[Fact] = (), l
             "timings_ms": timings,
             "ticket": None if case.is_dry_run else ticket_ref(case),
             "sightings": store.intake.sightings(report.case),
+            "confirmed_at": _confirmed(case, report, now),
         }
     )
     store.save(report, at=now)
@@ -47,6 +48,18 @@ async def close_run(case: Case, *, report: Report, facts: Sequence[Fact] = (), l
         _plan_again(case, report)
     store.release(case=report.case, run=case.run)
     return report
+
+
+def _confirmed(case: Case, report: Report, now: datetime) -> datetime | None:
+    """When the last planned look found that the containment held; a repeat in between takes nothing of that back."""
+    if case.is_dry_run or report.outcome is not Outcome.CONTAINED_VERIFIED:
+        return None
+    store = process().store
+    if case.watch:
+        others = [one for one in store.watches.pending(case.tenant) if one.case == report.case]
+        return now if all(one.number == case.watch for one in others) else None
+    before = store.live(report.case)
+    return before.confirmed_at if before and report.repeat else None
 
 
 def _ask(case: Case, report: Report, now: datetime) -> None:

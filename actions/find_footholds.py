@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from respond.clients.footholds import linked, read_change, read_rule
+from respond.clients.footholds import linked, read_change, read_revocation, read_rule
 from respond.clients.rows import Row, text
 from respond.models.base import Gap
 from respond.models.case import Case
@@ -49,6 +49,12 @@ async def find_footholds(case: Case, *, people: Sequence[Account]) -> dict[str, 
                     key=lambda change: change.at,
                 )
             ),
+            revocations=tuple(
+                sorted(
+                    (found for row in changes if _is_about(who, row) and (found := read_revocation(row))),
+                    key=lambda source: source.at,
+                )
+            ),
             unread=unread,
             gaps=gaps,
         )
@@ -69,6 +75,10 @@ def _explained(gap: Gap) -> Gap:
 def _made_by(who: Account, row: Row) -> bool:
     actor, user = text(row, "Actor").lower(), who.id.lower()
     return actor == user or (not actor and user in text(row, "Targets").lower())
+
+
+def _is_about(who: Account, row: Row) -> bool:
+    return who.id.lower() in text(row, "Targets").lower()
 
 
 def _mailbox_of(who: Account, row: Row) -> bool:

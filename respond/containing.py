@@ -27,6 +27,7 @@ from respond.decision.ladder import (
     session_steps,
 )
 from respond.decision.persistence import Held, named
+from respond.decision.proof import with_second_proof
 from respond.errors import RespondError
 from respond.models.base import Gap, Utc
 from respond.models.case import Case
@@ -109,6 +110,7 @@ class Containing:
         await self._climb_access(access_steps(ground, held.access, held.added))
         await self._climb(identity_steps(ground))
         self.account = account_of(ground, held, self.changes, earlier)
+        self.changes = [with_second_proof(ground, change) for change in self.changes]
 
     async def _look(self, ground: Ground, *, after: float = 0.0) -> tuple[Held, list[Gap]]:
         """What the user has now, and what became of the objects that the logs name."""

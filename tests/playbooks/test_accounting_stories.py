@@ -104,6 +104,25 @@ def test_what_needs_a_yes_is_ended_when_somebody_says_so(lab: Lab, tmp_path: Pat
     assert now["roleAssignments"] == []
 
 
+def test_the_last_look_has_the_final_word_and_the_audit_log_is_a_second_proof(lab: Lab, tmp_path: Path) -> None:
+    lab(scenario.find("seed-true-positive"))
+    config = str(policy(tmp_path, watch=["1s"]))
+    first = respond("--user", VICTIM, "--json", "--config", config)
+    assert (first.json["outcome"], first.json["confirmed_at"]) == ("contained-verified", None)
+    assert first.action("revoke_sessions")["summary"].endswith("and read back")
+    assert first.action("revoke_sessions")["proof"] == []
+    assert "verified" not in respond("show", first.json["case"]).out
+    assert respond("watch", "--config", config).code == 0
+    looked = json.loads(respond("show", first.json["case"], "--json").out)
+    assert (looked["outcome"], bool(looked["confirmed_at"])) == ("contained-verified", True)
+    (revoked,) = (one for one in looked["actions"] if one["name"] == "revoke_sessions")
+    assert [row["table"] for row in revoked["proof"]] == ["AuditLogs"]
+    assert "the audit log has it too" in revoked["summary"]
+    assert "Contained and verified" in respond("show", first.json["case"]).out
+    again = respond("--user", VICTIM, "--json", "--config", config)
+    assert again.json["confirmed_at"] == looked["confirmed_at"]
+
+
 def test_a_default_method_goes_when_the_others_are_gone(lab: Lab, tmp_path: Path) -> None:
     def edit(directory: dict[str, Any]) -> None:
         (added, _) = directory["authenticationMethods"][USER_ID]
