@@ -32,12 +32,15 @@ async def close_run(case: Case, *, report: Report, facts: Sequence[Fact] = (), l
     total = round((now - case.started).total_seconds() * 1000)
     timings = report.timings_ms.model_copy(update={"total": total})
     store = process().store
+    before = None if case.is_dry_run else store.live(report.case)
     report = report.model_copy(
         update={
+            # What Sentinel does not show is news until it does: the next answer to the incident replaces it.
+            "write_backs": report.write_backs or (before.write_backs if before else ()),
             "timings_ms": timings,
             "ticket": None if case.is_dry_run else ticket_ref(case),
             "sightings": store.intake.sightings(report.case),
-            "confirmed_at": _confirmed(case, report, now),
+            "confirmed_at": _confirmed(case, report, before, now),
         }
     )
     store.save(report, at=now)
@@ -50,15 +53,13 @@ async def close_run(case: Case, *, report: Report, facts: Sequence[Fact] = (), l
     return report
 
 
-def _confirmed(case: Case, report: Report, now: datetime) -> datetime | None:
+def _confirmed(case: Case, report: Report, before: Report | None, now: datetime) -> datetime | None:
     """When the last planned look found that the containment held; a repeat in between takes nothing of that back."""
     if case.is_dry_run or report.outcome is not Outcome.CONTAINED_VERIFIED:
         return None
-    store = process().store
     if case.watch:
-        others = [one for one in store.watches.pending(case.tenant) if one.case == report.case]
-        return now if all(one.number == case.watch for one in others) else None
-    before = store.live(report.case)
+        planned = process().store.watches.pending(case.tenant)
+        return now if all(one.number == case.watch for one in planned if one.case == report.case) else None
     return before.confirmed_at if before and report.repeat else None
 
 

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from respond.lab import scenario
-from respond.models.case import Mode
 from respond.models.ladder import Rung
 from respond.models.report import Report
-from respond.settings import LabFault
+from respond.settings import LabFault, shipped_config
 from respond.telling import answer_text
+from tests.fakes.webhooks import webhooks
 from tests.helpers.command import VICTIM, Answer, respond
 from tests.helpers.dug_in_story import (
     APPLICATION,
@@ -136,15 +136,35 @@ def test_a_default_method_goes_when_the_others_are_gone(lab: Lab, tmp_path: Path
     assert tenant.get("/_lab/directory")["authenticationMethods"][USER_ID] == []
 
 
-@pytest.mark.parametrize("what", ["every action", "the account"])
-def test_whatever_the_plan_allows_there_is_a_ticket(what: str, lab: Lab, tmp_path: Path) -> None:
-    tenant = lab(write_story(tmp_path))
-    never = dict.fromkeys((rung.value for rung in Rung), "never")
-    kinds = {"member": "never"}
-    plan = {"malicious": never, "suspicious": never} if what == "every action" else {"kinds": kinds}
-    answer = respond("--user", VICTIM, "--json", "--config", str(policy(tmp_path, **plan)))
-    assert (answer.code, answer.json["outcome"]) == (1, "not-contained"), answer.err
+NEVER = dict.fromkeys((rung.value for rung in Rung), "never")
+
+
+def allowing_nothing(what: str, folder: Path) -> str:
+    """A configuration in which nothing may be done: to anybody, or to the one account of the last way in."""
+    if what == "break-glass":
+        config = policy(folder, kinds={"break_glass": "never"})
+        shipped = (shipped_config() / "policy.toml").read_text()
+        (config / "policy.toml").write_text(shipped.replace("break_glass = []", f'break_glass = ["{USER_ID}"]'))
+        return str(config)
+    return str(policy(folder, malicious=NEVER, suspicious=NEVER))
+
+
+@pytest.mark.parametrize(
+    ("what", "verdict"), [("all", "malicious"), ("break-glass", "malicious"), ("all", "suspicious")]
+)
+def test_whatever_the_plan_allows_there_is_a_ticket_and_a_notice(
+    what: str, verdict: str, lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_sure = verdict == "malicious"
+    tenant = lab(write_story(tmp_path) if is_sure else scenario.find("suspicious-first-time"))
+    upn = VICTIM if is_sure else "helen.castro@contoso.com"
+    with webhooks() as there:
+        monkeypatch.setenv("RESPOND_NOTICES__TEAMS_URL", there.settings["teams_url"])
+        answer = respond("--user", upn, "--json", "--config", allowing_nothing(what, tmp_path))
+        assert len(there.posted["teams"]) == 1
+    assert (answer.code, answer.json["verdict"], answer.json["outcome"]) == (1, verdict, "not-contained"), answer.err
     assert answer.action("open_ticket")["status"] == "done"
-    assert set(fates(answer).values()) == {"manual-task"}
-    assert Mode(answer.json["mode"]) is Mode.LIVE
+    assert answer.action("send_notice")["status"] == "done"
+    assert set(fates(answer).values()) <= {"manual-task"}
+    assert bool(fates(answer)) == is_sure
     assert tenant.get("/_lab/writes") == []
