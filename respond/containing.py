@@ -17,6 +17,7 @@ from actions.find_added import find_added
 from actions.find_devices import find_devices
 from respond.climbing import climb
 from respond.decision.accounting import account_of, unlisted
+from respond.decision.items import Held
 from respond.decision.ladder import (
     Called,
     Ground,
@@ -26,7 +27,7 @@ from respond.decision.ladder import (
     identity_steps,
     session_steps,
 )
-from respond.decision.persistence import Held, named
+from respond.decision.persistence import named
 from respond.decision.proof import with_second_proof
 from respond.errors import RespondError
 from respond.models.base import Gap, Utc

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from respond.decision.accounting import account_of, unlisted
+from respond.decision.items import Held
 from respond.decision.ladder import Called, Ground, access_steps, device_steps, session_steps
-from respond.decision.persistence import Held
 from respond.models.base import Gap
 from respond.models.case import Mode
 from respond.models.evidence import Foothold, FootholdKind
@@ -279,6 +279,12 @@ CASES: dict[str, tuple[tuple[Foothold, ...], Held, list[tuple[str, str]], str]] 
         [("manual-task", "")],
         "contained-unverified",
     ),
+    "a federated credential beside a secret of an older application": (
+        (KEYED, KEYED.model_copy(update={"what": "Add federated identity credential", "id": "2"})),
+        Held(added=Added(applications=(OLD_APP,))),
+        [("manual-task", "remove_secret 7")],
+        "awaiting-approval",
+    ),
     "an application that is nowhere": (
         (MADE,),
         Held(added=Added(gone=("principal",))),
@@ -292,7 +298,13 @@ CASES: dict[str, tuple[tuple[Foothold, ...], Held, list[tuple[str, str]], str]] 
         [("action", "remove_role a")],
         "awaiting-approval",
     ),
-    "an eligible role": ((ROLE,), Held(), [("manual-task", "")], "contained-unverified"),
+    "a role that is not listed": ((ROLE,), Held(), [("manual-task", "")], "contained-unverified"),
+    "an eligible role beside an active one": (
+        (ROLE, ROLE.model_copy(update={"what": "Add eligible member to role", "id": "2"})),
+        Held(added=Added(assignments=(HELD_ROLE,))),
+        [("manual-task", "remove_role a")],
+        "awaiting-approval",
+    ),
     **{
         f"a change of a {kind.value}": ((change(kind),), Held(), [("manual-task", "")], "contained-unverified")
         for kind in (FootholdKind.POLICY, FootholdKind.DOMAIN, FootholdKind.GUEST)
@@ -309,6 +321,44 @@ def test_every_change_of_the_attacker_has_one_fate(case: str) -> None:
         refs = [f"{action.name} {action.object}" for action in one.actions]
         told += [(one.fate.value, ref) for ref in refs or [""]]
     assert (sorted(told), ended.value) == (sorted(fates), outcome)
+
+
+TASKS = {
+    "an owner": ("Add owner to application", "remove the owner", "App registrations", "Contoso Backup > Owners"),
+    "an owner of a service principal": (
+        "Add owner to service principal",
+        "remove the owner",
+        "Enterprise applications",
+    ),
+    "a federated credential": ("Add federated identity credential", "delete the federated", "> Federated credentials"),
+    "a permission": ("Add app role assignment to service principal", "revoke the permission", "> Permissions"),
+    "something else": ("Update application", "delete what was added", "Certificates & secrets"),
+}
+
+
+@pytest.mark.parametrize("case", TASKS)
+def test_a_task_about_an_application_says_what_to_do_and_where(case: str) -> None:
+    what, *told = TASKS[case]
+    app = OLD_APP.model_copy(update={"name": "Contoso\nBackup", "keys": ()})
+    change = KEYED.model_copy(update={"what": what, "name": "Contoso Backup"})
+    (one,), outcome, _ = answered(ground(with_changes(change)), Held(added=Added(applications=(app,))))
+    assert (one.fate, outcome) == (Fate.TASK, Outcome.CONTAINED_UNVERIFIED)
+    assert all(words in one.says for words in (*told, "entra.microsoft.com", "Contoso Backup", f"{what} at "))
+
+
+@pytest.mark.parametrize(
+    ("what", "told"),
+    [
+        ("Add eligible member to role in PIM completed (permanent)", "Assignments > Eligible assignments"),
+        ("Add scoped member to role", "Eligible, Active and Expired assignments"),
+    ],
+)
+def test_a_task_about_a_role_says_which_and_where(what: str, told: str) -> None:
+    change = ROLE.model_copy(update={"what": what, "aliases": ("Security Administrator",)})
+    (one,), _, _ = answered(ground(with_changes(change)), Held())
+    assert one.fate is Fate.TASK
+    for words in (told, "Security Administrator", "Privileged Identity Management", "entra.microsoft.com"):
+        assert words in one.says
 
 
 def test_what_the_user_did_where_no_attacker_was_is_not_accounted_for() -> None:
