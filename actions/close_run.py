@@ -15,7 +15,7 @@ from respond.models.base import Gap
 from respond.models.case import Case
 from respond.models.evidence import Fact
 from respond.models.later import Later
-from respond.models.report import ActionStatus, Report
+from respond.models.report import ActionStatus, Outcome, Report
 from respond.step import process, read_action
 from respond.ticketing.keep import ticket_ref
 
@@ -32,11 +32,15 @@ async def close_run(case: Case, *, report: Report, facts: Sequence[Fact] = (), l
     total = round((now - case.started).total_seconds() * 1000)
     timings = report.timings_ms.model_copy(update={"total": total})
     store = process().store
+    before = None if case.is_dry_run else store.live(report.case)
     report = report.model_copy(
         update={
+            # What Sentinel does not show is news until it does: the next answer to the incident replaces it.
+            "write_backs": report.write_backs or (before.write_backs if before else ()),
             "timings_ms": timings,
             "ticket": None if case.is_dry_run else ticket_ref(case),
             "sightings": store.intake.sightings(report.case),
+            "confirmed_at": _confirmed(case, report, before, now),
         }
     )
     store.save(report, at=now)
@@ -47,6 +51,16 @@ async def close_run(case: Case, *, report: Report, facts: Sequence[Fact] = (), l
         _plan_again(case, report)
     store.release(case=report.case, run=case.run)
     return report
+
+
+def _confirmed(case: Case, report: Report, before: Report | None, now: datetime) -> datetime | None:
+    """When the last planned look found that the containment held; a repeat in between takes nothing of that back."""
+    if case.is_dry_run or report.outcome is not Outcome.CONTAINED_VERIFIED:
+        return None
+    if case.watch:
+        planned = process().store.watches.pending(case.tenant)
+        return now if all(one.number == case.watch for one in planned if one.case == report.case) else None
+    return before.confirmed_at if before and report.repeat else None
 
 
 def _ask(case: Case, report: Report, now: datetime) -> None:

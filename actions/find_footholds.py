@@ -8,11 +8,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from respond.clients.footholds import linked, read_change, read_rule
+from respond.clients.footholds import linked, read_change, read_revocation, read_rule
 from respond.clients.rows import Row, text
+from respond.models.base import Gap
 from respond.models.case import Case
 from respond.models.evidence import Account, Footholds
 from respond.step import inquiry, read_action
+
+_AUDIT, _OFFICE = "AuditLogs", "OfficeActivity"
+_HIDES = {
+    _AUDIT: "devices, methods, consents, applications and roles that were added could not be looked for in it",
+    _OFFICE: "inbox rules and forwarding that were added could not be looked for in it",
+}
 
 
 @read_action("Log Analytics Reader")
@@ -21,9 +28,12 @@ async def find_footholds(case: Case, *, people: Sequence[Account]) -> dict[str, 
     asking = inquiry(case, "find_footholds")
     upns = tuple(name for who in people for name in who.upns)
     changes, rules = await asyncio.gather(
-        asking.ask("find_footholds", source="AuditLogs", user_ids=tuple(who.id for who in people), **case.aftermath),
-        asking.ask("find_mail_rules", source="OfficeActivity", upns=upns, **case.aftermath),
+        asking.ask("find_footholds", source=_AUDIT, user_ids=tuple(who.id for who in people), **case.aftermath),
+        asking.ask("find_mail_rules", source=_OFFICE, upns=upns, **case.aftermath),
     )
+    gaps = tuple(map(_explained, asking.gaps))
+    # Every tenant has an audit log, and what is not collected from it may hold anything; not everyone has mailboxes.
+    unread = bool(changes.partial or rules.partial) or any(_table(gap) == _AUDIT for gap in gaps)
     return {
         who.id.lower(): Footholds(
             changes=tuple(
@@ -39,16 +49,36 @@ async def find_footholds(case: Case, *, people: Sequence[Account]) -> dict[str, 
                     key=lambda change: change.at,
                 )
             ),
-            unread=bool(changes.partial or rules.partial),
-            gaps=asking.gaps,
+            revocations=tuple(
+                sorted(
+                    (found for row in changes if _is_about(who, row) and (found := read_revocation(row))),
+                    key=lambda source: source.at,
+                )
+            ),
+            unread=unread,
+            gaps=gaps,
         )
         for who in people
     }
 
 
+def _table(gap: Gap) -> str:
+    return gap.source.partition(".")[0].partition(" ")[0]
+
+
+def _explained(gap: Gap) -> Gap:
+    """The gap, and what it hides."""
+    hides = _HIDES.get(_table(gap))
+    return gap.model_copy(update={"reason": f"{gap.reason}; {hides}"}) if hides else gap
+
+
 def _made_by(who: Account, row: Row) -> bool:
     actor, user = text(row, "Actor").lower(), who.id.lower()
     return actor == user or (not actor and user in text(row, "Targets").lower())
+
+
+def _is_about(who: Account, row: Row) -> bool:
+    return who.id.lower() in text(row, "Targets").lower()
 
 
 def _mailbox_of(who: Account, row: Row) -> bool:

@@ -17,6 +17,7 @@ from actions.find_added import find_added
 from actions.find_devices import find_devices
 from respond.climbing import climb
 from respond.decision.accounting import account_of, unlisted
+from respond.decision.items import Held
 from respond.decision.ladder import (
     Called,
     Ground,
@@ -26,7 +27,8 @@ from respond.decision.ladder import (
     identity_steps,
     session_steps,
 )
-from respond.decision.persistence import Held, named
+from respond.decision.persistence import named
+from respond.decision.proof import with_second_proof
 from respond.errors import RespondError
 from respond.models.base import Gap, Utc
 from respond.models.case import Case
@@ -109,6 +111,7 @@ class Containing:
         await self._climb_access(access_steps(ground, held.access, held.added))
         await self._climb(identity_steps(ground))
         self.account = account_of(ground, held, self.changes, earlier)
+        self.changes = [with_second_proof(ground, change) for change in self.changes]
 
     async def _look(self, ground: Ground, *, after: float = 0.0) -> tuple[Held, list[Gap]]:
         """What the user has now, and what became of the objects that the logs name."""

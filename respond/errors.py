@@ -11,6 +11,7 @@
     └── Permanent             trying again cannot help
         ├── NotFound          the object does not exist (any more)
         │   └── NoMailbox     the user has no mailbox in Exchange Online
+        ├── NotTheService     a proxy or another server answered in the place of the service
         ├── Conflict          somebody else has changed the object since it was read
         ├── Forbidden         a permission was not granted
         ├── Unauthenticated   no token, or the service refused it
@@ -127,6 +128,10 @@ class NotFound(Permanent):
 
 class NoMailbox(NotFound):
     """The user has no mailbox in Exchange Online: none at all, or one on premises."""
+
+
+class NotTheService(Permanent):
+    """A proxy or another server answered: whether the object exists, and whether it could be changed, is not known."""
 
 
 class Conflict(Permanent):

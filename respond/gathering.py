@@ -49,7 +49,7 @@ from respond.step import aside
 T = TypeVar("T")
 
 _HUNT, _DEVICES, _USERS = "hunt", "devices", "users"
-_SOURCES = {_DEVICES: DEVICES, Part.STANDING: UNREAD_STANDING}
+_SOURCES = {_DEVICES: DEVICES, Part.STANDING: UNREAD_STANDING, Part.FOOTHOLDS: "AuditLogs, OfficeActivity"}
 """What a gap is named after that something is decided by."""
 
 
@@ -59,7 +59,7 @@ _UNREAD: Mapping[str, Callable[[tuple[Gap, ...]], Any]] = {
     Part.LURES: lambda gaps: Lures(gaps=gaps),
     Part.SHARED: lambda gaps: SharedAddresses(unread=True, gaps=gaps),
     Part.STANDING: lambda gaps: Standing(gaps=gaps),
-    Part.FOOTHOLDS: lambda gaps: Footholds(gaps=gaps),
+    Part.FOOTHOLDS: lambda gaps: Footholds(unread=True, gaps=gaps),
     Part.USES: lambda gaps: TokenUses(gaps=gaps),
     Part.EARLIER: lambda gaps: EarlierCases(gaps=gaps),
     Part.LURE_INTEL: lambda gaps: ThreatIntel(gaps=gaps),

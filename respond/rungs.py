@@ -23,6 +23,7 @@ from respond.errors import (
     Forbidden,
     Frozen,
     NotFound,
+    NotTheService,
     Permanent,
     RespondError,
     Unauthenticated,
@@ -40,7 +41,7 @@ from respond.step import clients, naming, process, write_action
 if TYPE_CHECKING:
     from kiota_abstractions.request_information import RequestInformation
 
-_NO_REFUSAL = (Conflict, Frozen, NotFound, Unauthenticated, WriteRefused)
+_NO_REFUSAL = (Conflict, Frozen, NotFound, NotTheService, Unauthenticated, WriteRefused)
 """What is not the service's answer to this very write."""
 _READ_BACK_PAUSES = (0.0, 0.5, 1.0, 2.0, 4.0)
 """Seconds before each look: a write takes a moment to show in a read."""

@@ -40,7 +40,7 @@ def initialize(answers: Answers, *, directory: str, force: bool) -> int:
     Raises:
         UsageError: an answer is none, or there is a configuration already.
     """
-    from respond.doctor.needs import enabled
+    from respond.doctor.needs import enabled, optional
     from respond.policies import load_policy
 
     file = Path(directory) / "respond.toml"
@@ -49,8 +49,9 @@ def initialize(answers: Answers, *, directory: str, force: bool) -> int:
     plan = _plan(answers, Path(directory))
     written = _write(plan, file)
     click.echo(f"wrote {', '.join(written)}", err=True)
-    needed = enabled(load_settings(plan.directory), load_policy(plan.directory))
-    sys.stdout.write(script(plan, needed))
+    policy = load_policy(plan.directory)
+    needed = enabled(load_settings(plan.directory), policy)
+    sys.stdout.write(script(plan, needed, apart=optional(policy, needed)))
     click.echo("read the commands, then run them as an administrator; they end with respond doctor", err=True)
     return 0
 

@@ -9,13 +9,13 @@ Ids of permissions are not written down here: each command looks its own up, by 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from respond.clients.clouds import CLOUDS
-from respond.doctor.needs import is_graph, is_read, is_write
+from respond.doctor.needs import DANGEROUS, is_graph, is_read, is_write
 from respond.settings import Cloud
 
 if TYPE_CHECKING:
@@ -55,20 +55,23 @@ class Plan:
         return self.directory / f"{name}.pem"
 
 
-def script(plan: Plan, needed: Needed) -> str:
+def script(plan: Plan, needed: Needed, *, apart: Collection[str] = ()) -> str:
     """All of it, for a POSIX shell.
 
     Args:
         needed: permission -> the actions that need it.
+        apart: those of them that are optional: listed, and not granted.
     """
+    granted = {permission: why for permission, why in needed.items() if permission not in apart}
     lines = [*_opening(plan), *_identity(plan, "read", "READ")]
     if plan.writes:
         lines += _identity(plan, "write", "WRITE")
     if plan.identity != "cli":
         lines += ["", "# A new identity is not known everywhere at once.", "sleep 60"]
-    lines += _grants(plan, needed, "read", "READ", is_read)
+    lines += _grants(plan, granted, "read", "READ", is_read)
     if plan.writes:
-        lines += _grants(plan, needed, "write", "WRITE", is_write)
+        lines += _grants(plan, granted, "write", "WRITE", is_write)
+        lines += _optional({permission: needed[permission] for permission in sorted(apart)})
     return "\n".join([*lines, *_closing(plan)]) + "\n"
 
 
@@ -150,6 +153,15 @@ def _grants(
             assignee = f'--assignee-object-id "${variable}" --assignee-principal-type {kind}'
             yield f"# {role}: {_names(why)}"
             yield f'az role assignment create {assignee} --role {shlex.quote(role)} --scope "$WORKSPACE"'
+
+
+def _optional(apart: Needed) -> Iterator[str]:
+    """Grants that reach far beyond respond, as comments."""
+    if apart:
+        yield "# Optional, and far-reaching. Without one its action fails when it is approved, and a person does it by"
+        yield "# hand. Take the mark away from those that you want:"
+    for permission, why in apart.items():
+        yield f'# grant "$WRITE" {shlex.quote(permission)}  # {_names(why)}; it {DANGEROUS[permission]}'
 
 
 def _closing(plan: Plan) -> Iterator[str]:

@@ -6,6 +6,7 @@ import json
 import sys
 
 from respond.doctor.declared import Need, needs
+from respond.doctor.needs import FAR_REACHING
 
 
 def list_permissions(*, as_json: bool) -> int:
@@ -18,6 +19,7 @@ def list_permissions(*, as_json: bool) -> int:
             {
                 "permission": name,
                 "writes": any(need.writes for need in found[name]),
+                "optional": name in FAR_REACHING,
                 "actions": [{"name": need.action, "why": need.what, "writes": need.writes} for need in found[name]],
             }
             for name in sorted(found)
@@ -26,5 +28,7 @@ def list_permissions(*, as_json: bool) -> int:
         return 0
     from respond.console.tables import print_permissions
 
-    print_permissions({name: [(need.action, need.what, need.writes) for need in found[name]] for name in sorted(found)})
+    table = {name: [(need.action, need.what, need.writes) for need in found[name]] for name in sorted(found)}
+    apart = {name: table.pop(name) for name in sorted(FAR_REACHING & table.keys())}
+    print_permissions(table, optional=apart)
     return 0

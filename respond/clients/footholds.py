@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from respond.clients.forwarding import leads_outside
-from respond.clients.operations import KEYS, STRONG, Operation, operation
+from respond.clients.operations import KEYS, REVOKED, STRONG, Operation, operation
 from respond.clients.rows import Row, address, moment, storable, text
+from respond.models.base import Source
 from respond.models.evidence import Foothold, FootholdKind
 
 _ESTS = "azure ests service"
@@ -37,6 +38,13 @@ _WINDOWS = re.compile(r"\d+\.\d+\.\d+\.\d+")
 _SCOPE = re.compile(r"Scope: ([^,\]]*)")
 _FORWARDS = ("ForwardingSmtpAddress", "ForwardingAddress", "DeliverToMailboxAndForward")
 _EMPTY = ("", "$null", "false")
+
+
+def read_revocation(row: Row) -> Source | None:
+    """The audit log's word that refresh tokens were revoked; None for another row."""
+    if text(row, "OperationName").strip().lower() != REVOKED:
+        return None
+    return Source(table="AuditLogs", id=text(row, "Id"), at=moment(row))
 
 
 def read_change(row: Row) -> Foothold | None:

@@ -36,6 +36,7 @@ from respond.errors import (
     Forbidden,
     NoMailbox,
     NotFound,
+    NotTheService,
     Permanent,
     RespondError,
     Service,
@@ -62,6 +63,8 @@ T = TypeVar("T")
 _ACCOUNT = list(UserRow.kinds)
 _NO_MAILBOX = frozenset({"MailboxNotEnabledForRESTAPI", "MailboxNotSupportedForRESTAPI"})
 """No mailbox, or one on premises: https://learn.microsoft.com/graph/hybrid-rest-support"""
+_WITHOUT_CODE = frozenset({401, 403})
+"""Read by their status alone: whoever refuses a token or a permission, nothing was read and nothing was done."""
 
 
 class _Transport(httpx.AsyncHTTPTransport):
@@ -372,9 +375,9 @@ def _from_answer(error: APIError, target: str) -> Exception:
         return Transient(text, retry_after=asked, service=Service.GRAPH, throttled=throttled)
     if status >= httpx.codes.INTERNAL_SERVER_ERROR:
         return Unanswered(text, retry_after=parse_retry_after(headers.get("retry-after")), service=Service.GRAPH)
-    if status == httpx.codes.NOT_FOUND and not getattr(main, "code", None):
-        # Graph names what it does not find; a proxy, or a wrong address, knows nothing of it.
-        return Permanent(f"{text}; this is not how Graph says it: check tenant.graph_endpoint")
+    if not getattr(main, "code", None) and status not in _WITHOUT_CODE:
+        # Graph names what it refuses and what it does not find; a proxy, or a wrong address, knows nothing of it.
+        return NotTheService(f"{text}; this is not how Graph says it: check tenant.graph_endpoint")
     if status == httpx.codes.NOT_FOUND and str(getattr(main, "code", "")) in _NO_MAILBOX:
         return NoMailbox(text)
     kinds = {401: Unauthenticated, 403: Forbidden, 404: NotFound}

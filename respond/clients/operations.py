@@ -35,6 +35,8 @@ KEYS = ("KeyDescription", "FederatedIdentityCredentials")
 """Properties of an application that let somebody sign in as it."""
 STRONG = "StrongAuthentication"
 """What the properties of a user begin with that hold registered methods."""
+REVOKED = "update stsrefreshtokenvalidfrom timestamp"
+"""What a revocation of a user's refresh tokens is logged as, in lower case."""
 
 _NAMED = {
     "register device": Operation(_DEVICE, creates=True),

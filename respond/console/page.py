@@ -36,7 +36,7 @@ _STATUS = {
     ActionStatus.FAILED: "bold red",
 }
 _OUTCOME = {
-    Outcome.CONTAINED_VERIFIED: ("green", "Contained and verified"),
+    Outcome.CONTAINED_VERIFIED: ("green", "Contained and read back"),
     Outcome.CONTAINED_UNVERIFIED: ("yellow", "Contained, but not verified: look again in some minutes"),
     Outcome.NOT_CONTAINED: ("bold red", "NOT contained: a person has to act"),
     Outcome.PLANNED: ("cyan", "Dry run: nothing was changed"),
@@ -167,8 +167,10 @@ def _change(report: Report, change: Change, whole: bool) -> tuple[Text, Text]:  
     """One write: what became of it; of one that is still to come also the request, and why, when it is wanted whole."""
     about = f"  {defang(change.target)}:" if change.step and change.target != report.user.upn else " "
     text = Text.assemble((change.status.value, _STATUS[change.status]), f"{about} {defang(change.summary)}")
-    if change.verified is not None:
-        text.append("  verified" if change.verified else "  NOT VERIFIED", "green" if change.verified else "bold red")
+    if change.verified is False:
+        text.append("  NOT VERIFIED", "bold red")
+    elif change.verified and report.confirmed_at:
+        text.append("  verified", "green")
     if change.by:
         text.append(f"  by {defang(change.by)}", "dim")
     if change.request and change.status in (ActionStatus.PLANNED, ActionStatus.AWAITING_APPROVAL):
@@ -195,6 +197,10 @@ def _end(report: Report) -> Text:
         line.append(". These sign-ins were answered before; nothing was left to do, and nothing was changed")
     elif report.timings_ms.contained is not None and report.outcome is Outcome.CONTAINED_VERIFIED:
         line.append(f" {report.timings_ms.contained / 1000:.1f} s after the start")
+    if report.confirmed_at and report.outcome is Outcome.CONTAINED_VERIFIED:
+        line = Text.assemble(
+            "  ", (f"Contained and verified: it still held at {report.confirmed_at:%d %b %H:%M:%SZ}", style)
+        )
     line.append(".")
     if report.outcome in (Outcome.CONTAINED_VERIFIED, Outcome.CONTAINED_UNVERIFIED):
         line.append("  Access tokens already issued still work until they expire (60 to 90 min).", "yellow")

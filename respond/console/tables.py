@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -13,8 +13,6 @@ from respond.console.terminal import terminal
 from respond.defang import defang
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from respond.models.report import Report
 
 
@@ -51,8 +49,23 @@ def print_cases(reports: Sequence[tuple[str, Report]]) -> None:
     console.print(table)
 
 
-def print_permissions(needed: Mapping[str, Sequence[tuple[str, str, bool]]]) -> None:
-    """Each permission with the actions that need it, what they do, and whether they write."""
+_Needed = Mapping[str, Sequence[tuple[str, str, bool]]]
+
+
+def print_permissions(needed: _Needed, *, optional: _Needed) -> None:
+    """Each permission with the actions that need it, what they do, and whether they write.
+
+    Args:
+        optional: listed apart.
+    """
+    console = terminal()
+    console.print(_permissions(needed))
+    console.print("* writes; a dry run does without\n")
+    console.print("Optional, and far-reaching. Without them a person does by hand what these actions would do:")
+    console.print(_permissions(optional))
+
+
+def _permissions(needed: _Needed) -> Table:
     table = Table(box=None, pad_edge=False)
     for column in ("permission", "action", "what for"):
         table.add_column(column, overflow="fold", no_wrap=column == "action")
@@ -60,9 +73,7 @@ def print_permissions(needed: Mapping[str, Sequence[tuple[str, str, bool]]]) -> 
         for number, (action, what, writes) in enumerate(actions):
             name = f"{action} *" if writes else action
             table.add_row(*map(Text, ("" if number else permission, name, what)))
-    console = terminal()
-    console.print(table)
-    console.print("* writes; a dry run does without")
+    return table
 
 
 def print_scenarios(found: Sequence[tuple[str, str, Mapping[str, Mapping[str, str]]]]) -> None:

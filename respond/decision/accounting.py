@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from respond.decision.ground import Ground
-from respond.decision.persistence import Held, Item, items
+from respond.decision.items import Held, Item
+from respond.decision.persistence import items
 from respond.models.base import Source
 from respond.models.evidence import Foothold
 from respond.models.persistence import Accounted, ActionRef, Fate

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from respond.decision.ground import WHOLE_SECOND, Called, Ground, call, ground_of, is_unread, word_on
-from respond.decision.persistence import Held, items
+from respond.decision.items import Held
+from respond.decision.persistence import items
 from respond.models.evidence import FootholdKind, Part
 from respond.models.holdings import Access, Added, Device, Devices
 from respond.models.ladder import May, Rung, Step

@@ -72,11 +72,8 @@ def beyond(permission: str, held: Collection[str]) -> str:
     return next((name for name in wider if name in held), "")
 
 
-OPTIONAL = frozenset({"Application.ReadWrite.All", "RoleManagement.ReadWrite.Directory"})
-"""What only actions need that ask a person first, and that reaches too far to be taken for granted.
-
-Without one of these the action fails when it is approved, and the ticket has a person do it by hand.
-"""
+FAR_REACHING = frozenset({"Application.ReadWrite.All", "RoleManagement.ReadWrite.Directory"})
+"""Permissions of containment actions that reach so far that no default grant includes them."""
 
 READS_FOR_WRITES = frozenset({"User.Read.All", "Directory.Read.All", "UserAuthenticationMethod.Read.All"})
 """Permissions that write actions declare for the reading identity: it looks before the other one writes."""
@@ -97,6 +94,18 @@ def enabled(settings: Settings, policy: Policy) -> Mapping[str, list[Need]]:
     for need in _enabled(settings, policy.ladder):
         found.setdefault(need.permission, []).append(need)
     return dict(sorted(found.items()))
+
+
+def optional(policy: Policy, needed: Mapping[str, Sequence[Need]]) -> frozenset[str]:
+    """Those of the needed permissions that reach too far to be granted by default.
+
+    Needed only by actions that ask a person first. Without one the action fails when it is approved, and the ticket has
+    a person do it by hand. An action that the response plan carries out unasked (`auto`) needs its permission.
+    """
+    plans = (policy.ladder.malicious, policy.ladder.suspicious)
+    unasked = {rung.value for rung in Rung if any(plan.of(rung) is May.AUTO for plan in plans)}
+    found = {name: {need.action for need in needed[name]} for name in FAR_REACHING & needed.keys()}
+    return frozenset(name for name, actions in found.items() if not actions & unasked)
 
 
 def unneeded(settings: Settings, policy: Policy) -> Mapping[str, list[str]]:

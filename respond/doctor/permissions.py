@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from respond.doctor.credential import claims_of, has_two
 from respond.doctor.declared import Need
-from respond.doctor.needs import DANGEROUS, OPTIONAL, beyond, enabled, is_graph, is_read, is_write, unneeded
+from respond.doctor.needs import DANGEROUS, beyond, enabled, is_graph, is_read, is_write, optional, unneeded
 from respond.doctor.patient import Patient
 from respond.models.checkup import Result, error, ok, skipped, warning
 
@@ -47,13 +47,13 @@ async def _compare(
         for permission, why in enabled(patient.settings, patient.policy).items()
         if is_graph(permission) and wanted(permission, why)
     }
-    optional = {permission: needed.pop(permission) for permission in OPTIONAL & needed.keys()}
+    apart = {permission: needed.pop(permission) for permission in optional(patient.policy, needed)}
     missing = needed.keys() - held
     instead = {permission: wider for permission in missing if (wider := beyond(permission, held))}
     results = [_missing(permission, needed[permission], instead.get(permission, "")) for permission in sorted(missing)]
-    results += _superfluous(patient, held - needed.keys() - optional.keys() - set(instead.values()))
-    if lacking := sorted(optional.keys() - held):
-        told = ", ".join(f"{one} ({_names(need.action for need in optional[one])})" for one in lacking)
+    results += _superfluous(patient, held - needed.keys() - apart.keys() - set(instead.values()))
+    if lacking := sorted(apart.keys() - held):
+        told = ", ".join(f"{one} ({_names(need.action for need in apart[one])})" for one in lacking)
         results.append(skipped("optional permissions", f"not granted: {told}", "a person does that by hand"))
     return results if missing else [ok(name, f"all {len(needed)} that the enabled actions need"), *results]
 

@@ -6,9 +6,10 @@ never as a mistake in the query.
 
 from __future__ import annotations
 
+import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -71,6 +72,20 @@ class Engine:
         with suppress(QueryError):  # a story may say that SigninLogs is absent
             self._translate(_WARM_UP)
             _warm.set()
+
+    def add(self, table: str, row: Mapping[str, Any]) -> None:
+        """Add a row to a table in memory; to one that is absent nothing can be added.
+
+        Args:
+            row: every column; times as ISO 8601, dynamic values as they are.
+        """
+        if table not in self._tables:
+            return
+        values = [json.dumps(value) if isinstance(value, dict | list) else value for value in row.values()]
+        names, marks = ", ".join(f'"{name}"' for name in row), ", ".join("?" * len(row))
+        with self._con.cursor() as cursor:
+            cursor.execute("SET TimeZone='UTC'")
+            cursor.execute(f'INSERT INTO "{table}" ({names}) VALUES ({marks})', values)  # noqa: S608 -- names of our own tables
 
     def run(self, query: str, *, window: Window | None, row_limit: int, timeout: timedelta) -> Result:
         """Answer one query, with all rows at once.

@@ -26,7 +26,7 @@ def prepare(story: Scenario, shift: timedelta, folder: Path) -> None:
     Raises:
         UsageError: the first mistake in a row, or the folder cannot hold the tables.
     """
-    if not _is_large(story):
+    if not is_large(story):
         scenario.check_rows(story)
         return
     from respond.lab import row_file
@@ -42,7 +42,7 @@ def connect(story: Scenario, shift: timedelta, folder: Path, form: str) -> DuckD
     """
     from respond.lab import row_file, tables
 
-    if not _is_large(story):
+    if not is_large(story):
         return tables.in_memory(story, shift, form)
     return tables.in_file(row_file.build(story, shift, folder, form), row_file.scratch(folder))
 
@@ -54,9 +54,10 @@ def tidy(folder: Path, story: Scenario | None = None, shift: timedelta = timedel
     from respond.lab import row_file
     from respond.lab.row_jobs import FORMS
 
-    forms = FORMS if story is not None and _is_large(story) else ()
+    forms = FORMS if story is not None and is_large(story) else ()
     row_file.sweep(folder, [row_file.find(story, shift, folder, form) for form in forms if story])
 
 
-def _is_large(story: Scenario) -> bool:
+def is_large(story: Scenario) -> bool:
+    """Whether the tables are in a file."""
     return story.size > LARGE

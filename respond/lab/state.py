@@ -201,6 +201,19 @@ class LabState:
             )
             happenings.note(db, method, path)
 
+    def revocations(self, *, after: int) -> list[tuple[int, str, dict[str, Any]]]:
+        """Revocations that took effect: number in the journal, when, whose.
+
+        Args:
+            after: only those with a higher number.
+        """
+        done = "id > ? AND method = 'POST' AND path LIKE '%revokeSignInSessions' AND status < 300"
+        with self._connect() as db:
+            rows = db.execute(f"SELECT id, at, path FROM writes WHERE {done} ORDER BY id", (after,)).fetchall()  # noqa: S608 -- a constant
+        named = ((number, at, path.rpartition("/")[0].rpartition("/")[2]) for number, at, path in rows)
+        found = ((number, at, self.get("users", name) or self.by_name("users", name)) for number, at, name in named)
+        return [(number, at, user) for number, at, user in found if user]
+
     def writes(self) -> list[dict[str, Any]]:
         """The journal, oldest first: at, method, path, status, body."""
         with self._connect() as db:

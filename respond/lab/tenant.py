@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Collection
 from pathlib import Path
 
-from respond.lab import loading
+from respond.lab import audit_rows, loading
 from respond.lab.columns import TIME_COLUMN, XDR_TIME_COLUMN, Columns
 from respond.lab.kql import Engine
 from respond.lab.row_jobs import FORMS
@@ -30,12 +30,15 @@ class LabTenant:
         self._absent = frozenset(absent_columns)
         self.loaded = state.open(data)
         self._mark = state.mark()
+        self._noted = 0
         self._engines: dict[str, asyncio.Task[Engine]] = {}
         self._following = asyncio.Lock()
 
     async def workspace(self) -> Engine:
-        """The engine over the Log Analytics tables."""
-        return await self._engine("workspace")
+        """The engine over the Log Analytics tables, with what was written in the meantime."""
+        engine = await self._engine("workspace")
+        self._note_revocations(engine)
+        return engine
 
     async def hunting(self) -> Engine:
         """The engine over the advanced hunting tables; built when first asked for."""
@@ -68,6 +71,15 @@ class LabTenant:
         self.loaded = self._state.open(Path(mark[0]) if mark else self._data)
         self._mark = self._state.mark()
         self._engines.clear()
+        self._noted = 0
+
+    def _note_revocations(self, engine: Engine) -> None:
+        """Add the rows that revocations leave in the audit log; the tables of a large story are a file, and stay."""
+        if loading.is_large(self.loaded.story):
+            return
+        for number, at, user in self._state.revocations(after=self._noted):
+            self._noted = number
+            engine.add(audit_rows.TABLE, audit_rows.whole(audit_rows.revocation(user, at)))
 
     def _workspace(self, loaded: Loaded, folder: Path) -> Engine:
         con = loading.connect(loaded.story, loaded.shift, folder, "workspace")

@@ -12,7 +12,7 @@ from typing import Annotated
 from pydantic import Field, PlainSerializer
 
 from respond.address_index import AddressIndex, Networks
-from respond.models.base import Gap, Model, Utc
+from respond.models.base import Gap, Model, Source, Utc
 from respond.models.signin import Leg, Risk
 
 _FRESH = timedelta(seconds=10)
@@ -482,10 +482,12 @@ class Footholds(Model):
     """What was added to stay, as far as the logs say.
 
     Attributes:
-        unread: a log that is there was not read to the end: what it holds may have been missed.
+        unread: the audit log, or the log of mailboxes where the tenant collects it, was not read to the end.
+        revocations: when the audit log says that the user's refresh tokens were revoked, whoever did it.
     """
 
     changes: tuple[Foothold, ...] = ()
+    revocations: tuple[Source, ...] = ()
     unread: bool = False
     gaps: tuple[Gap, ...] = ()
 

@@ -36,7 +36,7 @@ def outcome_of(
         gaps: what could not be known; those of what an attacker may have added count.
         account: what has become of everything that the logs tie to the attacker; nothing is proven while a person
             still has to look at some of it.
-        logs_read: the logs of what was added were read to the end, as far as the tenant has them.
+        logs_read: the audit log, and the log of mailboxes where there is one, were read to the end.
     """
     if verdict.is_benign:
         return Outcome.NO_ACTION

@@ -105,6 +105,7 @@ class Change(Model):
     request: Request | None = None
     verified: bool | None = None
     contains: bool = Field(default=False, description="whether it ends something the attacker holds")
+    proof: tuple[Source, ...] = Field(default=(), description="rows of the logs that show it as well")
     why: str = Field(default="", description="what calls for it")
     precondition: str = Field(default="", description="how the object is now; carried out only while it is so")
     undo: str = Field(default="", description="how it is taken back, or that it cannot be")
@@ -186,7 +187,7 @@ class Report(Model):
     )
     logs_read: bool = Field(
         default=True,
-        description="whether the logs of what was added were read to the end, as far as the tenant has them",
+        description="whether the audit log, and the log of mailboxes where there is one, were read to the end",
     )
     tasks: tuple[str, ...] = Field(default=(), description="what a person has to do, as in the ticket")
     write_backs: tuple[Change, ...] = Field(
@@ -196,6 +197,9 @@ class Report(Model):
     timeline: tuple[Moment, ...] = ()
     legs: tuple[LegRow, ...] = Field(default=(), description="who approved and who redeemed the worst sign-in")
     timings_ms: Timings = Timings()
+    confirmed_at: Utc | None = Field(
+        default=None, description="when the last of the planned rechecks found that the containment held"
+    )
     repeat: bool = Field(default=False, description="these sign-ins were answered before, and nothing was left to do")
     sightings: tuple[Sighting, ...] = Field(default=(), description="which paths brought the case, first one first")
     run: str = ""

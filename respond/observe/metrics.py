@@ -60,6 +60,18 @@ class Round(StrEnum):
     SKIPPED = "skipped"
 
 
+class WriteBack(StrEnum):
+    """What became of a comment or tag on an incident."""
+
+    WRITTEN = "written"
+    REFUSED = "refused"
+    """Sentinel did not take it: the incident does not show the answer."""
+
+
+WRITE_BACKS = ("comment_incident", "tag_incident")
+"""Actions that write to an incident."""
+
+
 class Metrics:
     """The figures of one process. Methods may be called from any thread."""
 
@@ -88,6 +100,7 @@ class Metrics:
         self._deliveries = counter("deliveries", "Requests to the webhook.", "shape", "answer")
         self._delivery_seconds = histogram("delivery", "From a delivery's first byte to its 202.", _DELIVERY)
         self._gaps = counter("gaps", "What a run could not know.", "source")
+        self._write_backs = counter("write_backs", "Comments and tags on incidents in Sentinel.", "action", "result")
         self._last_round = gauge("schedule_last_success_timestamp_seconds", "When the scheduled hunt last got through.")
         self._rounds = counter("schedule_rounds", "Scheduled hunts.", "result")
         self._takeovers = counter("takeovers", "Runs of dead processes taken over by this one.")
@@ -105,6 +118,9 @@ class Metrics:
             self._retries.labels(service)
             self._throttled.labels(service)
             self._pace_wait.labels(service)
+        for action in WRITE_BACKS:
+            for written in WriteBack:
+                self._write_backs.labels(action, written)
         for result in Round:
             self._rounds.labels(result)
         for answer in Answer:
@@ -139,6 +155,9 @@ class Metrics:
         name = self._bounded(action)
         self._actions.labels(name, status if status in set(ActionStatus) else OTHER).inc()
         self._action_seconds.labels(name).observe(seconds)
+        if name in WRITE_BACKS:
+            lost = status in (ActionStatus.FAILED, ActionStatus.REFUSED)
+            self._write_backs.labels(name, WriteBack.REFUSED if lost else WriteBack.WRITTEN).inc()
 
     def retried(self, service: Service | None, *, throttled: bool) -> None:
         """A request is going to be sent again."""

@@ -360,6 +360,21 @@ def test_what_may_not_have_arrived_is_sent_again_only_where_it_can_be_read_back(
     assert len(written(there, subject)) == (1 if subject.provable else 0)
 
 
+PROVABLE = {name for name, subject in SUBJECTS.items() if "incidents" not in subject.request and subject.provable}
+DEVICES = {"disable_device", "delete_device"}
+"""The one whose refusal leads to the other, and the one whose object Graph no longer knows when it is done."""
+
+
+@pytest.mark.parametrize("what", ["the write", "what is read"])
+@pytest.mark.parametrize(("name", "subject"), [one for one in remote(PROVABLE - DEVICES) if one.id in PROVABLE])
+def test_a_proxys_404_is_neither_a_refusal_nor_gone(what: str, name: str, subject: Subject, tenant: Tenant) -> None:
+    match = subject.request if what == "the write" else "GET /v1.0/*"
+    there = tenant(faults=(LabFault(match=match, kind="answer", status=404, body="<html>none</html>", times=0),))
+    ran = subject.run(name)
+    assert (ran.change["status"], ran.change["held"], ran.change["verified"]) == ("failed", "", None)
+    assert written(there, subject) == []
+
+
 def written(there: RunningLab, subject: Subject) -> list[dict[str, Any]]:
     """Writes that took effect, whether or not the answer arrived."""
     writes = there.get("/_lab/writes")

@@ -158,12 +158,14 @@ def test_the_page_tells_the_whole_story(lab: Callable[..., RunningLab]) -> None:
         "185.220.101.47",
         "hxxps://voicemail-x7q[.]contoso-account[.]workers[.]dev",
         "gaps none",
-        "read back verified",
+        "cut-off moved to",
+        "and read back",
         "LAB-1",
-        "Contained and verified",
+        "Contained and read back",
     ):
         assert words in page, words
     assert "https://" not in page
+    assert "verified" not in page, "a look some time later says that"
 
 
 def test_cases_and_show_tell_it_again_without_the_tenant(

@@ -17,7 +17,7 @@ from click.testing import CliRunner
 
 from respond.cli.init import filled
 from respond.cli.main import cli
-from respond.doctor.needs import enabled, is_graph, is_read, is_write
+from respond.doctor.needs import FAR_REACHING, enabled, is_graph, is_read, is_write
 from respond.errors import UsageError
 from respond.policies import load_policy
 from respond.settings import load_settings, shipped_config
@@ -124,6 +124,7 @@ def test_the_script_grants_each_identity_what_its_actions_need_and_no_more(
             assert body["resourceId"] == "found-id"
             granted.setdefault(body["principalId"], set()).add(body["appRoleId"].removeprefix("id-of-"))
     needed = enabled(load_settings(folder), load_policy(folder))
+    needed = {name: why for name, why in needed.items() if name not in FAR_REACHING}
     reads = {name for name, why in needed.items() if is_graph(name) and is_read(name, why)}
     writes = {name for name, why in needed.items() if is_graph(name) and is_write(name, why)}
     assert "User.RevokeSessions.All" in writes - reads
@@ -154,13 +155,51 @@ def test_every_printed_command_can_be_parsed_and_is_whole(
 
 def test_what_the_policy_rules_out_is_not_granted(tmp_path: Path) -> None:
     ladder = (shipped_config() / "ladder.toml").read_text()
-    never = re.sub(r'^(disable_rule|\w+_device|remove_method) = "\w+"', r'\1 = "never"', ladder, flags=re.MULTILINE)
+    never = re.sub(
+        r'^(disable_rule|disable_device|delete_device|remove_method) = "\w+"',
+        r'\1 = "never"',
+        ladder,
+        flags=re.MULTILINE,
+    )
     (tmp_path / "ladder.toml").write_text(never)
     text = init(tmp_path).out
     assert "Mailbox" not in text
     assert "Device.ReadWrite.All" not in text
     assert "UserAuth" not in text
     assert 'grant "$WRITE" User.RevokeSessions.All' in text
+
+
+@pytest.mark.parametrize(
+    ("rung", "permission"),
+    [
+        ("disable_application", "Application.ReadWrite.All"),
+        ("remove_secret", "Application.ReadWrite.All"),
+        ("remove_role", "RoleManagement.ReadWrite.Directory"),
+    ],
+)
+@pytest.mark.parametrize("may", ["auto", "ask", "never"])
+def test_what_reaches_far_is_granted_only_where_its_action_runs_unasked(
+    may: str, rung: str, permission: str, tmp_path: Path
+) -> None:
+    ladder = (shipped_config() / "ladder.toml").read_text()
+    rungs = "disable_application|remove_secret|remove_role"
+    plan = re.sub(rf'^({rungs}) = "\w+"', r'\1 = "never"', ladder, flags=re.MULTILINE)
+    (tmp_path / "ladder.toml").write_text(plan.replace(f'{rung} = "never"', f'{rung} = "{may}"', 1))
+    lines = init(tmp_path).out.splitlines()
+    granted = [line for line in lines if line.startswith(f'grant "$WRITE" {permission}')]
+    apart = [line for line in lines if line.startswith(f'# grant "$WRITE" {permission}')]
+    assert (len(granted), len(apart)) == {"auto": (1, 0), "ask": (0, 1), "never": (0, 0)}[may]
+    assert all(rung in line for line in (*granted, *apart))
+    assert any(line.startswith("# Optional, and far-reaching") for line in lines) == (may == "ask")
+
+
+def test_permissions_lists_apart_what_is_optional() -> None:
+    listed = respond("permissions").out.partition("Optional, and far-reaching")
+    assert all(name in listed[2] and name not in listed[0] for name in FAR_REACHING)
+    assert "User.RevokeSessions.All" in listed[0]
+    assert "User.RevokeSessions.All" not in listed[2]
+    rows = json.loads(respond("permissions", "--json").out)
+    assert {row["permission"] for row in rows if row["optional"]} == FAR_REACHING
 
 
 def test_what_is_not_said_is_asked_for(tmp_path: Path) -> None:

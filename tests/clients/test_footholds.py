@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from respond.clients.footholds import linked, read_change, read_rule
+from respond.clients.footholds import linked, read_change, read_revocation, read_rule
 from respond.models.evidence import Foothold, FootholdKind
 
 USER, PRINCIPAL, CLIENT = (f"{one}0000000-0000-4000-8000-000000000001" for one in "abc")
@@ -158,3 +158,18 @@ def test_a_registered_device_says_its_build_and_the_client_that_registered_it() 
     said = audit("Add device", device | changed(DeviceOSVersion='["10.0.26100.1"]'), Agent="no JSON")
     assert said is not None
     assert (said.build, said.agent) == ("10.0.26100.1", "")
+
+
+@pytest.mark.parametrize(
+    ("operation", "found"),
+    [
+        ("Update StsRefreshTokenValidFrom Timestamp", True),
+        ("update stsrefreshtokenvalidfrom timestamp ", True),
+        ("Update user", False),
+        ("", False),
+    ],
+)
+def test_the_audit_log_proves_a_revocation_and_no_addition(operation: str, found: bool) -> None:
+    row = {"At": AT, "Id": "1", "OperationName": operation, "Targets": json.dumps([{"id": USER, "type": "User"}])}
+    assert bool(read_revocation(row)) is found
+    assert read_change(row) is None

@@ -19,7 +19,16 @@ from hypothesis import strategies as st
 
 from respond.clients.graph import Graph
 from respond.clients.graph_holdings import shown
-from respond.errors import Forbidden, NotFound, Permanent, RespondError, Transient, Unanswered, Unauthenticated
+from respond.errors import (
+    Forbidden,
+    NotFound,
+    NotTheService,
+    Permanent,
+    RespondError,
+    Transient,
+    Unanswered,
+    Unauthenticated,
+)
 from respond.models.evidence import AccountKind
 from respond.settings import Retry
 
@@ -231,7 +240,7 @@ async def test_any_2xx_answers_a_revocation(answer: httpx.Response, service: res
         (401, Unauthenticated),
         (403, Forbidden),
         (404, NotFound),
-        (302, Permanent),
+        (302, NotTheService),
     ],
 )
 @pytest.mark.parametrize("is_write", [False, True])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -10,15 +11,33 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from respond.decision.accounting import account_of, unlisted
+from respond.decision.items import Held
 from respond.decision.ladder import Called, Ground, access_steps, device_steps, session_steps
-from respond.decision.persistence import Held
+from respond.models.base import Gap
 from respond.models.case import Mode
 from respond.models.evidence import Foothold, FootholdKind
-from respond.models.holdings import Access, Added, Application, Assignment, Device, Devices, Grant, Key, Method, Rule
+from respond.models.holdings import (
+    CONSENTS,
+    METHODS,
+    RULES,
+    SOURCES,
+    Access,
+    Added,
+    Application,
+    Assignment,
+    Device,
+    Devices,
+    Grant,
+    Key,
+    Method,
+    Rule,
+)
 from respond.models.ladder import May, Rung
 from respond.models.outcomes import outcome_of
 from respond.models.persistence import Accounted, Fate
 from respond.models.report import ActionStatus, Change, Outcome
+from respond.models.tasks import Recipients
+from respond.tasks import tasks_for
 from tests.decision.test_decision import NOON, OFFICE, POLICY, TOR
 from tests.decision.test_ladder import AFTER, BEFORE, changed, device, ground, with_changes
 
@@ -46,21 +65,25 @@ def carried_out(called: Called) -> Change:
     )
 
 
-def answered(here: Ground, held: Held, *, approved: bool = False) -> tuple[tuple[Accounted, ...], Outcome]:
-    """The account and the outcome of a response that carries out what is called for.
+Carried = Callable[[int, Called], Change]
+
+
+def answered(
+    here: Ground, held: Held, carry: Carried = lambda _, called: carried_out(called), *, logs_read: bool = True
+) -> tuple[tuple[Accounted, ...], Outcome, list[Change]]:
+    """The account, the outcome and the writes of a response that carries out what is called for.
 
     Args:
-        approved: a person has said yes to every question.
+        carry: what becomes of each write, by its number.
     """
     devices = Devices(devices=(*held.devices, *held.added.devices))
     after = here.verdict.last_token
     assert after
     called = (*device_steps(here, devices), *session_steps(here, after=after))
-    changes = [carried_out(one) for one in (*called, *access_steps(here, held.access, held.added))]
-    if approved:
-        changes = [one.model_copy(update={"status": ActionStatus.DONE, "verified": True}) for one in changes]
+    changes = [carry(n, one) for n, one in enumerate((*called, *access_steps(here, held.access, held.added)))]
     account = account_of(here, held, changes)
-    return account, outcome_of(Mode.LIVE, here.verdict, changes, (), account)
+    gaps = (*held.access.gaps, *held.added.gaps)
+    return account, outcome_of(Mode.LIVE, here.verdict, changes, gaps, account, logs_read=logs_read), changes
 
 
 def method(created: Any = None, name: str = "m1", kind: str = "microsoftAuthenticator") -> Method:
@@ -256,6 +279,12 @@ CASES: dict[str, tuple[tuple[Foothold, ...], Held, list[tuple[str, str]], str]] 
         [("manual-task", "")],
         "contained-unverified",
     ),
+    "a federated credential beside a secret of an older application": (
+        (KEYED, KEYED.model_copy(update={"what": "Add federated identity credential", "id": "2"})),
+        Held(added=Added(applications=(OLD_APP,))),
+        [("manual-task", "remove_secret 7")],
+        "awaiting-approval",
+    ),
     "an application that is nowhere": (
         (MADE,),
         Held(added=Added(gone=("principal",))),
@@ -269,7 +298,13 @@ CASES: dict[str, tuple[tuple[Foothold, ...], Held, list[tuple[str, str]], str]] 
         [("action", "remove_role a")],
         "awaiting-approval",
     ),
-    "an eligible role": ((ROLE,), Held(), [("manual-task", "")], "contained-unverified"),
+    "a role that is not listed": ((ROLE,), Held(), [("manual-task", "")], "contained-unverified"),
+    "an eligible role beside an active one": (
+        (ROLE, ROLE.model_copy(update={"what": "Add eligible member to role", "id": "2"})),
+        Held(added=Added(assignments=(HELD_ROLE,))),
+        [("manual-task", "remove_role a")],
+        "awaiting-approval",
+    ),
     **{
         f"a change of a {kind.value}": ((change(kind),), Held(), [("manual-task", "")], "contained-unverified")
         for kind in (FootholdKind.POLICY, FootholdKind.DOMAIN, FootholdKind.GUEST)
@@ -280,7 +315,7 @@ CASES: dict[str, tuple[tuple[Foothold, ...], Held, list[tuple[str, str]], str]] 
 @pytest.mark.parametrize("case", CASES)
 def test_every_change_of_the_attacker_has_one_fate(case: str) -> None:
     changes, held, fates, outcome = CASES[case]
-    account, ended = answered(ground(with_changes(*changes)), held)
+    account, ended, _ = answered(ground(with_changes(*changes)), held)
     told = []
     for one in account:
         refs = [f"{action.name} {action.object}" for action in one.actions]
@@ -288,9 +323,47 @@ def test_every_change_of_the_attacker_has_one_fate(case: str) -> None:
     assert (sorted(told), ended.value) == (sorted(fates), outcome)
 
 
+TASKS = {
+    "an owner": ("Add owner to application", "remove the owner", "App registrations", "Contoso Backup > Owners"),
+    "an owner of a service principal": (
+        "Add owner to service principal",
+        "remove the owner",
+        "Enterprise applications",
+    ),
+    "a federated credential": ("Add federated identity credential", "delete the federated", "> Federated credentials"),
+    "a permission": ("Add app role assignment to service principal", "revoke the permission", "> Permissions"),
+    "something else": ("Update application", "delete what was added", "Certificates & secrets"),
+}
+
+
+@pytest.mark.parametrize("case", TASKS)
+def test_a_task_about_an_application_says_what_to_do_and_where(case: str) -> None:
+    what, *told = TASKS[case]
+    app = OLD_APP.model_copy(update={"name": "Contoso\nBackup", "keys": ()})
+    change = KEYED.model_copy(update={"what": what, "name": "Contoso Backup"})
+    (one,), outcome, _ = answered(ground(with_changes(change)), Held(added=Added(applications=(app,))))
+    assert (one.fate, outcome) == (Fate.TASK, Outcome.CONTAINED_UNVERIFIED)
+    assert all(words in one.says for words in (*told, "entra.microsoft.com", "Contoso Backup", f"{what} at "))
+
+
+@pytest.mark.parametrize(
+    ("what", "told"),
+    [
+        ("Add eligible member to role in PIM completed (permanent)", "Assignments > Eligible assignments"),
+        ("Add scoped member to role", "Eligible, Active and Expired assignments"),
+    ],
+)
+def test_a_task_about_a_role_says_which_and_where(what: str, told: str) -> None:
+    change = ROLE.model_copy(update={"what": what, "aliases": ("Security Administrator",)})
+    (one,), _, _ = answered(ground(with_changes(change)), Held())
+    assert one.fate is Fate.TASK
+    for words in (told, "Security Administrator", "Privileged Identity Management", "entra.microsoft.com"):
+        assert words in one.says
+
+
 def test_what_the_user_did_where_no_attacker_was_is_not_accounted_for() -> None:
     home = change(FootholdKind.POLICY, OFFICE)
-    assert answered(ground(with_changes(home)), Held()) == ((), Outcome.CONTAINED_VERIFIED)
+    assert answered(ground(with_changes(home)), Held())[:2] == ((), Outcome.CONTAINED_VERIFIED)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -301,7 +374,7 @@ def test_what_the_response_plan_never_does_is_a_persons(case: str) -> None:
         )
     )
     changes, held, _, _ = CASES[case]
-    account, outcome = answered(ground(with_changes(*changes), policy=never), held)
+    account, outcome, _ = answered(ground(with_changes(*changes), policy=never), held)
     assert {one.fate for one in account} <= {Fate.TASK, Fate.GONE}
     # What the plan never takes away is not listed, so nothing shows that it is gone.
     assert not [one for one in account if one.fate is Fate.GONE and one.kind.value in ("consent", "mail-rule")]
@@ -310,7 +383,7 @@ def test_what_the_response_plan_never_does_is_a_persons(case: str) -> None:
 
 def test_what_an_earlier_run_has_ended_is_listed_no_more_and_no_question() -> None:
     here = ground(with_changes(REGISTERED))
-    before, _ = answered(here, Held(access=Access(methods=(method(AFTER),))))
+    before, _, _ = answered(here, Held(access=Access(methods=(method(AFTER),))))
     assert unlisted(here, Held())
     assert not unlisted(here, Held(), before)
     (one,) = account_of(here, Held(), (), before)
@@ -322,7 +395,7 @@ def test_a_consent_inside_the_code_flow_is_tied_by_the_application_alone() -> No
     app = ground().signins.flows[0].approvals[0].app_id
     early = CONSENT.model_copy(update={"ip": "", "at": NOON - timedelta(minutes=2), "objects": (app, "principal")})
     held = Held(access=Access(grants=(GRANT,)))
-    account, outcome = answered(ground(with_changes(early)), held)
+    account, outcome, _ = answered(ground(with_changes(early)), held)
     assert [(one.fate, one.actions[0].object) for one in account] == [(Fate.ACTION, "g")]
     assert outcome is Outcome.CONTAINED_VERIFIED
     other = early.model_copy(update={"objects": ("principal",)})
@@ -340,7 +413,7 @@ footholds = st.builds(
         ["added", "New-InboxRule", "Set-Mailbox", "User registered security info", "Add owner to application"]
     ),
     ip=st.sampled_from(PLACES),
-    objects=st.lists(st.sampled_from(IDS), max_size=3, unique=True).map(tuple),
+    objects=st.lists(st.sampled_from(IDS).map(str.lower), max_size=3, unique=True).map(tuple),
     name=st.sampled_from(("", *NAMES)),
     reason=st.sampled_from(("", "User registered Authenticator App", "User registered Mobile Phone SMS")),
     removal=st.booleans(),
@@ -350,9 +423,7 @@ some = st.one_of(st.none(), moments)
 kinds = st.sampled_from(["phone", "microsoftAuthenticator", "fido2", "external", "qrCodePin"])
 methods = st.builds(method, some, st.sampled_from(IDS), kinds)
 rules = st.builds(rule, st.sampled_from(NAMES), st.sampled_from(("r1", "r2", "7")), enabled=st.booleans())
-grants = st.builds(
-    Grant, id=st.sampled_from("gh"), client=st.sampled_from(IDS), resource=st.just("r"), scope=st.just("s")
-)
+grants = st.sampled_from(IDS).map(lambda client: Grant(id=f"g{client}", client=client, resource="r", scope="s"))
 keys = st.builds(
     Key,
     id=st.sampled_from(IDS),
@@ -387,37 +458,112 @@ def several(one: Any) -> Any:
     return st.lists(one, max_size=3).map(tuple)
 
 
+def unread(*sources: str) -> Any:
+    """Lists that could not be read; most can."""
+    gap = st.builds(Gap, source=st.sampled_from(sources), reason=st.just("403"))
+    return st.one_of(st.just(()), st.just(()), st.lists(gap, max_size=2).map(tuple))
+
+
 holdings = st.builds(
     Held,
-    access=st.builds(Access, methods=several(methods), grants=several(grants), rules=several(rules)),
+    access=st.builds(
+        Access,
+        methods=several(methods),
+        grants=several(grants),
+        rules=several(rules),
+        gaps=unread(METHODS, CONSENTS, RULES),
+    ),
     added=st.builds(
         Added,
         devices=several(devices),
         applications=several(apps),
         assignments=several(assignments),
-        gone=several(st.sampled_from(IDS)),
-        ungranted=several(st.sampled_from(IDS)),
+        grants=several(grants),
+        gone=several(st.sampled_from(IDS)).map(lambda ids: tuple(one.lower() for one in ids)),
+        ungranted=several(st.sampled_from(IDS)).map(lambda ids: tuple(one.lower() for one in ids)),
+        gaps=unread(*sorted(SOURCES)),
     ),
     devices=several(devices),
 )
 plans = st.fixed_dictionaries(
     {rung.value: st.sampled_from(list(May)) for rung in Rung if rung not in (Rung.CONFIRM_USER, Rung.CONFIRM_SIGN_INS)}
 )
+endings = st.lists(
+    st.fixed_dictionaries(
+        {
+            "status": st.sampled_from(
+                [status for status in ActionStatus if status is not ActionStatus.PLANNED] + [ActionStatus.DONE] * 4
+            ),
+            "verified": st.sampled_from([True, True, True, False, None]),
+            "held": st.sampled_from(["", "service", "limit"]),
+        }
+    ),
+    min_size=1,
+    max_size=6,
+)
+"""What becomes of the writes: done and seen, done and not seen, refused by a service or a person, asked, failed."""
+HANDLED = (ActionStatus.DONE, ActionStatus.UNNEEDED)
 
 
-@given(changes=st.lists(footholds, max_size=6), held=holdings, plan=plans, approved=st.booleans())
+def listed(held: Held, kind: FootholdKind) -> set[str]:
+    """Every id in lower case under which something of a kind is listed."""
+    devices = [number for one in (*held.devices, *held.added.devices) for number in (one.id, one.device_id)]
+    found = {
+        FootholdKind.DEVICE: devices,
+        FootholdKind.CONSENT: [one.client for one in (*held.access.grants, *held.added.grants)],
+        FootholdKind.APPLICATION: [number for one in held.added.applications for number in one.ids],
+    }
+    return {one.lower() for one in found[kind]}
+
+
+@given(
+    changes=st.lists(footholds, max_size=6),
+    held=holdings,
+    plan=plans,
+    ends=endings,
+    logs_read=st.sampled_from([True, True, True, False]),
+)
 def test_any_changes_in_any_directory_are_accounted_for(
-    changes: list[Foothold], held: Held, plan: dict[str, May], approved: bool
+    changes: list[Foothold], held: Held, plan: dict[str, May], ends: list[dict[str, Any]], *, logs_read: bool
 ) -> None:
     policy = changed(malicious=POLICY.ladder.malicious.model_copy(update=plan))
     here = ground(with_changes(*changes), policy=policy)
-    account, outcome = answered(here, held, approved=approved)
+    account, outcome, done = answered(
+        here, held, lambda n, one: carried_out(one).model_copy(update=ends[n % len(ends)]), logs_read=logs_read
+    )
     tied = [one.id for one in changes if not one.removal and one.at >= here.since and here.is_tied(one)]
     entries = [source.id for one in account for source in one.evidence]
     assert len(entries) == len(set(entries))
     assert set(tied) <= set(entries)
+    assert {one.says for one in account if one.fate is Fate.TASK} <= set(tasks_for(account, Recipients(), ()))
+    named = {(change.name, change.step.object) for change in done if change.step}
     for one in account:
-        assert bool(one.actions) or one.fate is not Fate.ACTION
         assert one.says
+        assert bool(one.actions) or one.fate is not Fate.ACTION
+        assert {(ref.name, ref.object) for ref in one.actions} <= named
     if outcome is Outcome.CONTAINED_VERIFIED:
         assert not [one for one in account if one.fate is Fate.TASK]
+        assert all(change.status in HANDLED and change.verified for change in done)
+        assert logs_read
+        assert not held.access.gaps
+        assert not held.added.gaps
+
+
+@given(changes=st.lists(footholds, min_size=1, max_size=4), held=holdings)
+def test_nothing_is_gone_that_is_listed_or_whose_list_was_not_read(changes: list[Foothold], held: Held) -> None:
+    account, _, _ = answered(ground(with_changes(*changes)), held)
+    known = {change.id: change for change in changes}
+    unread = {gap.source for gap in (*held.access.gaps, *held.added.gaps)}
+    for one in account:
+        if one.fate is not Fate.GONE:
+            continue
+        rows = [known[source.id] for source in one.evidence]
+        kind, ids = rows[0].kind, {number for row in rows for number in row.objects}
+        assert kind in (FootholdKind.DEVICE, FootholdKind.APPLICATION, FootholdKind.CONSENT, FootholdKind.MAIL_RULE)
+        if kind is FootholdKind.MAIL_RULE:
+            assert RULES not in unread
+            assert any(row.removal for row in rows)
+            continue
+        assert not ids & listed(held, kind)
+        assert CONSENTS not in unread or kind is not FootholdKind.CONSENT
+        assert ids <= set(held.added.gone) or kind is FootholdKind.CONSENT

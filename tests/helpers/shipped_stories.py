@@ -13,6 +13,8 @@ from tests.helpers.command import Answer, respond
 from tests.lab.running_lab import RunningLab, running
 
 _UNLIMITED = 1_000_000
+_ANSWERS: dict[tuple[str, str], tuple[Answer, Path]] = {}
+"""What was answered in this process, and the state directory of `respond`: every module of tests asks the same."""
 
 
 class ShippedStories:
@@ -28,19 +30,26 @@ class ShippedStories:
         self._tenant = tenant
         self._lab = LabState(folder)
         self._states = states
-        self._answers: dict[tuple[str, str], Answer] = {}
 
     def answer(self, story: str, upn: str) -> Answer:
         """What `respond --user UPN --json` answers, with the story as it ships."""
-        if (story, upn) not in self._answers:
+        return self._told(story, upn)[0]
+
+    def ticket(self, story: str, upn: str) -> str:
+        """The ticket that the answer opened; empty where it opened none."""
+        pages = sorted((self._told(story, upn)[1] / "tickets").glob("*.md"))
+        return "\n".join(page.read_text() for page in pages)
+
+    def _told(self, story: str, upn: str) -> tuple[Answer, Path]:
+        if (story, upn) not in _ANSWERS:
             self._lab.load(scenario.find(story))
-            state = self._states / str(len(self._answers)) / "respond.db"
+            state = self._states / str(len(_ANSWERS))
             with pytest.MonkeyPatch.context() as patch:
                 patch.setenv("RESPOND_LAB__URL", self._tenant.url)
-                patch.setenv("RESPOND_STATE__URL", f"sqlite:///{state}")
+                patch.setenv("RESPOND_STATE__URL", f"sqlite:///{state / 'respond.db'}")
                 patch.setenv("RESPOND_PACE__LOGS_PER_30S", str(_UNLIMITED))
-                self._answers[story, upn] = respond("--user", upn, "--json")
-        return self._answers[story, upn]
+                _ANSWERS[story, upn] = respond("--user", upn, "--json"), state
+        return _ANSWERS[story, upn]
 
 
 @pytest.fixture(scope="session")

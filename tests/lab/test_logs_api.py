@@ -14,7 +14,7 @@ import pytest
 from azure.core.exceptions import HttpResponseError
 
 from respond.lab.constants import WORKSPACE_ID
-from tests.lab.running_lab import RunningLab, token
+from tests.lab.running_lab import USER, RunningLab, running, token
 
 Start = Callable[..., RunningLab]
 Story = Callable[..., Path]
@@ -268,3 +268,24 @@ def test_a_malformed_body_is_a_400(seed_lab: RunningLab, body: bytes) -> None:
     }
     answer = httpx.post(seed_lab.url + PATH, content=body, headers=headers)
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "BadArgumentError")
+
+
+REVOKED = """AuditLogs
+| where OperationName == "Update StsRefreshTokenValidFrom Timestamp" and Result == "success"
+| mv-expand Target = TargetResources
+| project TimeGenerated, Id, Whose = tostring(Target.id), ByUser = tostring(InitiatedBy.user.id), ResultReason"""
+
+
+async def test_a_revocation_is_in_the_audit_log_once_and_after_a_restart(story: Story, tmp_path: Path) -> None:
+    users = [{"id": USER, "userPrincipalName": "ann@contoso.com"}]
+    place = story(directory={"users": users})
+    before = datetime.now(UTC) - timedelta(seconds=1)
+    for _ in range(2):
+        with running(place, tmp_path / "kept") as lab:
+            if not lab.get("/_lab/writes"):
+                assert (await lab.query(REVOKED)).tables[0].rows == []
+                lab.request("POST", "/v1.0/users/ann@contoso.com/revokeSignInSessions")
+            for _ in range(2):
+                (row,) = (await lab.query(REVOKED)).tables[0].rows
+                assert before < row[0] < datetime.now(UTC)
+                assert [*row][2:] == [USER, "", ""]

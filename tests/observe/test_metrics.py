@@ -18,7 +18,7 @@ from respond.models.case import Mode
 from respond.models.intake import Trigger
 from respond.models.notice import Shape
 from respond.models.report import Outcome, Person, Report, Span, Timings, VerdictKind
-from respond.observe.metrics import CONTENT_TYPE, Answer, Metrics, Round, source_label
+from respond.observe.metrics import CONTENT_TYPE, WRITE_BACKS, Answer, Metrics, Round, source_label
 from tests.observe.conftest import Lines
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
@@ -82,6 +82,20 @@ def test_series_are_there_before_their_first_event_so_that_a_rate_sees_it() -> N
     assert found['respond_deliveries_total{answer="unauthorized",shape="incident"}'] == 0
     assert found['respond_schedule_rounds_total{result="failed"}'] == 0
     assert found[f'respond_build_info{{version="{__version__}"}}'] == 1
+
+
+def test_a_comment_or_tag_that_sentinel_refused_is_counted() -> None:
+    metrics = Metrics()
+    written, refused = (
+        [f'respond_write_backs_total{{action="{action}",result="{result}"}}' for action in WRITE_BACKS]
+        for result in ("written", "refused")
+    )
+    assert [figures(metrics)[name] for name in (*written, *refused)] == [0, 0, 0, 0]
+    for action, status in (("comment_incident", "failed"), ("tag_incident", "done"), ("tag_incident", "unneeded")):
+        metrics.action_done(action, status, 0.1)
+    metrics.action_done("revoke_sessions", "failed", 0.1)
+    found = figures(metrics)
+    assert [found[name] for name in (*written, *refused)] == [0, 2, 1, 0]
 
 
 def test_runs_deliveries_rounds_takeovers_and_retries_are_counted() -> None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from respond.models.case import Mode
+from respond.lab import scenario
 from respond.models.ladder import Rung
 from respond.models.report import Report
+from respond.settings import LabFault, shipped_config
 from respond.telling import answer_text
+from tests.fakes.webhooks import webhooks
 from tests.helpers.command import VICTIM, Answer, respond
 from tests.helpers.dug_in_story import (
     APPLICATION,
@@ -52,17 +55,40 @@ FORWARDED = office(
 )
 
 
+def everything_said(answer: Answer, folder: Path) -> tuple[str, ...]:
+    """The ticket, the page, and the comment on the incident, each in one line."""
+    said = (
+        (folder / "state" / "tickets" / "LAB-1.md").read_text(),
+        respond("show", answer.json["case"]).out,
+        answer_text(Report.model_validate(answer.json)),
+    )
+    return tuple(" ".join(text.split()) for text in said)
+
+
 def test_an_open_task_is_not_verified_and_every_reader_is_told(lab: Lab, tmp_path: Path) -> None:
     lab(write_story(tmp_path, rows={"OfficeActivity": [FORWARDED]}))
     answer = respond("--user", VICTIM, "--json")
     assert (answer.code, answer.json["outcome"]) == (4, "contained-unverified")
     told = "forwarding of the whole mailbox"
     assert told in " ".join(answer.json["tasks"])
-    assert told in (tmp_path / "state" / "tickets" / "LAB-1.md").read_text()
-    assert told in " ".join(respond("show", answer.json["case"]).out.split())
-    assert told in answer_text(Report.model_validate(answer.json))
+    assert all(told in reader for reader in everything_said(answer, tmp_path))
     again = respond("--user", VICTIM, "--json")
     assert (again.json["outcome"], again.json["repeat"]) == ("contained-unverified", False)
+
+
+def test_an_audit_log_that_comes_too_late_is_never_green(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The attacker has dug in, and no list shows it; the log would."""
+    late = LabFault(match="POST *", contains="AuditLogs", kind="slow", delay=timedelta(seconds=5), times=0)
+    lab(scenario.find("seed-true-positive"), faults=(late,))
+    monkeypatch.setenv("RESPOND_EVIDENCE__LIMITS", json.dumps({"find_footholds": "2s"}))
+    answer = respond("--user", VICTIM, "--json")
+    assert (answer.code, answer.json["outcome"]) == (4, "contained-unverified")
+    (gap,) = (one for one in answer.json["gaps"] if one["source"] == "AuditLogs")
+    assert gap["could_weigh"] > 0
+    for reader in everything_said(answer, tmp_path):
+        assert "could not be looked for" in reader
 
 
 def test_what_needs_a_yes_is_ended_when_somebody_says_so(lab: Lab, tmp_path: Path) -> None:
@@ -78,6 +104,25 @@ def test_what_needs_a_yes_is_ended_when_somebody_says_so(lab: Lab, tmp_path: Pat
     assert now["roleAssignments"] == []
 
 
+def test_the_last_look_has_the_final_word_and_the_audit_log_is_a_second_proof(lab: Lab, tmp_path: Path) -> None:
+    lab(scenario.find("seed-true-positive"))
+    config = str(policy(tmp_path, watch=["1s"]))
+    first = respond("--user", VICTIM, "--json", "--config", config)
+    assert (first.json["outcome"], first.json["confirmed_at"]) == ("contained-verified", None)
+    assert first.action("revoke_sessions")["summary"].endswith("and read back")
+    assert first.action("revoke_sessions")["proof"] == []
+    assert "verified" not in respond("show", first.json["case"]).out
+    assert respond("watch", "--config", config).code == 0
+    looked = json.loads(respond("show", first.json["case"], "--json").out)
+    assert (looked["outcome"], bool(looked["confirmed_at"])) == ("contained-verified", True)
+    (revoked,) = (one for one in looked["actions"] if one["name"] == "revoke_sessions")
+    assert [row["table"] for row in revoked["proof"]] == ["AuditLogs"]
+    assert "the audit log has it too" in revoked["summary"]
+    assert "Contained and verified" in respond("show", first.json["case"]).out
+    again = respond("--user", VICTIM, "--json", "--config", config)
+    assert again.json["confirmed_at"] == looked["confirmed_at"]
+
+
 def test_a_default_method_goes_when_the_others_are_gone(lab: Lab, tmp_path: Path) -> None:
     def edit(directory: dict[str, Any]) -> None:
         (added, _) = directory["authenticationMethods"][USER_ID]
@@ -91,15 +136,35 @@ def test_a_default_method_goes_when_the_others_are_gone(lab: Lab, tmp_path: Path
     assert tenant.get("/_lab/directory")["authenticationMethods"][USER_ID] == []
 
 
-@pytest.mark.parametrize("what", ["every action", "the account"])
-def test_whatever_the_plan_allows_there_is_a_ticket(what: str, lab: Lab, tmp_path: Path) -> None:
-    tenant = lab(write_story(tmp_path))
-    never = dict.fromkeys((rung.value for rung in Rung), "never")
-    kinds = {"member": "never"}
-    plan = {"malicious": never, "suspicious": never} if what == "every action" else {"kinds": kinds}
-    answer = respond("--user", VICTIM, "--json", "--config", str(policy(tmp_path, **plan)))
-    assert (answer.code, answer.json["outcome"]) == (1, "not-contained"), answer.err
+NEVER = dict.fromkeys((rung.value for rung in Rung), "never")
+
+
+def allowing_nothing(what: str, folder: Path) -> str:
+    """A configuration in which nothing may be done: to anybody, or to the one account of the last way in."""
+    if what == "break-glass":
+        config = policy(folder, kinds={"break_glass": "never"})
+        shipped = (shipped_config() / "policy.toml").read_text()
+        (config / "policy.toml").write_text(shipped.replace("break_glass = []", f'break_glass = ["{USER_ID}"]'))
+        return str(config)
+    return str(policy(folder, malicious=NEVER, suspicious=NEVER))
+
+
+@pytest.mark.parametrize(
+    ("what", "verdict"), [("all", "malicious"), ("break-glass", "malicious"), ("all", "suspicious")]
+)
+def test_whatever_the_plan_allows_there_is_a_ticket_and_a_notice(
+    what: str, verdict: str, lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_sure = verdict == "malicious"
+    tenant = lab(write_story(tmp_path) if is_sure else scenario.find("suspicious-first-time"))
+    upn = VICTIM if is_sure else "helen.castro@contoso.com"
+    with webhooks() as there:
+        monkeypatch.setenv("RESPOND_NOTICES__TEAMS_URL", there.settings["teams_url"])
+        answer = respond("--user", upn, "--json", "--config", allowing_nothing(what, tmp_path))
+        assert len(there.posted["teams"]) == 1
+    assert (answer.code, answer.json["verdict"], answer.json["outcome"]) == (1, verdict, "not-contained"), answer.err
     assert answer.action("open_ticket")["status"] == "done"
-    assert set(fates(answer).values()) == {"manual-task"}
-    assert Mode(answer.json["mode"]) is Mode.LIVE
+    assert answer.action("send_notice")["status"] == "done"
+    assert set(fates(answer).values()) <= {"manual-task"}
+    assert bool(fates(answer)) == is_sure
     assert tenant.get("/_lab/writes") == []

@@ -297,7 +297,7 @@ def test_with_every_source_slow_the_limit_is_what_they_cost_together(look: Look)
     environment = (("RESPOND_EVIDENCE__LIMIT", "1s"), ("RESPOND_PACE__LOGS_AT_ONCE", "50"))
     answer = look(logs_latency="3s", concurrent_queries=50, environment=environment)
     assert (answer.code, answer.json["verdict"]) in ((3, "suspicious"), (3, "malicious"))
-    late = {source for source, reason in gaps(answer).items() if reason == "no answer within 1s"}
+    late = {source for source, reason in gaps(answer).items() if reason.startswith("no answer within 1s")}
     assert late == QUESTIONS.keys() - {"ThreatIntelIndicators (lures)"}
     # Asked beside the hunt, which has no such limit, they are given up before it ends.
     assert answer.json["timings_ms"]["evidence"] - answer.json["timings_ms"]["hunt"] < 1000

@@ -207,6 +207,11 @@ def test_a_sentinel_that_refuses_us_keeps_nobody_from_being_contained(tmp_path: 
         there.rest()
         assert there.report("ann").outcome == "contained-verified"
         assert there.revoked("ann") == len(there.tickets_of("ann")) == 1
+        until(lambda: len(there.report("ann").write_backs) == 2)
+        lost = {change.name: change.status for change in there.report("ann").write_backs}
+        assert lost == {"comment_incident": "failed", "tag_incident": "failed"}
+        figures = there.service.get("/metrics").text
+        assert 'respond_write_backs_total{action="tag_incident",result="refused"} 1.0' in figures
         there.deliver(nameless)
         until(lambda: there.runs("ann") == 2)
         there.rest()
