@@ -23,14 +23,29 @@ if TYPE_CHECKING:
     from kiota_abstractions.request_information import RequestInformation
     from pydantic import JsonValue
 
+    from respond.clients.graph_holdings import Holdings
 
-async def _look(case: Case, account: Account, step: Step, before: Seen | None) -> Seen:  # noqa: ARG001 - of a rung
+
+async def _look(case: Case, account: Account, step: Step, before: Seen | None) -> Seen:
     # By its id: the list of a user lacks what an administrator gave for everybody.
+    holdings = clients(case).graph.holdings
     try:
-        kept = await clients(case).graph.holdings.grant(step.object)
+        kept = await holdings.grant(step.object)
     except NotFound:
-        return Seen(done=True, says="not given")
+        # It was in a list a moment ago; gone is what the list lacks as well.
+        if before is not None or not (kept := await _listed(holdings, account, step.object)):
+            return Seen(done=True, says="not given")
     return Seen(done=False, says=f"given: {str(kept['scope']).strip()}", before=kept)
+
+
+async def _listed(holdings: Holdings, account: Account, grant_id: str) -> dict[str, JsonValue]:
+    """The consent as the list of its user has it; empty where that lacks it."""
+    one = next((one for one in await holdings.grants(account.id) if one.id == grant_id), None)
+    if one is None:
+        return {}
+    kind = "AllPrincipals" if one.everyone else "Principal"
+    told = {"consentType": kind, "principalId": one.principal or None, "scope": one.scope}
+    return {"clientId": one.client, "resourceId": one.resource, **told}
 
 
 async def _back(case: Case, account: Account, step: Step, before: dict[str, JsonValue]) -> RequestInformation | None:  # noqa: ARG001 - of a rung

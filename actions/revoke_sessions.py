@@ -13,14 +13,15 @@ primary refresh token of a device that the attacker registered may survive: such
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from respond.models.base import iso_z
 from respond.models.case import Case
 from respond.models.evidence import Account, AccountKind
-from respond.models.ladder import Step
-from respond.rungs import Kit, Seen, Terms, rung
+from respond.models.ladder import Rung, Step
+from respond.rungs import Kit, Seen, Terms, rung, was_begun
 from respond.step import clients, nothing_was_sent
 
 if TYPE_CHECKING:
@@ -39,18 +40,27 @@ async def _look(case: Case, account: Account, step: Step, before: Seen | None) -
             refuse=f"{account.upn} is a guest and signs in through the home tenant, whose tokens this tenant cannot "
             "revoke: tell the home tenant's administrator, and disable or remove the guest here",
         )
-    cut_off = await _cut_off(case, account, again=before is not None)
+    again = was_begun(case, Rung.REVOKE_SESSIONS, account.id)
+    cut_off = await _cut_off(case, account, again=again or before is not None)
     kept: dict[str, str | None] = {_CUT_OFF: iso_z(cut_off) if cut_off else None}
     after = step.after or datetime.now(UTC)
     if before is None:
         done = cut_off is not None and cut_off > after
         says = f"sessions already ended at {_clock(cut_off)}" if done else f"the cut-off is {_clock(cut_off)}"
+        if again and cut_off and not done:
+            await asyncio.sleep(_left_of_second(cut_off))
     else:
         # It has to have moved, too: a cut-off of the same second could be from before.
         moved = kept[_CUT_OFF] != before.before[_CUT_OFF]
         done = cut_off is not None and moved and cut_off + _WHOLE_SECOND > after
         says = f"cut-off moved to {_clock(cut_off)}" if moved else f"the cut-off is {_clock(cut_off)}"
     return Seen(done=done, says=says, before=dict(kept))
+
+
+def _left_of_second(cut_off: datetime) -> float:
+    """Seconds until a cut-off can be told from this one: a device that was found late has outlived the first."""
+    left = cut_off + _WHOLE_SECOND - datetime.now(UTC)
+    return min(max(left, timedelta()), _WHOLE_SECOND).total_seconds()
 
 
 async def _cut_off(case: Case, account: Account, *, again: bool) -> datetime | None:

@@ -49,6 +49,7 @@ from respond.models.ladder import May, Rung
 from respond.models.outcomes import outcome_of
 from respond.models.persistence import Accounted
 from respond.models.report import ActionStatus, Change, Outcome, Verdict
+from respond.step import last_timing
 
 _PAUSE = 2.0
 """Seconds before what a list lacks is looked for again."""
@@ -130,8 +131,12 @@ class Containing:
         self._seen |= {one.id: one for one in devices.devices}
 
     async def _revoke_for(self, ground: Ground, devices: Devices, after: Utc) -> None:
-        """Disable what has appeared, and revoke what it may have got in the meantime."""
+        """Disable what has appeared, and revoke what it got in the meantime: it outlived the first revocation."""
+        before = len(self.changes)
         newest = await self._disable(ground, devices, after)
+        disabled = last_timing(Rung.DISABLE_DEVICE)
+        if disabled and any(one.status is ActionStatus.DONE for one in self.changes[before:]):
+            newest = max(newest, disabled.ended)
         if newest > after:
             await self._climb(session_steps(ground, after=newest))
 

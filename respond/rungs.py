@@ -34,7 +34,7 @@ from respond.models.audit import AuditKind, canonical
 from respond.models.case import Case
 from respond.models.evidence import Account
 from respond.models.intents import Intent
-from respond.models.ladder import NOBODY, Begun, May, Step, Word
+from respond.models.ladder import NOBODY, Begun, May, Rung, Step, Word
 from respond.models.report import ActionStatus, Change, Request
 from respond.step import clients, naming, process, write_action
 
@@ -246,10 +246,8 @@ class _Climb:
 
     def found_done(self, seen: Seen) -> Change:
         """As it should be: by an earlier try of this very run whose answer was lost, or because nothing was needed."""
-        mine = process().store.intents.find(self.case.id, self.name, self.step.object)
-        begun = Begun.model_validate_json(mine.step).run if mine and mine.undone_at is None else ""
         proof = True if self.kit.provable else None
-        if begun and begun == durable.this_run():
+        if was_begun(self.case, self.step.rung, self.step.object):
             how = "found so" if proof else "sent once; whether it arrived cannot be read"
             return self.audited(self.change(ActionStatus.DONE, f"{self.done_words(seen)}, {how}", verified=proof))
         return self.change(ActionStatus.UNNEEDED, seen.says, verified=proof)
@@ -358,6 +356,17 @@ class _Climb:
             by=self.word.by,
             held=held,
         )
+
+
+def was_begun(case: Case, rung: Rung, about: str) -> bool:
+    """Whether this very run has begun this write before: in an earlier try, or for an earlier reason.
+
+    Args:
+        about: id of the object.
+    """
+    mine = process().store.intents.find(case.id, rung.value, about)
+    begun = Begun.model_validate_json(mine.step).run if mine and mine.undone_at is None else ""
+    return bool(begun) and begun == durable.this_run()
 
 
 def kit_of(action: Callable[..., Any]) -> Kit:

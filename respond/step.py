@@ -151,6 +151,11 @@ def timing(name: str) -> Timing | None:
     return next((entry for entry in _timings.get() if entry.name == name), None)
 
 
+def last_timing(name: str) -> Timing | None:
+    """The same of the last step of that name."""
+    return next((entry for entry in reversed(_timings.get()) if entry.name == name), None)
+
+
 def playbook(name: str) -> Callable[[Chain[P, T]], Chain[P, T]]:
     """A chain of actions that survives the death of its process."""
 

@@ -19,6 +19,7 @@ import httpx
 
 from respond.clients.retry import parse_retry_after
 from respond.clients.sent import ILL_BEFORE_WORK, NEVER_SENT
+from respond.clients.ticketing.outgoing import json_object
 from respond.errors import Forbidden, NotFound, Permanent, RespondError, Transient, Unanswered
 
 if TYPE_CHECKING:
@@ -92,8 +93,8 @@ class Teams:
                 )
         except httpx.RequestError as error:
             raise _lost("Teams", error, sent=not isinstance(error, NEVER_SENT)) from None  # its text holds the URL
-        if answer.is_success and "html" in answer.headers.get("Content-Type", ""):
-            raise Unanswered("Teams: a page came instead of an answer, so the notice may not have been posted")
+        if answer.is_success and _is_foreign(answer):
+            raise Unanswered("Teams: a page or an error came with a success: the notice may have been posted or not")
         return answer.status_code, parse_retry_after(answer.headers.get("Retry-After"))
 
 
@@ -193,6 +194,13 @@ def escaped(text: str) -> str:
 
 def _cut(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: max(most - 1, 0)]}…"
+
+
+def _is_foreign(answer: httpx.Response) -> bool:
+    """A page of a proxy, or an error in a success; a workflow answers 202 without a body, unless its author adds one."""
+    text = answer.text.lstrip()
+    page = "html" in answer.headers.get("Content-Type", "") or text.startswith("<")
+    return page or "error" in json_object(answer)
 
 
 def _lost(name: str, error: Exception, *, sent: bool) -> RespondError:

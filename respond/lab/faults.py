@@ -115,10 +115,14 @@ def _spoiled(reply: Reply, spoil: Callable[[bytes], bytes]) -> Reply:
 
 
 def _without_list(body: bytes) -> bytes:
-    """What a collection is without its members: `value` of Graph and Azure, `tables` of Log Analytics, `results`."""
+    """What a collection is without its members: `value` of Graph and Azure, `tables` of Log Analytics, `results`.
+
+    A bare value, such as the number of `$count`, has none to lose.
+    """
     answer = json.loads(body)
-    kept = {name: value for name, value in answer.items() if not isinstance(value, list)} if answer else answer
-    return json.dumps(kept).encode()
+    if isinstance(answer, dict):
+        answer = {name: value for name, value in answer.items() if not isinstance(value, list)}
+    return json.dumps(answer).encode()
 
 
 def _of_another_type(value: Any) -> Any:

@@ -17,7 +17,7 @@ from respond.models.report import Report
 from respond.settings import shipped_config
 from respond.store.cases import Store
 from tests.helpers.command import VICTIM, Answer, respond
-from tests.helpers.dug_in_story import DEVICE, METHOD, RULE, USER_ID
+from tests.helpers.dug_in_story import ASSIGNMENT, DEVICE, METHOD, PHONE, PRINCIPAL, RULE, USER_ID
 from tests.lab.running_lab import HTTP, RunningLab, running
 
 if TYPE_CHECKING:
@@ -42,9 +42,6 @@ FAULTS: dict[str, dict[str, Any]] = {
     "500": {"status": 500},
 }
 """Fifteen ways to answer wrongly, each for ever."""
-
-TELLING = ("an empty 200", "without its list", "dropped after", "404", "500")
-"""One of each sort: nothing, half of it, done and not said, refused, ill."""
 
 QUERIES = ("/query", "unHuntingQuery")
 _WORD = re.compile(r"[A-Za-z$.]+|v1\.0|v2\.0")
@@ -74,19 +71,28 @@ class BrokenTenant:
     def set(self, *faults: dict[str, Any]) -> None:
         HTTP.post(f"{self.lab.url}/_lab/faults", json=faults).raise_for_status()
 
+    def struck(self) -> list[int]:
+        """How often each fault has struck; asked without a token, as there may be none."""
+        return list(HTTP.get(f"{self.lab.url}/_lab/faults").raise_for_status().json())
+
     def asked(self, run: Callable[[], Answer]) -> list[tuple[str, str]]:
         """Every distinct request of a run that nothing befalls: `METHOD /path`, and a text that its body holds."""
         self.restore()
         queries = [{"match": "POST *", "contains": mark, "kind": "slow", "times": 0} for mark in marks().values()]
         self.set(*queries)
+        before = len(self.lines())
         answer = run()
         assert (answer.code, answer.json["outcome"]) == (0, "contained-verified"), answer.err
-        asked = HTTP.get(f"{self.lab.url}/_lab/faults").json()
-        used = [mark for mark, times in zip(marks().values(), asked, strict=True) if times]
-        seen = HTTP.get(f"{self.lab.url}/_lab/requests").json()
-        lines = dict.fromkeys(f"{one['method']} {one['path']}" for one in seen if not one["path"].startswith("/_lab/"))
-        found = [(escape(line), "") for line in lines if not line.endswith(QUERIES)]
+        lines = self.lines()[before:]
+        assert sum(self.struck()) == sum(line.endswith(QUERIES) for line in lines), "a query has no text of its own"
+        used = [mark for mark, times in zip(marks().values(), self.struck(), strict=True) if times]
+        found = [(escape(line), "") for line in dict.fromkeys(lines) if not line.endswith(QUERIES)]
         return [*found, *(("POST *", mark) for mark in used)]
+
+    def lines(self) -> list[str]:
+        """`METHOD /path` of every request so far, but for those about the lab."""
+        seen = HTTP.get(f"{self.lab.url}/_lab/requests").json()
+        return [f"{one['method']} {one['path']}" for one in seen if not one["path"].startswith("/_lab/")]
 
     def writes(self) -> list[dict[str, Any]]:
         """What took effect."""
@@ -165,7 +171,7 @@ def cell(
     at(tenant, folder, monkeypatch)
     tenant.set({"match": request[0], "contains": request[1], "times": 0, **FAULTS[fault]})
     answer = respond("--user", VICTIM, "--json", *options)
-    if not sum(tenant.lab.get("/_lab/faults")):
+    if not sum(tenant.struck()):
         return answer, ["the fault never struck"]
     tenant.set()
     return answer, list(broken_rules(answer, tenant, f"sqlite:///{folder / 'respond.db'}"))
@@ -176,9 +182,8 @@ def broken_rules(answer: Answer, tenant: BrokenTenant, url: str) -> Iterator[str
     if "Traceback" in answer.err or "internal error" in answer.err:
         yield f"a defect is shown: {answer.err[-300:]}"
     writes = tenant.writes()
-    revoked = sum(one["path"].endswith("revokeSignInSessions") for one in writes)
-    if revoked > 1:
-        yield f"revoked {revoked} times"
+    if twice := _repeated(writes):
+        yield f"done twice: {twice}"
     with closing(Store(url)) as store:
         told = [ticket.body for report in store.all_reports() if (ticket := store.ticket(report.case))]
     if writes and not any("revoke_sessions" in body or "disable_device" in body for body in told):
@@ -198,14 +203,36 @@ def broken_rules(answer: Answer, tenant: BrokenTenant, url: str) -> Iterator[str
         yield f"verified, and there still is: {', '.join(left)}"
 
 
+def _repeated(writes: list[dict[str, Any]]) -> list[str]:
+    """Writes that had taken effect before; a second revocation has a reason where a device was disabled since."""
+    done: set[str] = set()
+    repeated = []
+    for one in writes:
+        line = f"{one['method']} {one['path']}"
+        if not one["path"].startswith("/v1.0/"):
+            continue  # a ticket has more than one stage
+        if line in done:
+            repeated.append(line)
+        done.add(line)
+        if "/devices/" in line:
+            done = {earlier for earlier in done if not earlier.endswith("revokeSignInSessions")}
+    return repeated
+
+
 def _left(tenant: BrokenTenant) -> list[str]:
     """What the attacker still has."""
     now = tenant.lab.get("/_lab/directory")
     has = {
         "the session": not any(one["path"].endswith("revokeSignInSessions") for one in tenant.writes()),
         "the device": next(one["accountEnabled"] for one in now["devices"] if one["id"] == DEVICE),
+        "the phone": any(one["id"] == PHONE for one in now["devices"]),
         "the method": METHOD in json.dumps(now["authenticationMethods"][USER_ID]),
         "the consent": bool(now["oauth2PermissionGrants"]),
         "the rule": next(one["isEnabled"] for one in now["messageRules"][USER_ID] if one["id"] == RULE),
+        "the application": any(
+            one["accountEnabled"] for one in now.get("servicePrincipals", []) if one["id"] == PRINCIPAL
+        ),
+        "the secret": any(one["passwordCredentials"] for one in now.get("applications", [])),
+        "the role": any(one["id"] == ASSIGNMENT for one in now.get("roleAssignments", [])),
     }
     return [name for name, there in has.items() if there]

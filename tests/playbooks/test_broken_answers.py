@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.helpers.broken_answers import FAULTS, TELLING, BrokenTenant, at, broken_tenant, called, cell, marks
+from respond.models.ladder import Rung
+from respond.settings import LAB_WORKSPACE, shipped_config
+from tests.helpers.broken_answers import FAULTS, BrokenTenant, at, broken_tenant, called, cell, marks
 from tests.helpers.command import VICTIM, Answer, respond
-from tests.helpers.dug_in_story import USER_ID, policy, write_story
+from tests.helpers.dug_in_story import USER_ID, deeper, dig_deeper, policy, write_story
 from tests.playbooks.test_contain import administrator
+from tests.playbooks.test_crash_ladder import PATHS
 
 GLOBAL_ADMINISTRATOR = "62e90394-69f5-4237-9190-012177145e10"
 MEMBERS = f"GET /v1.0/users/{USER_ID}/transitiveMemberOf"
 REVOKE = f"POST /v1.0/users/{USER_ID}/revokeSignInSessions"
-ALL_FAULTS = (
-    "users",
-    "transitiveMemberOf",
-    "authentication/methods",
-    "messageRules",
-    "revokeSignInSessions",
-    "riskyUsers",
-    "devices",
-    "token",
-    "hunt_redemptions",
-    "find_usual_places",
-    "hunt_confirmations",
-)
-"""Requests that are answered wrongly in all fifteen ways: each is read by other lines. The rest in the telling ways."""
+ELSEWHERE = {
+    "count_sign_ins",
+    "find_fresh_approvals",
+    "find_fresh_redemptions",
+    "find_lookalikes",
+    "hunt_approvals.basic",
+    "hunt_events",
+    "hunt_linked",
+    "hunt_redemptions.basic",
+    "published_hunt",
+    "read_incidents",
+}
+"""Queries of other playbooks and other forms."""
 
 
 @pytest.fixture(scope="module")
@@ -102,27 +104,58 @@ def test_a_protected_account_is_never_revoked_unasked(
     assert (answer.code, answer.json["outcome"]) == (3, "awaiting-approval")
 
 
-@pytest.mark.soak
-@pytest.mark.parametrize("fault", FAULTS)
-def test_no_wrong_answer_breaks_a_rule(
-    fault: str, tenant: BrokenTenant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The matrix: every distinct request of a run that nothing befalls, answered wrongly in this way for ever."""
+@pytest.fixture(scope="module")
+def deep_tenant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokenTenant]:
+    """Everything that an attacker can dig in with."""
+    folder = tmp_path_factory.mktemp("deep")
+    with broken_tenant(write_story(folder, edit=dig_deeper, rows={"AuditLogs": deeper()}), folder) as tenant:
+        yield tenant
+
+
+@pytest.fixture
+def everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every containment action is sent, and the ticket is an incident of Sentinel, which the lab answers as well."""
+    plan = policy(tmp_path, malicious=dict.fromkeys((rung.value for rung in Rung), "auto"), watch=[])
+    monkeypatch.setenv("RESPOND_CONFIG", str(plan))
+    monkeypatch.setenv("RESPOND_TICKETS__SYSTEM", "sentinel")
+    monkeypatch.setenv("RESPOND_TENANT__WORKSPACE_RESOURCE_ID", LAB_WORKSPACE)
+
+
+def requests_of(tenant: BrokenTenant, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """What a run asks that nothing befalls."""
 
     def clean() -> Answer:
-        at(tenant, tmp_path / "clean", monkeypatch)
+        at(tenant, folder / "clean", monkeypatch)
         return respond("--user", VICTIM, "--json")
 
-    requests = tenant.asked(clean)
-    assert len(requests) >= 30
-    chosen = [one for one in requests if fault in TELLING or _is_read_alone(called(one))]
+    return tenant.asked(clean)
+
+
+@pytest.mark.soak
+@pytest.mark.usefixtures("everything")
+def test_the_matrix_has_every_query_and_every_write(
+    deep_tenant: BrokenTenant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests = requests_of(deep_tenant, tmp_path, monkeypatch)
+    asked = {name for name, mark in marks().items() if ("POST *", mark) in requests}
+    queries = {path.name.removesuffix(".kql") for path in (shipped_config() / "queries").glob("*.kql")}
+    assert queries - asked == ELSEWHERE
+    written = {line for line, mark in requests if not mark and not line.startswith("GET ")}
+    for rung, path in PATHS.items():
+        assert any(fnmatchcase(line.lower(), f"{path}*".lower()) for line in written), rung
+    assert any("/incidents/" in line and line.startswith("PUT ") for line in written)
+
+
+@pytest.mark.soak
+@pytest.mark.usefixtures("everything")
+@pytest.mark.parametrize("fault", FAULTS)
+def test_no_wrong_answer_breaks_a_rule(
+    fault: str, deep_tenant: BrokenTenant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The matrix: every distinct request of a run that nothing befalls, answered wrongly in this way for ever."""
     failing: dict[str, Any] = {}
-    for number, one in enumerate(chosen):
-        _, broken = cell(tenant, fault, one, tmp_path / str(number), monkeypatch)
+    for number, one in enumerate(requests_of(deep_tenant, tmp_path, monkeypatch)):
+        _, broken = cell(deep_tenant, fault, one, tmp_path / str(number), monkeypatch)
         if broken:
             failing[called(one)] = broken
     assert not failing
-
-
-def _is_read_alone(name: str) -> bool:
-    return any(re.search(rf"(^|[ /]){re.escape(end)}$", name) for end in ALL_FAULTS)

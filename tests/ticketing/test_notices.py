@@ -119,6 +119,8 @@ async def test_a_message_that_teams_finds_too_large_is_sent_once_more_and_shorte
         (Fault(500), Unanswered, "may have been posted"),
         (Fault(kind="drop_after"), Unanswered, "may have been posted"),
         (Fault(kind="drop_before"), Unanswered, "may have been posted"),
+        (Fault(200, body="<html>Sign in to the guest network</html>"), Unanswered, "may (not )?have been posted"),
+        (Fault(200, body='{"error": {"code": "WorkflowTriggerIsNotEnabled"}}'), Unanswered, "may (not )?have been"),
     ],
 )
 async def test_a_failure_is_one_line_without_the_url(

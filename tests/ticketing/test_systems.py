@@ -78,6 +78,27 @@ async def test_an_answer_that_names_no_ticket_is_a_lost_one(kind: Kind, answer: 
 
 
 @each
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(200, b"<html>"),
+        Answer(200, {"x": 1}),
+        Answer(200, []),
+        Answer(200, {"number": 77, "key": "OTHER-7", "result": {"sys_id": "f" * 32, "number": "INC7"}}),
+    ],
+    ids=["a page", "foreign JSON", "a list", "another ticket"],
+)
+async def test_an_update_that_something_else_answers_is_not_taken_for_done(kind: Kind, answer: Answer) -> None:
+    async with both(kind.name) as (system, fake):
+        made = await system.create(draft())
+        fake.faults.append(Fault(kind.writes, answer))
+        with pytest.raises(Unanswered):
+            await system.update(made, draft("# BENIGN\n"))
+        await system.update(made, draft("# BENIGN\n"))
+        assert await system.find(CASE) == made
+
+
+@each
 @pytest.mark.parametrize("answer", [LOST, Answer(500), Answer(200, b"<html>"), Answer(200, {"x": 1})])
 async def test_a_search_that_failed_never_says_that_there_is_no_ticket(kind: Kind, answer: Answer) -> None:
     async with both(kind.name) as (system, fake):

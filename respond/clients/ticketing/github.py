@@ -129,7 +129,8 @@ class GitHub:
         written = self._github.rest.issues.async_update(
             self._owner, self._repo, number, title=_title(draft), body=_body(draft)
         )
-        _found(_object(await _sent(written)))
+        if _found(_object(await _sent(written))).handle != found.handle:
+            raise Unanswered(f"GitHub: the answer is about another issue than {found.id}")
 
     async def close(self) -> None:
         await self._transport.aclose()

@@ -103,7 +103,9 @@ class Jira:
 
     async def update(self, found: Found, draft: Draft) -> None:
         """Write title and text. Status, priority and assignee belong to people."""
-        await self._wire.send("PUT", f"/rest/api/3/issue/{found.handle}", body={"fields": _says(draft)})
+        path = f"/rest/api/3/issue/{found.handle}"
+        if await self._wire.send("PUT", path, body={"fields": _says(draft)}):
+            raise Unanswered(f"Jira: PUT {path} was not answered as Jira does, with 204; is tickets.jira.url right?")
 
     async def close(self) -> None:
         await self._wire.close()

@@ -111,7 +111,8 @@ class ServiceNow:
         if not self._import_set:
             path = f"/api/now/table/{self._table}/{found.handle}"
             answer = await self._wire.send("PATCH", path, body=self._says(draft))
-            self._found(answer.get("result"))
+            if self._found(answer.get("result")).handle != found.handle:
+                raise Unanswered(f"ServiceNow: the answer is about another record than {found.id}")
         elif await self.find(draft.key) is None:
             raise NotFound(f"ServiceNow: {found.id} of case {draft.key} is gone from table {self._table}")
         else:
