@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from respond.decision.accounting import how_far
 from respond.models.case import Case, Mode
 from respond.models.ladder import Step
 from respond.models.orders import Order
 from respond.models.outcomes import outcome_of
+from respond.models.persistence import Accounted, Fate
 from respond.models.report import ActionStatus, Change, Outcome, Report, Timings, Verdict
 from respond.step import timing
 
@@ -52,7 +54,17 @@ def carried_out(case: Case, order: Order, changes: Sequence[Change]) -> Report:
     outcome = outcome_of(
         Mode.LIVE, verdict_of(report), actions, report.gaps, report.persistence, logs_read=report.logs_read
     )
-    return _report(case, order, actions, outcome)
+    account = tuple(_said_again(one, actions) for one in report.persistence)
+    return _report(case, order, actions, outcome).model_copy(update={"persistence": account})
+
+
+def _said_again(one: Accounted, actions: Sequence[Change]) -> Accounted:
+    """An entry of the account, with how far its actions are now."""
+    if one.fate is not Fate.ACTION:
+        return one
+    keys = {(ref.name, ref.object) for ref in one.actions}
+    about = [change for change in actions if change.step and (change.name, change.step.object) in keys]
+    return one.model_copy(update={"says": how_far(about)}) if about else one
 
 
 def taken_back(case: Case, order: Order, changes: Sequence[Change]) -> Report:

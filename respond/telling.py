@@ -81,19 +81,20 @@ async def tell_end(case: Case, delivery: Delivery, reports: Sequence[Report | No
 
 
 def answer_text(report: Report) -> str:
-    """A report as a comment: what, why, what was done, what is not known, where to read on. Plain text."""
+    """A report as a comment: what, what is left to do, why, what was done, what is not known. Plain text."""
     lines = [f"{report.user.upn}: {report.verdict} {report.score}, {report.outcome} (case {report.case})", ""]
     lines += [report.headline, ""]
+    # First what a person has to do: Sentinel cuts a long comment at its end.
+    if report.outcome is Outcome.AWAITING_APPROVAL:
+        lines += [f"A person decides: respond approve {report.case}, or respond deny {report.case}", ""]
+    if report.tasks:
+        lines += ["To do by hand:", *report.tasks, ""]
     lines += ["Why:", *(f"{finding.weight:+d} {finding.summary}" for finding in report.findings), ""]
     if report.actions:
         lines += ["Done:", *(f"{_named(report, one)}: {one.status}: {one.summary}" for one in report.actions), ""]
-    if report.outcome is Outcome.AWAITING_APPROVAL:
-        lines += [f"A person decides: respond approve {report.case}, or respond deny {report.case}", ""]
     gone = [one for one in report.persistence if one.fate is Fate.GONE]
     if gone:
         lines += ["Gone already:", *(f"{one.what} {one.name}".strip() + f": {one.says}" for one in gone), ""]
-    if report.tasks:
-        lines += ["To do by hand:", *report.tasks, ""]
     if report.gaps:
         lines += ["Not known:", *(f"{gap.source}: {gap.told}" for gap in report.gaps), ""]
     if report.ticket:

@@ -73,10 +73,15 @@ def _fate(item: Item, about: Sequence[Change]) -> tuple[Fate, str]:
     if item.task:
         return Fate.TASK, item.task
     if about:
-        return Fate.ACTION, "; ".join(f"{one.name} {one.status.value}" for one in about)
+        return Fate.ACTION, how_far(about)
     if item.gone:
         return Fate.GONE, f"gone already: {item.gone}"
     return Fate.TASK, _ruled_out(item)
+
+
+def how_far(about: Sequence[Change]) -> str:
+    """What has become of the actions about one object."""
+    return "; ".join(f"{one.name} {one.status.value}" for one in about)
 
 
 def _ruled_out(item: Item) -> str:

@@ -1,4 +1,4 @@
-"""The page of a report, on the terminal and as HTML: what is left to do is on it, and no word is too green."""
+"""The page, on the terminal and as HTML, and the comment: what is left to do is there, and no word is too green."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
+from actions.comment_incident import LONGEST
+from respond.defang import as_comment
 from respond.models.case import Mode
-from respond.models.report import ActionStatus, Change, Outcome, Person, Report, Span, VerdictKind
+from respond.models.report import ActionStatus, Change, Finding, Outcome, Person, Report, Span, VerdictKind
+from respond.telling import answer_text
 from tests.helpers.readers import readers, words
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
@@ -24,8 +27,7 @@ REVOKED = Change(
 )
 
 
-def said(folder: Path, **more: Any) -> list[str]:
-    """What is on both pages."""
+def report(**more: Any) -> Report:
     usual: dict[str, Any] = {
         "case": "DC-ABCDEF",
         "mode": Mode.LIVE,
@@ -38,7 +40,12 @@ def said(folder: Path, **more: Any) -> list[str]:
         "actions": (REVOKED,),
         "outcome": Outcome.CONTAINED_VERIFIED,
     }
-    shown = readers(Report(**(usual | more)), "", folder)
+    return Report(**(usual | more))
+
+
+def said(folder: Path, **more: Any) -> list[str]:
+    """What is on both pages."""
+    shown = readers(report(**more), "", folder)
     return [shown["terminal"], shown["HTML"]]
 
 
@@ -79,3 +86,13 @@ def test_verified_is_a_word_of_the_last_look(confirmed_at: datetime | None, is_f
     for page in said(tmp_path, confirmed_at=confirmed_at):
         assert ("verified" in page) is is_final
         assert words("cut-off moved and read back") in page
+
+
+def test_a_comment_that_is_cut_still_says_what_to_do() -> None:
+    findings = tuple(Finding(id=f"finding-{n}", weight=1, summary="a long story " * 50) for n in range(100))
+    told = as_comment(
+        answer_text(report(findings=findings, tasks=("look at the phone",))), most=LONGEST, cut="cut here"
+    )
+    assert len(told) <= LONGEST
+    assert "look at the phone" in told
+    assert told.endswith("cut here")

@@ -10,7 +10,7 @@ import pytest
 import respx
 
 from respond.clients.graph import Graph
-from respond.errors import Forbidden, NotFound, Permanent, Transient
+from respond.errors import Forbidden, NotFound, NotTheService, Permanent, Transient
 from respond.models.signin import Risk
 from respond.settings import Retry
 from tests.helpers.identities import HasToken
@@ -196,3 +196,20 @@ async def test_a_tenant_without_users_is_no_answer(answer: httpx.Response, servi
     service.return_value = answer
     with pytest.raises(Transient):
         await asked(lambda graph: graph.holdings.count_users())
+
+
+BY_ID: dict[str, Ask] = {
+    "a device": lambda graph: graph.added.device(ID),
+    "an application": lambda graph: graph.added.application(ID),
+    "a role assignment": lambda graph: graph.added.assignment(ID),
+}
+
+
+@pytest.mark.parametrize("name", BY_ID)
+async def test_what_is_gone_is_gone_by_graphs_own_word(name: str, service: respx.Route) -> None:
+    service.respond(404, json={"error": {"code": "Request_ResourceNotFound", "message": "none"}})
+    assert await asked(BY_ID[name]) is None
+    for page in (httpx.Response(404, html="<html>no such page</html>"), httpx.Response(404, json={"message": "no"})):
+        service.return_value = page
+        with pytest.raises(NotTheService):
+            await asked(BY_ID[name])

@@ -44,13 +44,18 @@ DIRECTORY: dict[str, Any] = {
         {"id": "00000000-0000-4000-8000-0000000000b3", "displayName": "Other", "members": [GUEST]},
     ],
     "roleAssignments": [
-        {"id": "as1", "principalId": OUTER, "roleDefinitionId": ROLE, "roleDefinitionName": "Global Administrator"}
+        {
+            "id": "as1",
+            "principalId": OUTER,
+            "roleDefinitionId": ROLE,
+            "roleDefinitionName": "Global Administrator",
+        }
     ],
+    "applications": [{"id": "app1", "appId": "a1", "displayName": "Contoso Mail"}],
     "devices": [
         {"id": "d1", "deviceId": "D1", "displayName": "LAPTOP", "registeredOwners": [USER], "accountEnabled": True}
     ],
     "servicePrincipals": [{"id": "s1", "appId": "a1", "displayName": "Contoso Mail"}],
-    "applications": [{"id": "app1", "appId": "a1", "displayName": "Contoso Mail"}],
     "oauth2PermissionGrants": [
         {"id": "g1", "principalId": USER, "consentType": "Principal", "scope": "Mail.Read"},
         {"id": "g2", "principalId": None, "consentType": "AllPrincipals", "scope": "User.Read"},
@@ -292,8 +297,7 @@ def test_a_refused_write_is_in_the_journal_too(start: Start, story: Story) -> No
 
 
 IDS = {"user": USER, "group": GROUP, "device": "d1", "deviceId": "D1", "grant": "g1", "rule": "r1", "principal": "s1",
-       "appId": "a1", "method": "p1", "role": ROLE,
-       "application": "app1", "assignment": "as1"}  # fmt: skip
+       "appId": "a1", "method": "p1", "role": ROLE, "application": "app1", "assignment": "as1"}  # fmt: skip
 READS = [route for route in ROUTES if not route.write or "evoke" in route.template]
 
 

@@ -98,6 +98,9 @@ def test_what_needs_a_yes_is_ended_when_somebody_says_so(lab: Lab, tmp_path: Pat
     assert set(fates(answer).values()) == {"action"}
     approved = respond("approve", answer.json["case"], "--as", "ann", "--json")
     assert (approved.code, approved.json["outcome"]) == (0, "contained-verified"), approved.err
+    says = "; ".join(one["says"] for one in approved.json["persistence"])
+    assert "remove_role done" in says
+    assert "awaiting" not in says
     now = tenant.get("/_lab/directory")
     assert PHONE not in [one["id"] for one in now["devices"]]
     assert [one["passwordCredentials"] for one in now["applications"] if one["id"] == APPLICATION] == [[]]

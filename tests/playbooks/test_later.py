@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from respond.errors import NotAsked, RespondError, Transient, until_of
+from respond.errors import NotAsked, Transient
 from respond.models import wire
+from respond.models.report import Report
 from respond.session import open_session
 from respond.settings import LabFault, shipped_config
 from tests.helpers.command import VICTIM, respond, revocations
@@ -98,15 +99,14 @@ def test_the_moment_is_kept_with_what_a_run_has_recorded() -> None:
     assert wire.loads(wire.dumps(Transient("no answer"))).until is None
 
 
-def test_a_run_whose_hunt_has_to_wait_ends_with_the_moment(lab: Lab) -> None:
+def test_a_run_whose_hunt_has_to_wait_ends_with_the_moment_and_a_ticket(lab: Lab) -> None:
     lab(faults=(throttled(QUERY, "900", times=0),))
 
-    async def run() -> RespondError:
+    async def run() -> Report:
         async with open_session(shipped_config()) as session:
-            with pytest.raises(Transient) as ended:
-                await session.respond_to(VICTIM, since=None, dry_run=False)
-            return ended.value
+            return await session.respond_to(VICTIM, since=None, dry_run=False)
 
-    until = until_of(asyncio.run(run()))
-    assert until is not None
+    report = asyncio.run(run())
+    assert (report.outcome, report.ticket is not None) == ("not-contained", True)
+    until = datetime.strptime(report.broke.rpartition("it asks to wait until ")[2], "%Y-%m-%d %H:%M:%S%z")
     assert timedelta(minutes=10) < until - datetime.now(UTC) < timedelta(minutes=15)
