@@ -217,7 +217,7 @@ def _window(alerts: Iterable[Part], otherwise: Part) -> tuple[datetime | None, d
 
 
 def _portal(said: Part) -> str:
-    """Where a person reads the incident: Defender's portal where it is there, as the Azure portal ends in March 2027."""
+    """Where a person reads the incident: in Defender's portal if it is there; the Azure portal ends in March 2027."""
     url, number = _url(said, "incidentUrl"), said.text("providerIncidentId")
     moved = url.startswith("https://portal.azure.com/") and said.text("providerName").lower() in _DEFENDER
     return (
