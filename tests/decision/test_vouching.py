@@ -57,7 +57,7 @@ APPROVED = [
     row("guest", 51, UserType="Guest"),
     row("named guest", 52, UserPrincipalName="x_example.com#EXT#@contoso.com"),
     row("of another tenant", 53, HomeTenantId="a", ResourceTenantId="b"),
-    row("at risk", 54, RiskState="atRisk"),
+    row("compromised", 54, RiskState="confirmedCompromised"),
     row("risky sign-in", 55, RiskLevelDuringSignIn="high"),
     row("member", 60, **DEVICE_CODE, **MANAGED, CorrelationId="code", SessionId="shared"),
     row("managed guest", 61, **DEVICE_CODE, **MANAGED, UserType="Guest", CorrelationId="guests code"),
