@@ -17,7 +17,7 @@ from respond.models.case import Case
 from respond.models.evidence import Account, AddressDay, SharedAddresses
 from respond.models.policy import Policy
 from respond.models.signin import Leg
-from respond.step import inquiry, read_action
+from respond.step import aside, inquiry, read_action
 
 _LEGS = {"redeemed": Leg.REDEEMING, "approved": Leg.APPROVING}
 _MOST_CODED = 500
@@ -35,19 +35,7 @@ async def find_address_use(case: Case, *, people: Sequence[Account]) -> SharedAd
         history=case.history_start,
         **case.span,
     )
-    days = tuple(
-        AddressDay(
-            ip=address(row, "IPAddress"),
-            day=moment(row, "Day"),
-            users=frozenset(user.lower() for user in texts(row, "Users")),
-            by_code=text(row, "Kind") != "plain",
-            leg=_LEGS.get(text(row, "Kind")),
-            app_id=text(row, "AppId").lower(),
-            agent=text(row, "Agent"),
-            names=frozenset(name.lower() for name in texts(row, "Names") if name),
-        )
-        for row in rows
-    )
+    days = await aside(lambda: tuple(map(_day, rows)))
     lured, unread = await _lured(case, asking, days)
     crowded = {day.ip for day in days if day.by_code and len(day.users) >= _MOST_CODED}
     reason = f"only {_MOST_CODED} of the users whose codes were there on one day were read: nobody vouches for"
@@ -57,6 +45,19 @@ async def find_address_use(case: Case, *, people: Sequence[Account]) -> SharedAd
         lures_unread=unread,
         unread=bool(rows.partial),
         gaps=(*asking.gaps, *(Gap(source="SigninLogs (tenant)", reason=f"{reason} {ip}") for ip in sorted(crowded))),
+    )
+
+
+def _day(row: Row) -> AddressDay:
+    return AddressDay(
+        ip=address(row, "IPAddress"),
+        day=moment(row, "Day"),
+        users=frozenset(user.lower() for user in texts(row, "Users")),
+        by_code=text(row, "Kind") != "plain",
+        leg=_LEGS.get(text(row, "Kind")),
+        app_id=text(row, "AppId").lower(),
+        agent=text(row, "Agent"),
+        names=frozenset(name.lower() for name in texts(row, "Names") if name),
     )
 
 

@@ -8,6 +8,7 @@ answer, try again" (`Transient`); the SDK reads JSON whatever came, so what it r
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -49,7 +50,7 @@ ROW_LIMIT = 500_000
 """Rows of one answer; one that reaches it counts as cut off, whether the service says so or not."""
 
 _LARGE = 256 * 1024
-"""Bytes of an answer that is read beside the event loop."""
+"""Bytes of an answer that is read beside the event loop: an attacker decides how many there are."""
 
 
 class Absent:
@@ -146,11 +147,12 @@ class Logs:
                 server_timeout=round(self._timeout),
                 read_timeout=self._timeout + 5,
                 raw_response_hook=answer.keep,
-                cls=answer.read,
+                # The SDK would read it several times over, on the event loop, and make a model of every row.
+                stream=True,
+                cls=answer.keep_body,
                 **self._options,
             )
-            if answer.is_large:
-                await asyncio.to_thread(answer.parse)
+            await answer.read()
         except ClientAuthenticationError as error:
             if error.status_code is None:
                 raise Unauthenticated(no_token("Log Analytics", error)) from error
@@ -186,13 +188,11 @@ class _Answer:
     Attributes:
         response: the last one, whatever its status; None when there was none.
         rows: what was read of it.
-        is_large: the rows are still to be read, beside the event loop: an attacker decides how many there are.
     """
 
     def __init__(self) -> None:
         self.response: Any = None
         self.rows = Rows()
-        self.is_large = False
 
     @property
     def status(self) -> int:
@@ -201,24 +201,22 @@ class _Answer:
     def keep(self, answer: Any) -> None:
         self.response = answer.http_response
 
-    def read(self, answer: Any, _model: Any, _headers: Any) -> dict[str, Any]:
+    def keep_body(self, answer: Any, _body: Any, _headers: Any) -> dict[str, Any]:
+        """Leave the answer unread for now."""
+        self.response = answer.http_response
+        return {}
+
+    async def read(self) -> None:
         """Read the answer here: the SDK takes a short row, or one without a table, as it is.
 
         Raises:
             Transient: it is none.
         """
-        self.is_large = len(answer.http_response.content) > _LARGE
-        if not self.is_large:
-            self.parse()
-        return {}
-
-    def parse(self) -> None:
-        """Take the rows out of the response.
-
-        Raises:
-            Transient: there are none.
-        """
-        self.rows = read_rows(self.response.json())
+        content = await self.response.read()
+        if len(content) > _LARGE:
+            self.rows = await asyncio.to_thread(lambda: read_rows(json.loads(content)))
+        else:
+            self.rows = read_rows(json.loads(content))
 
 
 def _refused(status: int, response: Any) -> RespondError:

@@ -15,7 +15,7 @@ import json
 from respond.clients.loose import Part, parsed
 from respond.errors import InvalidNotice
 from respond.models.notice import Notice, Shape
-from respond.webhook.shapes import read_alert, read_entity, read_incident
+from respond.webhook.shapes import flat_alert, read_alert, read_entity, read_incident
 
 _MOST_WRAPPERS = 2
 
@@ -34,6 +34,8 @@ def read_notice(body: object) -> Notice:
         return Notice(shape=Shape.EMPTY)
     schema = root.text("objectSchemaType", "SchemaType").lower()
     inside = root.part("object")
+    if schema == "alert" and "properties" in inside:
+        return read_alert(flat_alert(root, inside))
     if schema == "incident" or "properties" in inside or (inside and not schema):
         return read_incident(root, root.part("object") if "object" in root else root)
     if "Entity" in root or "IncidentArmID" in root:

@@ -23,6 +23,9 @@ _MOST_ALERTS = 1000
 _MOST_RULE_ID = 600
 _MOST_URL = 2000
 
+_DEFENDER = ("microsoft xdr", "microsoft 365 defender")
+"""Providers whose incidents the Defender portal has under the provider's own number."""
+
 _GUID = r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"
 # Names of resource groups may hold letters of any alphabet; a final dot, which ARM does not take, could climb a path.
 _GROUP = r"(?u:[\w().-]{0,89}[\w()-])"
@@ -54,7 +57,7 @@ def read_incident(root: Part, incident: Part) -> Notice:
         incident=arm_id,
         number=said.number("incidentNumber"),
         title=said.text("title"),
-        url=_url(said, "incidentUrl"),
+        url=_portal(said),
         status=said.text("status"),
         severity=said.text("severity"),
         labels=said.texts("labels", of="labelName"),
@@ -96,6 +99,25 @@ def read_alert(root: Part) -> Notice:
         accounts=accounts,
         entities_listed=entities is not None,
         cut=cut,
+    )
+
+
+def flat_alert(root: Part, alert: Part) -> Part:
+    """An alert in `object`, spelled like an incident's, as the flat body: alerts of Defender come without an incident.
+
+    Microsoft does not document this body, so each part is taken from wherever it may stand.
+    """
+    said, place, properties = alert.part("properties"), root.part("workspaceInfo"), parsed(alert.get("properties"))
+    entities = next((one for one in (alert.get("relatedEntities"), said.get("entities")) if one is not None), None)
+    return Part(
+        {
+            **(properties if isinstance(properties, dict) else {}),
+            "WorkspaceId": root.get("workspaceId"),
+            "WorkspaceSubscriptionId": place.get("SubscriptionId"),
+            "WorkspaceResourceGroup": place.get("ResourceGroupName"),
+            "Entities": entities,
+        },
+        root.where("object"),
     )
 
 
@@ -192,6 +214,15 @@ def _window(alerts: Iterable[Part], otherwise: Part) -> tuple[datetime | None, d
     start = min((start for start, _ in times if start), default=otherwise.moment("firstActivityTimeUtc"))
     end = max((end for _, end in times if end), default=otherwise.moment("lastActivityTimeUtc"))
     return (end, start) if start and end and start > end else (start, end)
+
+
+def _portal(said: Part) -> str:
+    """Where a person reads the incident: in Defender's portal if it is there; the Azure portal ends in March 2027."""
+    url, number = _url(said, "incidentUrl"), said.text("providerIncidentId")
+    moved = url.startswith("https://portal.azure.com/") and said.text("providerName").lower() in _DEFENDER
+    return (
+        f"https://security.microsoft.com/incidents/{number}" if moved and number.isascii() and number.isdigit() else url
+    )
 
 
 def _url(part: Part, name: str) -> str:

@@ -55,6 +55,7 @@ OF_A_TABLE = [(name, table) for name, text in QUERIES.items() for table in table
 def test_every_query_to_the_workspace_names_a_table_that_is_known() -> None:
     """But for those that are asked of Defender."""
     assert {name for name, text in QUERIES.items() if not tables_of(text)} == {
+        "find_graph_calls",
         "hunt_confirmations",
         "hunt_events",
     }

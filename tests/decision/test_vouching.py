@@ -59,6 +59,7 @@ APPROVED = [
     row("of another tenant", 53, HomeTenantId="a", ResourceTenantId="b"),
     row("at risk", 54, RiskState="atRisk"),
     row("low risk", 66, RiskState="atRisk", RiskLevelDuringSignIn="low", RiskLevelAggregated="low"),
+    row("compromised", 54.5, RiskState="confirmedCompromised"),
     row("risky sign-in", 55, RiskLevelDuringSignIn="high"),
     row("member", 60, **DEVICE_CODE, **MANAGED, CorrelationId="code", SessionId="shared"),
     row("managed guest", 61, **DEVICE_CODE, **MANAGED, UserType="Guest", CorrelationId="guests code"),

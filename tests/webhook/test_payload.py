@@ -435,3 +435,31 @@ def test_a_delivery_with_anything_in_one_place_is_read_or_refused(name: str, dat
             break
         place = inner
     reads_or_refuses(body)
+
+
+def test_an_alert_without_an_incident_is_read_wherever_its_parts_stand() -> None:
+    said = changed(lambda _: None)["object"]["properties"]
+    alert = said["alerts"][0]
+    body = {
+        "objectSchemaType": "Alert",
+        "objectEventType": "Create",
+        "workspaceId": changed(lambda _: None)["workspaceId"],
+        "workspaceInfo": changed(lambda _: None)["workspaceInfo"],
+        "object": alert | {"relatedEntities": said["relatedEntities"]},
+    }
+    found = read_notice(body)
+    assert (found.shape, found.incident, found.alerts) == (Shape.ALERT, "", (ALERT,))
+    assert VICTIM in {who.object_id for who in found.accounts}
+    assert found.workspace is not None
+    assert found.workspace.resource_group == "rg-soc"
+
+
+def test_a_link_leads_to_the_portal_that_will_still_show_the_incident() -> None:
+    def of(provider: str, number: str = "4711", **more: str) -> str:
+        known = {"providerName": provider, "providerIncidentId": number, **more}
+        return read_notice(changed(lambda said: said.update(known))).url
+
+    assert of("Microsoft XDR") == "https://security.microsoft.com/incidents/4711"
+    assert of("Azure Sentinel").startswith("https://portal.azure.com/")
+    assert of("Microsoft XDR", "../4711").startswith("https://portal.azure.com/")
+    assert of("Microsoft XDR", incidentUrl="https://portal.azure.us/x") == "https://portal.azure.us/x"
