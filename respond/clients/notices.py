@@ -197,7 +197,7 @@ def _cut(text: str, most: int) -> str:
 
 
 def _is_foreign(answer: httpx.Response) -> bool:
-    """A page of a proxy, or an error in a success; a workflow answers 202 without a body, unless its author adds one."""
+    """A page of a proxy, or an error in a success: a workflow answers 202 without a body, unless somebody adds one."""
     text = answer.text.lstrip()
     page = "html" in answer.headers.get("Content-Type", "") or text.startswith("<")
     return page or "error" in json_object(answer)

@@ -43,7 +43,10 @@ DIRECTORY: dict[str, Any] = {
         {"id": OUTER, "displayName": "Outer", "isAssignableToRole": True, "members": [GROUP]},
         {"id": "00000000-0000-4000-8000-0000000000b3", "displayName": "Other", "members": [GUEST]},
     ],
-    "roleAssignments": [{"principalId": OUTER, "roleDefinitionId": ROLE, "roleDefinitionName": "Global Administrator"}],
+    "roleAssignments": [
+        {"id": "as1", "principalId": OUTER, "roleDefinitionId": ROLE, "roleDefinitionName": "Global Administrator"}
+    ],
+    "applications": [{"id": "o1", "appId": "a1", "displayName": "Contoso Mail"}],
     "devices": [
         {"id": "d1", "deviceId": "D1", "displayName": "LAPTOP", "registeredOwners": [USER], "accountEnabled": True}
     ],
@@ -289,7 +292,8 @@ def test_a_refused_write_is_in_the_journal_too(start: Start, story: Story) -> No
 
 
 IDS = {"user": USER, "group": GROUP, "device": "d1", "deviceId": "D1", "grant": "g1", "rule": "r1", "principal": "s1",
-       "appId": "a1", "method": "p1", "role": ROLE}  # fmt: skip
+       "appId": "a1", "method": "p1", "role": ROLE, "object": "s1", "application": "o1",
+       "assignment": "as1"}  # fmt: skip
 READS = [route for route in ROUTES if not route.write or "evoke" in route.template]
 
 
