@@ -68,12 +68,21 @@ SAMPLE = [
     (REVOKE, "dropped after", 0, "contained-verified"),
     (REVOKE, "HTML", 4, "contained-unverified"),
 ]
+MORE = {
+    (f"GET /v1.0/users/{USER_ID}/oauth2PermissionGrants", "without its list"),
+    (f"GET /v1.0/users/{USER_ID}/mailFolders/inbox/messageRules", "an empty 200"),
+    (f"GET /v1.0/users/{USER_ID}", "wrong types"),
+    (REVOKE, "HTML"),
+}
+"""Read by the same lines as others; in `make soak`."""
 
 
 @pytest.mark.parametrize(
     ("name", "fault", "code", "outcome"),
-    SAMPLE,
-    ids=[f"{name.split('/')[-1]}: {fault}" for name, fault, _, _ in SAMPLE],
+    [
+        pytest.param(*one, marks=pytest.mark.soak if one[:2] in MORE else (), id=f"{one[0].split('/')[-1]}: {one[1]}")
+        for one in SAMPLE
+    ],
 )
 def test_a_wrong_answer_is_never_nothing_there(
     name: str,
