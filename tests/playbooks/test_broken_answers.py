@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import pytest
 
 from respond.models.ladder import Rung
 from respond.settings import LAB_WORKSPACE, shipped_config
+from respond.store.cases import Store
 from tests.helpers.broken_answers import FAULTS, BrokenTenant, at, broken_tenant, called, cell, marks
 from tests.helpers.command import VICTIM, Answer, respond
 from tests.helpers.dug_in_story import USER_ID, deeper, dig_deeper, policy, write_story
@@ -147,6 +150,26 @@ def test_a_revocation_that_cannot_be_read_back_is_unverified_and_devices_are_loo
     lines = tenant.lines()
     after = lines[len(lines) - lines[::-1].index(REVOKE) :]
     assert any(line.endswith("/registeredDevices") for line in after)
+
+
+@pytest.mark.soak
+def test_a_look_after_the_containment_that_fails_confirms_nothing_and_has_a_ticket(
+    tenant: BrokenTenant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tenant.restore()
+    at(tenant, tmp_path, monkeypatch)
+    config = str(policy(tmp_path, watch=["1s"]))
+    contained = respond("--user", VICTIM, "--json", "--config", config)
+    assert (contained.code, contained.json["outcome"]) == (0, "contained-verified"), contained.err
+    line, mark = request("hunt_redemptions")
+    tenant.set({"match": line, "contains": mark, "times": 0, **FAULTS["an empty 200"]})
+    time.sleep(1.0)
+    watched = respond("watch", "--once", "--config", config)
+    assert watched.code == 3, watched
+    assert "not-contained: could not be judged" in watched.out, watched
+    with closing(Store(f"sqlite:///{tmp_path / 'respond.db'}")) as store:
+        tickets = [ticket.body for report in store.all_reports() if (ticket := store.ticket(report.case))]
+    assert any("could not be judged" in body for body in tickets)
 
 
 @pytest.fixture(scope="module")
