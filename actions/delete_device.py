@@ -25,11 +25,16 @@ if TYPE_CHECKING:
     from kiota_abstractions.request_information import RequestInformation
 
 
-async def _look(case: Case, account: Account, step: Step, before: Seen | None) -> Seen:  # noqa: ARG001 - of a rung
+async def _look(case: Case, account: Account, step: Step, before: Seen | None) -> Seen:
+    holdings = clients(case).graph.holdings
     try:
-        device = await clients(case).graph.holdings.device(step.object)
+        device = await holdings.device(step.object)
     except NotFound:
-        return Seen(done=True, says="not in the directory", before={"registered": False})
+        # It was in a list a moment ago; gone is what the lists lack as well.
+        listed = () if before else await holdings.devices(account.id)
+        if not (found := [one for one in listed if one.id == step.object]):
+            return Seen(done=True, says="not in the directory", before={"registered": False})
+        device = found[0]
     system = f" ({device.system})" if device.system else ""
     return Seen(done=False, says=f"registered{system}", before={"registered": True})
 

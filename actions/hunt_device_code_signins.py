@@ -47,7 +47,7 @@ async def hunt_device_code_signins(case: Case, *, people: Sequence[Account]) -> 
         Transient: only part of the rows came back, also after retries.
     """
     whose: dict[str, Value] = {"everyone": not people, "user_ids": tuple(who.id for who in people), **case.span}
-    (approvals, missing), (redemptions, missing_too), (confirmations, unasked) = await asyncio.gather(
+    (approvals, missing, cut_off), (redemptions, missing_too, cut_too), (confirmations, unasked) = await asyncio.gather(
         _leg(case, "hunt_approvals", APPROVALS, whose),
         _leg(case, "hunt_redemptions", REDEMPTIONS, whose),
         _confirmations(case, whose),
@@ -64,7 +64,7 @@ async def hunt_device_code_signins(case: Case, *, people: Sequence[Account]) -> 
     found, cut = _bounded(_by_user([*rows, *events]))
     # With nobody to show there still are gaps to tell, under no name.
     ids = [who.id.lower() for who in people] or list(found) or [""]
-    told = tuple(dict.fromkeys([*gaps, *unasked, *unlinked, *unread]))
+    told = tuple(dict.fromkeys([*gaps, *cut_off, *cut_too, *unasked, *unlinked, *unread]))
     return await aside(
         lambda: {user: SignIns(flows=join_flows(found.get(user, [])), gaps=(*told, *cut.get(user, ()))) for user in ids}
     )
@@ -90,13 +90,17 @@ def _nothing_to_say(unasked: Sequence[Gap], *, asked: bool) -> TableMissing:
     )
 
 
-async def _leg(case: Case, query: str, table: str, values: Mapping[str, Value]) -> tuple[list[SignIn], list[Gap]]:
+async def _leg(
+    case: Case, query: str, table: str, values: Mapping[str, Value]
+) -> tuple[list[SignIn], list[Gap], list[Gap]]:
+    """The rows, what the workspace lacks, and what an answer of the greatest size left out: nobody is cleared then."""
     try:
         rows, gaps = await clients(case).places.ask(query, values, source=table, whole=True)
     except Transient as error:
         incomplete = f"{table}: the hunt is not complete: {error.message}"
         raise Transient(incomplete, retry_after=error.retry_after, until=error.until) from error
-    return await aside(lambda: [read_sign_in(row, text(row, "Source") or table) for row in rows]), gaps
+    cut = [Gap(source=table, reason=f"not all of the rows fit into an answer: {rows.partial}")] if rows.partial else []
+    return await aside(lambda: [read_sign_in(row, text(row, "Source") or table) for row in rows]), gaps, cut
 
 
 async def _confirmations(case: Case, values: Mapping[str, Value]) -> tuple[list[SignIn], list[Gap]]:
@@ -167,11 +171,11 @@ async def _linked(case: Case, rows: list[SignIn]) -> tuple[list[SignIn], list[Ga
         **case.span,
     }
     try:
-        found, gaps = await _leg(case, "hunt_linked", APPROVALS, known)
+        found, gaps, cut = await _leg(case, "hunt_linked", APPROVALS, known)
     except RespondError as error:
         return [], [Gap(source=f"{APPROVALS} (earlier approvals)", reason=error.message)]
     had = {(row.table, row.id) for row in rows}
-    return [row for row in found if (row.table, row.id) not in had], gaps
+    return [row for row in found if (row.table, row.id) not in had], [*gaps, *cut]
 
 
 def _by_user(rows: Iterable[SignIn]) -> dict[str, list[SignIn]]:

@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 
 
 async def _look(case: Case, account: Account, step: Step, before: Seen | None) -> Seen:  # noqa: ARG001 - of a rung
-    held = await clients(case).graph.added.assignment(step.object)
+    graph = clients(case).graph.added
+    held = await graph.assignment(step.object)
+    if held is None and before is None and step.kind:
+        # It was in a list a moment ago; gone is what the list lacks as well.
+        held = next((one for one in await graph.assignments(step.kind) if one.id == step.object), None)
     if held is None:
         return Seen(done=True, says="not assigned")
     kept: dict[str, JsonValue] = {

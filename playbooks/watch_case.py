@@ -11,13 +11,15 @@ from actions.end_watch import end_watch
 from playbooks.device_code_phishing import device_code_phishing
 from respond import durable
 from respond.models.case import Case
+from respond.models.report import Attached, Report
 from respond.models.watches import Watch
 from respond.step import playbook, room
 
 
 @playbook("watch_case")
-async def watch_case(case: Case, watch: Watch) -> None:
-    """Look at a contained case again."""
+async def watch_case(case: Case, watch: Watch) -> Report | Attached:
+    """Look at a contained case again. A look that fails has a report of its own, and a ticket that says so."""
     async with room():
         answer = await durable.part(device_code_phishing, f"{case.run}/look", case)
     await end_watch(case, watch=watch, answer=answer)
+    return answer

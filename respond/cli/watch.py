@@ -20,7 +20,7 @@ def watch_cases(*, once: bool, config: str | None) -> int:
 
 async def _watch(*, once: bool, config: str | None) -> int:
     from respond.following import Following
-    from respond.models.report import Outcome
+    from respond.models.report import Outcome, Report
     from respond.session import open_session
 
     worst = 0
@@ -29,9 +29,11 @@ async def _watch(*, once: bool, config: str | None) -> int:
         following, store = Following(session), session.store
         while True:
             for started in await following.start_due():
-                await session.engine.wait(started.run)
-                if report := store.live(started.case):
-                    said = f"{started.case} {report.user.upn}: {report.outcome.value}: {report.headline}"
+                ended = await session.engine.wait(started.run)
+                # A look that failed leaves the case as it was, and a report of its own.
+                other = ended if isinstance(ended, Report) and ended.case != started.case else None
+                for report in filter(None, (store.live(started.case), other)):
+                    said = f"{report.case} {report.user.upn}: {report.outcome.value}: {report.headline}"
                     sys.stdout.write(f"{printable(' '.join(said.split()))}\n")
                     worst = max(worst, 0 if report.outcome is Outcome.CONTAINED_VERIFIED else 3)
             dues = [one.due for one in store.watches.pending(session.tenant)]

@@ -42,7 +42,7 @@ class Defender:
         """Run one query.
 
         Args:
-            whole: a partial answer is a failure that is worth another try.
+            whole: a partial answer is a failure that is worth another try, unless it is as large as one may be.
 
         Raises:
             TableMissing: a table or column is not there: not licensed, not onboarded, or on another schema.
@@ -52,7 +52,7 @@ class Defender:
 
         async def once() -> Rows:
             rows = _rows(await self._graph.hunt(text, timespan=f"P{REACH.days}D"))
-            if whole and rows.partial:
+            if whole and rows.partial and not rows.full:
                 cut = f"advanced hunting sent only part of the rows: {rows.partial}"
                 raise Transient(cut, service=Service.GRAPH)
             return rows
@@ -69,5 +69,6 @@ def _rows(answer: bytes) -> Rows:
         raise Transient(unread, service=Service.GRAPH) from error
     rows = Rows(found)
     rows.columns = tuple(found[0]) if found else ()
-    rows.partial = reason or (f"it ends at {ROW_LIMIT:,} rows" if len(found) >= ROW_LIMIT else "")
+    rows.full = len(found) >= ROW_LIMIT
+    rows.partial = reason or (f"it ends at {ROW_LIMIT:,} rows" if rows.full else "")
     return rows

@@ -20,7 +20,7 @@ from respond.clients.graph_rows import (
     Row,
     quoted,
 )
-from respond.errors import NotFound
+from respond.errors import NotFound, Service, Transient
 from respond.models.holdings import Application, Assignment, Device, Grant, Key
 
 if TYPE_CHECKING:
@@ -45,10 +45,11 @@ class AddedObjects:
 
         https://learn.microsoft.com/graph/api/device-get
         """
-        sdk = self._wire.sdk
-        for builder in (sdk.devices.by_device_id(number), sdk.devices_with_device_id(number)):
-            if row := await self._found(builder, DeviceRow, f"device {number}"):
+        sdk, about = self._wire.sdk, f"device {number}"
+        for builder in (sdk.devices.by_device_id(number), _alone(sdk.devices_with_device_id(number))):
+            if row := await self._found(builder, DeviceRow, about):
                 return read_device(row)
+        await self._doubt(number, about)
         return None
 
     async def application(self, number: str) -> Application | None:
@@ -58,15 +59,18 @@ class AddedObjects:
         https://learn.microsoft.com/graph/api/application-get
         """
         sdk, about = self._wire.sdk, f"application {number}"
-        builders = (sdk.service_principals.by_service_principal_id(number), sdk.service_principals_with_app_id(number))
+        by_client = _alone(sdk.service_principals_with_app_id(number))
+        builders = (sdk.service_principals.by_service_principal_id(number), by_client)
         principal = await self._first(builders, about)
         client = principal.text("appId") if principal else ""
-        builders = (sdk.applications_with_app_id(client or number), sdk.applications.by_application_id(number))
+        by_client = _alone(sdk.applications_with_app_id(client or number))
+        builders = (by_client, sdk.applications.by_application_id(number))
         registered = await self._first(builders, about)
         if registered and not principal and registered.text("appId"):
-            principal = await self._found(
-                sdk.service_principals_with_app_id(registered.text("appId")), ApplicationRow, about
-            )
+            by_client = _alone(sdk.service_principals_with_app_id(registered.text("appId")))
+            principal = await self._found(by_client, ApplicationRow, about)
+        if not principal and not registered:
+            await self._doubt(number, about)
         return _application(principal, registered) if principal or registered else None
 
     async def principal(self, object_id: str) -> Application:
@@ -170,6 +174,18 @@ class AddedObjects:
                 return row
         return None
 
+    async def _doubt(self, number: str, about: str) -> None:
+        """An object is gone when the directory does not know its id either: replicas of one path come late.
+
+        GET /directoryObjects/{id}; https://learn.microsoft.com/graph/api/directoryobject-get
+
+        Raises:
+            Transient: there is an object of that id.
+        """
+        builder = self._wire.sdk.directory_objects.by_directory_object_id(number)
+        if await self._found(builder, Row, about):
+            raise Transient(f"{about}: the directory has it, and its own path answers 404", service=Service.GRAPH)
+
     async def _found(self, builder: Any, kind: type[R], about: str) -> R | None:
         """One object; None where Graph says that it does not exist."""
 
@@ -194,6 +210,12 @@ class AddedObjects:
                 return await self._wire.pages(request, kind, builder.with_url)
 
         return await self._wire.retried(get)
+
+
+def _alone(builder: Any) -> Any:
+    """The builder with parameters of its own: those made with a key share the client's, and the last key counts."""
+    builder.path_parameters = dict(builder.path_parameters)
+    return builder
 
 
 def _application(principal: ApplicationRow | None, registered: ApplicationRow | None) -> Application:

@@ -30,15 +30,21 @@ _KINDS: Mapping[str, frozenset[type]] = {
 """Type of a column -> what its cells may be in JSON; of `dynamic`, and of a type that is not listed, anything."""
 
 
+_TOO_LARGE = "-2133196797"
+"""E_QUERY_RESULT_SET_TOO_LARGE, of rows or of bytes: https://learn.microsoft.com/azure/data-explorer/kusto/concepts/querylimits"""
+
+
 class Rows(list[dict[str, Any]]):
     """The rows of one answer by column name: dynamic comes as JSON text, datetimes are aware.
 
     Attributes:
         partial: the service's reason when they are not all.
         columns: names of the columns, also where there is no row.
+        full: it is as large as an answer may be; asking again brings no more.
     """
 
     partial: str = ""
+    full: bool = False
     columns: tuple[str, ...] = ()
 
 
@@ -56,6 +62,7 @@ def read_rows(body: object) -> Rows:
         raise no_answer(f"with an error and no table: {reason}" if reason else "without a table")
     rows = _rows(tables[0])
     rows.partial = reason
+    rows.full = _TOO_LARGE in _codes(body.get("error"))
     return rows
 
 
@@ -105,6 +112,16 @@ def _text(value: str | None) -> str:
 
 
 _READERS: Mapping[str, Callable[[Any], Any]] = {"datetime": _moment, "guid": _text, "timespan": _text}
+
+
+def _codes(error: object) -> set[str]:
+    """Every code in an error, however deep; depth and width are bounded by those of the answer."""
+    if isinstance(error, list):
+        return set().union(*map(_codes, error))
+    if not isinstance(error, dict):
+        return set()
+    inside = (_codes(error.get(name)) for name in ("details", "innererror", "innerError"))
+    return {str(error.get("code") or "")}.union(*inside)
 
 
 def _reason(error: object) -> str:

@@ -118,7 +118,7 @@ class Logs:
         """Run one query.
 
         Args:
-            whole: a partial answer is a failure that is worth another try.
+            whole: a partial answer is a failure that is worth another try, unless it is as large as one may be.
             start: the service itself keeps to rows that arrived since then; None leaves time to the query.
 
         Raises:
@@ -129,7 +129,7 @@ class Logs:
 
         async def once() -> Rows:
             rows = await self._once(text, start)
-            if whole and rows.partial:
+            if whole and rows.partial and not rows.full:
                 cut = f"Log Analytics sent only part of the rows: {rows.partial}"
                 raise Transient(cut, service=Service.LOGS)
             return rows
@@ -168,8 +168,9 @@ class Logs:
                 raise _refused(answer.status, answer.response) from error
             raise no_answer(f"something that cannot be read ({type(error).__name__})") from error
         rows = answer.rows
-        if len(rows) >= self._row_limit and not rows.partial:
-            rows.partial = f"it ends at {self._row_limit:,} rows"
+        if len(rows) >= self._row_limit:
+            rows.partial = rows.partial or f"it ends at {self._row_limit:,} rows"
+            rows.full = True
         return rows
 
     async def close(self) -> None:

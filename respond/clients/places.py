@@ -128,6 +128,7 @@ class Places:
             return here[0], [*_naming(here[1], dict.fromkeys(lost, refusal)), *unread]
         rows = Rows([*here[0], *there[0]])
         rows.partial = "; ".join(filter(None, (here[0].partial, there[0].partial)))
+        rows.full = here[0].full or there[0].full
         kept = [gap for gap in here[1] if gap.source not in lost]
         return rows, [*kept, *_naming(there[1], _lacking(here) | self.logs.absent.known())]
 

@@ -67,7 +67,7 @@ def roles(ground: Ground, held: Held) -> Iterable[Item]:
         why = f"{said(group)}, after the approval"
         names = list(dict.fromkeys(name for change in group for name in change.names))
         label = shortened(" for ".join(names)) or "directory role"
-        steps = [Step(rung=Rung.REMOVE_ROLE, object=one.id, label=label, why=why) for one in found]
+        steps = [Step(rung=Rung.REMOVE_ROLE, object=one.id, kind=one.principal, label=label, why=why) for one in found]
         called = tuple(called for step in steps for called in call(ground, step))
         matched = tuple((step.rung, step.object) for step in steps)
         # An eligible assignment outlives the active one of the same role.

@@ -11,6 +11,13 @@ from respond.lab.graph_call import Call
 from respond.lab.odata import bad_request, entity, no_content, not_found, one_switch, pick, selected
 from respond.lab.web import Reply
 
+_KINDS = {
+    "users": "#microsoft.graph.user",
+    "groups": "#microsoft.graph.group",
+    "devices": "#microsoft.graph.device",
+    "applications": "#microsoft.graph.application",
+    "servicePrincipals": "#microsoft.graph.servicePrincipal",
+}
 _PASSWORDS = "passwordCredentials"
 
 
@@ -36,6 +43,17 @@ async def update_principal(call: Call) -> Reply:
     is_enabled = one_switch(call.fields(), "accountEnabled")
     call.state.change("servicePrincipals", principal["id"], lambda now: now | {"accountEnabled": is_enabled})
     return no_content()
+
+
+async def get_directory_object(call: Call) -> Reply:
+    """GET /directoryObjects/{id}: an object of any kind.
+
+    https://learn.microsoft.com/graph/api/directoryobject-get
+    """
+    for collection, kind in _KINDS.items():
+        if found := call.state.get(collection, call.params["object"]):
+            return entity(call.request, "directoryObjects/$entity", {"@odata.type": kind, **found})
+    raise not_found(call.params["object"])
 
 
 async def remove_password(call: Call) -> Reply:

@@ -121,6 +121,7 @@ ROUTES = (
     Route("GET", _GRANT, _READ_GRANTS, graph_grants.get_grant),
     Route("DELETE", _GRANT, _WRITE_GRANTS, graph_grants.delete_grant, write=True),
     Route("POST", "oauth2PermissionGrants", _WRITE_GRANTS, graph_grants.create_grant, write=True),
+    Route("GET", "directoryObjects/{object}", _READ_APPLICATION, graph_applications.get_directory_object),
     Route("GET", "servicePrincipals/{principal}", _READ_APPLICATION, graph_grants.get_service_principal),
     Route("GET", "servicePrincipals(appId)/{appId}", _READ_APPLICATION, graph_grants.get_service_principal),
     Route(

@@ -202,14 +202,22 @@ def _written(answer: Answer, row_limit: int, fault: LabFault | None) -> IO[bytes
         return content
 
 
+_TOO_LARGE = "-2133196797"
+"""E_QUERY_RESULT_SET_TOO_LARGE."""
+
+
 def _partial(row_limit: int | None) -> dict[str, Any]:
-    reason = "Injected fault: some of the data could not be read."
+    engine: dict[str, Any] = {
+        "code": "EngineError",
+        "message": "Injected fault: some of the data could not be read.",
+    }
     if row_limit is not None:
         reason = f"The results of this query exceed the set limit of {row_limit} records."
+        engine = {"code": "EngineError", "message": reason, "innererror": {"code": _TOO_LARGE, "message": reason}}
     return {
         "code": "PartialError",
         "message": "There were some errors when processing your query.",
-        "details": [{"code": "EngineError", "message": reason}],
+        "details": [engine],
     }
 
 

@@ -65,7 +65,8 @@ class Step(Model):
         object: id of what is changed: of the user, the device, the method, the grant, the rule, the application, the
             key, the role assignment.
         label: what people call it.
-        kind: what else the endpoint depends on: the type of an authentication method, the application of a key.
+        kind: what else the endpoint depends on: the type of an authentication method, the application of a key, who
+            has a role.
         why: what calls for it, in a sentence.
         after: of a revocation: issue time of the attacker's last token. A cut-off later than it is good enough.
         ids: of sign-ins, where it is about them.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
@@ -213,3 +215,36 @@ async def test_what_is_gone_is_gone_by_graphs_own_word(name: str, service: respx
         service.return_value = page
         with pytest.raises(NotTheService):
             await asked(BY_ID[name])
+
+
+async def test_applications_that_are_asked_for_at_once_are_each_asked_for_by_their_own_id(service: respx.Route) -> None:
+    async def answer(_: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(0.01)  # the others ask meanwhile
+        return httpx.Response(404, json={"error": {"code": "Request_ResourceNotFound", "message": "none"}})
+
+    service.side_effect = answer
+    names = [f"c000000{number}-0000-4000-8000-000000000001" for number in range(4)]
+
+    async def both(graph: Graph) -> Any:
+        return await asyncio.gather(*map(graph.added.application, names), *map(graph.added.device, names))
+
+    assert await asked(both) == [None] * 8
+    paths = Counter(call.request.url.path.removeprefix("/v1.0/") for call in service.calls)
+    kinds = ("servicePrincipals(appId='{}')", "applications(appId='{}')", "devices(deviceId='{}')")
+    assert {path: count for path, count in paths.items() if "(" in path} == {
+        kind.format(name): 1 for kind in kinds for name in names
+    }
+
+
+@pytest.mark.parametrize("kind", ["application", "device"])
+async def test_what_its_own_path_denies_is_gone_only_when_the_directory_denies_it_too(
+    kind: str, service: respx.Route
+) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if "directoryObjects" in request.url.path:
+            return httpx.Response(200, json={"id": ID})
+        return httpx.Response(404, json={"error": {"code": "Request_ResourceNotFound", "message": "none"}})
+
+    service.side_effect = answer
+    with pytest.raises(Transient, match="the directory has it"):
+        await asked(lambda graph: getattr(graph.added, kind)(ID))

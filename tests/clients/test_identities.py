@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives import hashes
 
 from respond.clients.connect import Clients
 from respond.clients.credentials import identity_of, weak_identities
-from respond.errors import Unauthenticated, UsageError
+from respond.errors import Transient, Unauthenticated, UsageError
 from respond.lab.constants import TENANT_ID, WORKSPACE_ID
 from respond.settings import Settings, load_settings
 from tests.helpers.canned_service import Canned, canned
@@ -98,6 +98,15 @@ def test_a_client_secret_still_does_for_both(authority: str) -> None:
     settings = azure(authority, client_id=READER, client_secret=PASSWORD)
     assert claims(settings)["appid"] == claims(settings, writes=True)["appid"] == READER
     assert weak_identities(settings) == ("tenant.client_secret",)
+
+
+def test_an_authority_that_cannot_be_reached_is_one_line_that_names_it(capfd: pytest.CaptureFixture[str]) -> None:
+    nobody = "https://127.0.0.1:1"
+    line = rf"^no token for https://graph\.microsoft\.com: the authority at {nobody} does not answer [^\n]*$"
+    with pytest.raises(Transient, match=line) as error:
+        claims(azure(nobody, client_id=READER, client_secret=PASSWORD))
+    assert "tenant.authority" in error.value.message
+    assert capfd.readouterr().err == "", "the SDK's own log came first"
 
 
 @pytest.mark.parametrize(("name", "password"), [("known", ""), ("pfx", PASSWORD)])

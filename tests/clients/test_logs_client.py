@@ -67,10 +67,10 @@ BROKEN = {
 }
 
 
-async def asked(url: str, **how: Any) -> Rows:
+async def asked(url: str, *, whole: bool = False, **how: Any) -> Rows:
     logs = Logs(HasToken(), url, "a-workspace", check=lambda *_: None, retry=Retry.model_validate(QUICK), **how)
     try:
-        return await logs.query("SigninLogs | take 1")
+        return await logs.query("SigninLogs | take 1", whole=whole)
     finally:
         await logs.close()
 
@@ -93,6 +93,14 @@ async def test_rows_beside_an_error_are_kept_and_never_passed_off_as_all() -> No
     with canned(Canned(body=json.dumps(said).encode())) as service:
         rows = await asked(service.url)
     assert (len(rows), rows.partial) == (1, "one shard is missing")
+
+
+async def test_an_answer_of_the_greatest_size_is_kept_with_its_reason_and_not_asked_for_again() -> None:
+    engine = {"code": "EngineError", "innererror": {"code": "-2133196797", "message": "exceeds 64000000 bytes"}}
+    error = {"code": "PartialError", "message": "some errors", "details": [engine]}
+    with canned(Canned(body=json.dumps(json.loads(body()) | {"error": error}).encode())) as service:
+        rows = await asked(service.url, whole=True)
+    assert (len(rows), rows.partial, rows.full, len(service.seen)) == (1, "some errors", True, 1)
 
 
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN.keys())

@@ -8,7 +8,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
@@ -19,7 +19,7 @@ from respond import progress
 from respond.clients.allowance import FOR_EVER, Allowance, Limit
 from respond.clients.breaker import BLIP, Breakers
 from respond.clients.graph import Graph
-from respond.clients.lanes import Lane, ahead
+from respond.clients.lanes import Lane, ahead, by
 from respond.clients.logs import Logs
 from respond.clients.pace import Pace
 from respond.clients.routes import Route, Scope
@@ -397,6 +397,24 @@ async def test_what_does_not_answer_is_not_asked_for_evidence_but_always_for_con
         service.statuses = []
         await client.membership(USER)
         assert pace.unasked()[Service.GRAPH] == 0
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"),
+    [
+        (Limit(200, 30.0, 5), r"5 at the same time, and 5 are not answered yet; not sent"),
+        (Limit(5, 30.0), r"takes 5 in 30 s; not sent"),
+    ],
+    ids=["slow answers", "many requests"],
+)
+async def test_what_waits_too_long_is_told_which_limit_it_is(limit: Limit, said: str) -> None:
+    pace, url = Pace(limits={Scope.QUERIES: limit}), "https://api.loganalytics.azure.com/v1/workspaces/w/query"
+    async with AsyncExitStack() as stack:
+        for _ in range(5):
+            await stack.enter_async_context(pace.turn(Service.LOGS, "POST", url))
+        with by(time.monotonic() + 0.05), pytest.raises(NotAsked, match=said) as late:
+            await stack.enter_async_context(pace.turn(Service.LOGS, "POST", url))
+    assert "0 other requests" not in str(late.value)
 
 
 async def test_being_refused_is_an_answer() -> None:

@@ -67,6 +67,7 @@ def main() -> None:
         sdk.applications_with_app_id("{appId}"),
         sdk.role_management.directory.role_assignments,
         sdk.role_management.directory.role_assignments.by_unified_role_assignment_id("x"),
+        sdk.directory_objects.by_directory_object_id("x"),
         sdk.oauth2_permission_grants,
         sdk.oauth2_permission_grants.by_o_auth2_permission_grant_id("x"),
         sdk.identity_protection.risky_users.by_risky_user_id("x"),

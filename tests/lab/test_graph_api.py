@@ -51,7 +51,7 @@ DIRECTORY: dict[str, Any] = {
             "roleDefinitionName": "Global Administrator",
         }
     ],
-    "applications": [{"id": "app1", "appId": "a1", "displayName": "Contoso Mail"}],
+    "applications": [{"id": "o1", "appId": "a1", "displayName": "Contoso Mail"}],
     "devices": [
         {"id": "d1", "deviceId": "D1", "displayName": "LAPTOP", "registeredOwners": [USER], "accountEnabled": True}
     ],
@@ -297,7 +297,8 @@ def test_a_refused_write_is_in_the_journal_too(start: Start, story: Story) -> No
 
 
 IDS = {"user": USER, "group": GROUP, "device": "d1", "deviceId": "D1", "grant": "g1", "rule": "r1", "principal": "s1",
-       "appId": "a1", "method": "p1", "role": ROLE, "application": "app1", "assignment": "as1"}  # fmt: skip
+       "appId": "a1", "method": "p1", "role": ROLE, "object": "s1", "application": "o1",
+       "assignment": "as1"}  # fmt: skip
 READS = [route for route in ROUTES if not route.write or "evoke" in route.template]
 
 

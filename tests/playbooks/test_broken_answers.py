@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -11,9 +13,11 @@ import pytest
 
 from respond.models.ladder import Rung
 from respond.settings import LAB_WORKSPACE, shipped_config
+from respond.store.cases import Store
 from tests.helpers.broken_answers import FAULTS, BrokenTenant, at, broken_tenant, called, cell, marks
 from tests.helpers.command import VICTIM, Answer, respond
 from tests.helpers.dug_in_story import USER_ID, deeper, dig_deeper, policy, write_story
+from tests.lab.running_lab import RunningLab
 from tests.playbooks.test_contain import administrator
 from tests.playbooks.test_crash_ladder import PATHS
 
@@ -63,17 +67,25 @@ SAMPLE = [
     (f"GET /v1.0/users/{USER_ID}/oauth2PermissionGrants", "without its list", 4, "contained-unverified"),
     (f"GET /v1.0/users/{USER_ID}/mailFolders/inbox/messageRules", "an empty 200", 4, "contained-unverified"),
     (f"GET /v1.0/users/{USER_ID}/registeredDevices", "null", 4, "contained-unverified"),
-    (f"GET /v1.0/users/{USER_ID}", "500", 4, "contained-unverified"),
     (f"GET /v1.0/users/{USER_ID}", "wrong types", 4, "contained-unverified"),
     (REVOKE, "dropped after", 0, "contained-verified"),
     (REVOKE, "HTML", 4, "contained-unverified"),
 ]
+MORE = {
+    (f"GET /v1.0/users/{USER_ID}/oauth2PermissionGrants", "without its list"),
+    (f"GET /v1.0/users/{USER_ID}/mailFolders/inbox/messageRules", "an empty 200"),
+    (f"GET /v1.0/users/{USER_ID}", "wrong types"),
+    (REVOKE, "HTML"),
+}
+"""Read by the same lines as others; in `make soak`."""
 
 
 @pytest.mark.parametrize(
     ("name", "fault", "code", "outcome"),
-    SAMPLE,
-    ids=[f"{name.split('/')[-1]}: {fault}" for name, fault, _, _ in SAMPLE],
+    [
+        pytest.param(*one, marks=pytest.mark.soak if one[:2] in MORE else (), id=f"{one[0].split('/')[-1]}: {one[1]}")
+        for one in SAMPLE
+    ],
 )
 def test_a_wrong_answer_is_never_nothing_there(
     name: str,
@@ -102,6 +114,62 @@ def test_a_protected_account_is_never_revoked_unasked(
     assert not broken
     assert administrators_tenant.writes() == []
     assert (answer.code, answer.json["outcome"]) == (3, "awaiting-approval")
+
+
+def test_answers_that_are_cut_at_the_greatest_size_are_gaps_and_the_hunt_goes_on(
+    lab: Callable[..., RunningLab], tmp_path: Path
+) -> None:
+    lab(write_story(tmp_path), row_limit=1)
+    answer = respond("--user", VICTIM, "--json")
+    assert answer.json["verdict"] in ("malicious", "suspicious"), answer.err
+    cut = {gap["source"] for gap in answer.json["gaps"] if "fit into an answer" in gap["reason"]}
+    assert cut & {"SigninLogs", "AADNonInteractiveUserSignInLogs"}
+    assert answer.json["outcome"] != "contained-verified"
+    assert answer.json["ticket"]
+
+
+@pytest.mark.parametrize("query", ["hunt_redemptions", pytest.param("hunt_approvals", marks=pytest.mark.soak)])
+def test_a_dry_run_that_cannot_hunt_says_so_in_a_line(
+    query: str, tenant: BrokenTenant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer, broken = cell(tenant, "an empty 200", request(query), tmp_path, monkeypatch, "--dry-run")
+    assert not broken
+    assert (answer.code, answer.out) == (1, "")
+    assert "the hunt is not complete: Log Analytics answered" in answer.err
+    assert tenant.writes() == []
+
+
+def test_a_revocation_that_cannot_be_read_back_is_unverified_and_devices_are_looked_at_again(
+    tenant: BrokenTenant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer, broken = cell(tenant, "500", (f"GET /v1.0/users/{USER_ID}", ""), tmp_path, monkeypatch)
+    assert not broken
+    assert (answer.code, answer.json["outcome"]) == (4, "contained-unverified"), answer.err
+    revoked = answer.action("revoke_sessions")
+    assert (revoked["status"], revoked["verified"]) == ("done", False)
+    lines = tenant.lines()
+    after = lines[len(lines) - lines[::-1].index(REVOKE) :]
+    assert any(line.endswith("/registeredDevices") for line in after)
+
+
+@pytest.mark.soak
+def test_a_look_after_the_containment_that_fails_confirms_nothing_and_has_a_ticket(
+    tenant: BrokenTenant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tenant.restore()
+    at(tenant, tmp_path, monkeypatch)
+    config = str(policy(tmp_path, watch=["1s"]))
+    contained = respond("--user", VICTIM, "--json", "--config", config)
+    assert (contained.code, contained.json["outcome"]) == (0, "contained-verified"), contained.err
+    line, mark = request("hunt_redemptions")
+    tenant.set({"match": line, "contains": mark, "times": 0, **FAULTS["an empty 200"]})
+    time.sleep(1.0)
+    watched = respond("watch", "--once", "--config", config)
+    assert watched.code == 3, watched
+    assert "not-contained: could not be judged" in watched.out, watched
+    with closing(Store(f"sqlite:///{tmp_path / 'respond.db'}")) as store:
+        tickets = [ticket.body for report in store.all_reports() if (ticket := store.ticket(report.case))]
+    assert any("could not be judged" in body for body in tickets)
 
 
 @pytest.fixture(scope="module")

@@ -41,7 +41,7 @@ ODD = "o'brien/..#x$y+z@contoso.com"
 """Characters that mean something in a path, a query or a filter."""
 
 ADDED = re.compile(
-    r"/(applications|servicePrincipals|roleManagement)\b|/devices\(|GET /oauth2PermissionGrants$|DELETE /devices/"
+    r"/(applications|servicePrincipals|directoryObjects|roleManagement)\b|/devices\(|GET /oauth2PermissionGrants$|DELETE /devices/"
 )
 """Operations on what an attacker added beside the user's own things."""
 
