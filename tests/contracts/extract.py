@@ -100,7 +100,7 @@ def main() -> None:
     external = _operation(
         "DELETE", user.authentication.external_authentication_methods.by_external_authentication_method_id("x")
     )
-    operations = {f"{external}/$ref": {"query": [], "body": []}}
+    operations: dict[str, Any] = {f"{external}/$ref": {"query": [], "body": []}}
     operations |= {_operation("GET", one): {"query": _query(one), "body": []} for one in reads}
     operations |= {_operation(method, one): {"query": [], "body": _names(kind)} for method, one, kind in writes}
     place = Path(GraphServiceClient.__init__.__code__.co_filename).parent
