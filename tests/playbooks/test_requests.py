@@ -41,7 +41,8 @@ ODD = "o'brien/..#x$y+z@contoso.com"
 """Characters that mean something in a path, a query or a filter."""
 
 ADDED = re.compile(
-    r"/(applications|servicePrincipals|directoryObjects|roleManagement)\b|/devices\(|GET /oauth2PermissionGrants$|DELETE /devices/"
+    r"/(applications|servicePrincipals|directoryObjects|roleManagement)\b|/devices\(|DELETE /devices/"
+    r"|GET /oauth2PermissionGrants$"
 )
 """Operations on what an attacker added beside the user's own things."""
 
