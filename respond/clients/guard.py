@@ -20,7 +20,7 @@ _READ_LIST: tuple[tuple[str, re.Pattern[str], Service], ...] = (
         "GET",
         re.compile(
             r"(/v1\.0)?/(users|identityProtection|roleManagement|devices|groups|security|oauth2PermissionGrants"
-            r"|servicePrincipals|applications)(/|\(|\?|$).*"
+            r"|servicePrincipals|applications|directoryObjects)(/|\(|\?|$).*"
         ),
         Service.GRAPH,
     ),

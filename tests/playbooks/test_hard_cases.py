@@ -100,7 +100,7 @@ def test_the_table_of_approvals_can_be_missing(lab: Start, seed_variant: Variant
     assert "SigninLogs" in {gap["source"] for gap in answer.json["gaps"]}
 
 
-def test_both_sign_in_tables_missing_is_one_line_and_no_verdict(lab: Start, seed_variant: Variant) -> None:
+def test_both_sign_in_tables_missing_is_one_line_and_a_case_for_a_person(lab: Start, seed_variant: Variant) -> None:
     def absent(scenario: dict[str, Any]) -> None:
         scenario["absent_tables"] = ["SigninLogs", "AADNonInteractiveUserSignInLogs"]
 
@@ -108,7 +108,8 @@ def test_both_sign_in_tables_missing_is_one_line_and_no_verdict(lab: Start, seed
     for table in ("SigninLogs", "AADNonInteractiveUserSignInLogs"):
         (story / f"{table}.jsonl").unlink()
     answer = judge(lab, story)
-    assert (answer.code, answer.out) == (1, "")
+    assert (answer.code, answer.json["verdict"]) == (1, "suspicious")
+    assert answer.action("open_ticket")["status"] == "done"
     assert "neither SigninLogs nor AADNonInteractiveUserSignInLogs" in answer.err
     assert answer.err.count("\n") == 1
 

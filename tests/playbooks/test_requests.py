@@ -20,6 +20,7 @@ from actions.read_incident import read_incident
 from actions.tag_incident import tag_incident
 from respond.clients.connect import Clients
 from respond.clients.graph_holdings import METHODS
+from respond.clients.guard import is_read
 from respond.errors import RespondError
 from respond.models.ladder import Rung, Step
 from respond.session import open_clients
@@ -40,6 +41,7 @@ AZURE: dict[str, Any] = json.loads((CONTRACTS / "azure.json").read_text())
 ODD = "o'brien/..#x$y+z@contoso.com"
 """Characters that mean something in a path, a query or a filter."""
 
+NOBODY = "00000000-0000-4000-8000-0000000000ff"
 ADDED = re.compile(
     r"/(applications|servicePrincipals|directoryObjects|roleManagement)\b|/devices\(|DELETE /devices/"
     r"|GET /oauth2PermissionGrants$"
@@ -164,7 +166,7 @@ def test_what_is_asked_about_what_was_added_is_as_microsoft_describes_it(lab: La
     """Devices, applications and roles that an attacker added: by every id that a log may name."""
     tenant = lab()
     asked(lambda clients: clients.graph.added.device(ODD))
-    asked(lambda clients: clients.graph.added.application(USER_ID))
+    asked(lambda clients: clients.graph.added.application(NOBODY))
     asked(lambda clients: clients.graph.added.principal(ODD))
     asked(lambda clients: clients.graph.added.grants(ODD))
     asked(lambda clients: clients.graph.added.assignments(ODD))
@@ -172,6 +174,12 @@ def test_what_is_asked_about_what_was_added_is_as_microsoft_describes_it(lab: La
     asked(lambda clients: clients.graph.added.keys(f"applications/{USER_ID}"))
     made = {check(one) for one in sent(tenant)} - {"GET /devices/{device-id}"}
     assert made == {name for name in GRAPH["operations"] if name.startswith("GET") and ADDED.search(name)}
+
+
+@pytest.mark.parametrize("name", [name for name in GRAPH["operations"] if name.startswith("GET")])
+def test_what_only_reads_is_sent_in_a_dry_run_and_in_a_freeze(name: str) -> None:
+    method, _, path = name.partition(" ")
+    assert is_read(method, f"https://graph.microsoft.com/v1.0{path.replace('{', '').replace('}', '')}")
 
 
 def test_what_ends_what_was_added_is_sent_where_microsoft_has_it(lab: Lab) -> None:
