@@ -322,12 +322,14 @@ def test_nearly_every_malicious_person_is_contained(judged: Seen) -> None:
     assert recall >= 0.97
 
 
+@pytest.mark.soak
 def test_few_quiet_people_are_asked_about(judged: Seen) -> None:
     *_, contained_or_asked = compare.ours(judged)
     asked, there = score(judged.people, contained_or_asked.people).quiet
     assert asked * 10 <= there
 
 
+@pytest.mark.soak
 def test_what_nobody_can_decide_is_asked(judged: Seen) -> None:
     verdicts = [kind for person, kind in judged.verdicts.items() if person.label is VerdictKind.SUSPICIOUS]
     assert 5 * sum(kind is not VerdictKind.SUSPICIOUS for kind in verdicts) <= len(verdicts)

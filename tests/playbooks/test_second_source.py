@@ -39,6 +39,7 @@ def _moved(story: Path) -> Path:
     return story
 
 
+@pytest.mark.soak
 def test_calls_that_the_workspace_does_not_collect_are_read_from_defender_and_by_token_alone(
     lab: Callable[..., RunningLab], seed_variant: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
