@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from tests.helpers.command import VICTIM, respond
 
 if TYPE_CHECKING:
-    import pytest
-
     from tests.lab.running_lab import RunningLab
 
 OURS, THEIRS = "MicrosoftGraphActivityLogs", "GraphAPIAuditEvents"
