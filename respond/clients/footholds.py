@@ -75,9 +75,17 @@ def read_change(row: Row) -> Foothold | None:
         removal=what.removal,
         creates=what.creates,
         scopes=_scopes(targets) if what.kind is FootholdKind.CONSENT else (),
+        whose=_people(targets) if what.kind is FootholdKind.METHOD else (),
         agent=_detail(row, "user-agent"),
         build=_build(targets, _detail(row, "user-agent")) if what.kind is FootholdKind.DEVICE else "",
     )
+
+
+def _people(targets: Sequence[dict[str, Any]]) -> tuple[str, ...]:
+    """Object ids and names of the users among the targets."""
+    users = [target for target in targets if text(target, "type").lower() == "user"]
+    said = (text(user, key).lower() for user in users for key in ("id", "userPrincipalName"))
+    return tuple(dict.fromkeys(one for one in said if one))
 
 
 def _detail(row: Row, key: str) -> str:
@@ -157,7 +165,18 @@ def read_rule(row: Row) -> Foothold | None:
         removal=gone or what.lower() == "disable-inboxrule",
         creates=what.lower() == "new-inboxrule" or properties.get("RuleOperation", "").lower().startswith("add"),
         leads_outside=leads_outside(row),
+        whose=_mailboxes(row, given),
     )
+
+
+def _mailboxes(row: Row, given: dict[str, str]) -> tuple[str, ...]:
+    """Which mailbox a command was about, in every name that the row gives it. Without one it is the caller's own."""
+    path = given.get("Identity", "").replace("/", "\\")
+    before = path.rpartition("\\")[0].rpartition("\\")[2]
+    named = (given.get("Mailbox", ""), text(row, "MailboxOwnerUPN"), before if "@" in before else "")
+    # The parameter is the command's own word; who owns the mailbox that carried it out may be the caller.
+    said = [one.strip().lower() for one in named]
+    return (said[0],) if said[0] else tuple(dict.fromkeys(one for one in said[1:] if one))
 
 
 def _last_part(path: str, *, whole: bool = True) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from respond.decision.ground import Called, Ground, attributed, call
-from respond.decision.items import Item, grouped, said
+from respond.decision.items import Item, grouped, others, said
 from respond.decision.method_types import named_types
 from respond.models.evidence import Foothold, FootholdKind
 from respond.models.holdings import Access, Method
@@ -15,8 +15,10 @@ from respond.models.ladder import May, Rung, Step
 def methods(ground: Ground, access: Access) -> Iterable[Item]:
     """With a time after the approval, or named by a row; else those of the type, which are asked about."""
     near, rung = ground.policy.correlation.registration_within, Rung.REMOVE_METHOD
-    every = grouped(ground.changes(FootholdKind.METHOD), lambda _: set())
+    changes = tuple(ground.changes(FootholdKind.METHOD))
+    every = grouped((one for one in changes if not ground.is_elsewhere(one)), lambda _: set())
     events = [group[0] for group in every if not group[0].removal]
+    yield from others(ground, changes)
     dated = [one for one in access.methods if one.created and one.created >= ground.since]
     named = {one.id: [event for event in events if _names(event, one)] for one in access.methods}
     for method in dated:

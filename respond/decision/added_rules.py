@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from respond.decision.ground import Called, Ground, attributed, call
-from respond.decision.items import Held, Item, additions, grouped, removed_after, said, shortened, was_listed
+from respond.decision.items import Held, Item, additions, grouped, others, removed_after, said, shortened, was_listed
 from respond.models.evidence import Foothold, FootholdKind
 from respond.models.holdings import Rule
 from respond.models.ladder import May, Rung, Step
@@ -17,7 +17,9 @@ _MOST_RULES = 10
 def rules(ground: Ground, held: Held) -> Iterable[Item]:
     """Matched by id, else by any name that the logs give them."""
     access = held.access
-    changes = [one for one in ground.changes(FootholdKind.MAIL_RULE) if not one.is_forwarding]
+    every = [one for one in ground.changes(FootholdKind.MAIL_RULE) if not one.is_forwarding]
+    changes = [one for one in every if not ground.is_elsewhere(one)]
+    yield from others(ground, every)
     groups = [group for group in grouped(changes, _rule_keys) if additions(group)]
     claims = {id(group): [rule for rule in access.rules if _is_rule(group, rule)] for group in groups}
     taken = {rule.id for found in claims.values() for rule in found}

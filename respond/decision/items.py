@@ -5,7 +5,7 @@ Each logged change belongs to one item, which is about one object.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from respond.decision.ground import Called, Ground
@@ -79,6 +79,20 @@ def said(changes: Sequence[Foothold]) -> str:
     name = next((one.name for one in changes if one.name), "")
     what = f"{first.what} at {first.at:%Y-%m-%d %H:%M:%SZ}"
     return f"{what} ({shortened(name)})" if name else what
+
+
+def others(ground: Ground, changes: Iterable[Foothold]) -> Iterator[Item]:
+    """What was done to somebody else's account or mailbox: a person's, for nothing of the user's is meant."""
+    for group in grouped(changes, lambda _: set()):
+        if ground.is_elsewhere(group[0]) and not group[0].removal:
+            yield _elsewhere(group[0])
+
+
+def _elsewhere(change: Foothold) -> Item:
+    whom = next((one for one in change.whose if "@" in one), change.whose[0])
+    reason = f", {shortened(change.reason)}" if change.reason else ""
+    todo = f"it is {shortened(whom)}'s, not the user's: undo it there by hand, and look at that account as well"
+    return Item((change,), task=f"{said((change,))}{reason}: {todo}", lists=False)
 
 
 def shortened(name: str) -> str:

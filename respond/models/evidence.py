@@ -439,6 +439,8 @@ class Foothold(Model):
         creates: the object itself is new, rather than something in it.
         leads_outside: mail is sent on to an address outside the user's own domains.
         scopes: of a consent, in lower case; empty where the row does not say.
+        whose: of a method or a rule, whom the row says it is for, in lower case: an object id or names. Whoever holds
+            an administrator's token changes other people's accounts and mailboxes too. Empty where it does not say.
         agent: user agent of the client that made the change, where the row names it.
         build: of a device, the version of Windows that it said it has.
     """
@@ -459,6 +461,7 @@ class Foothold(Model):
     creates: bool = False
     leads_outside: bool = False
     scopes: tuple[str, ...] = ()
+    whose: tuple[str, ...] = ()
     agent: str = ""
     build: str = ""
 

@@ -140,6 +140,28 @@ def test_a_rule_is_known_by_every_name_that_the_row_gives_it(
 
 
 @pytest.mark.parametrize(
+    ("row", "whose"),
+    [
+        ({}, ()),
+        ({"MailboxOwnerUPN": "Ann@contoso.com"}, ("ann@contoso.com",)),
+        ({"Parameters": json.dumps([{"Name": "Mailbox", "Value": "ben"}]), "MailboxOwnerUPN": "ann@x.com"}, ("ben",)),
+        ({"Parameters": json.dumps([{"Name": "Identity", "Value": r"ben@x.com\Old"}])}, ("ben@x.com",)),
+        ({"Parameters": json.dumps([{"Name": "Identity", "Value": r"EURPR01\Org\Ann\Old"}])}, ()),
+    ],
+)
+def test_a_rule_is_in_the_mailbox_that_the_row_names(row: dict[str, Any], whose: tuple[str, ...]) -> None:
+    found = read_rule({"At": AT, "OfficeId": "1", "Operation": "New-InboxRule", "ClientIp": ADDRESS} | row)
+    assert found
+    assert found.whose == whose
+
+
+def test_a_method_is_for_the_user_that_the_row_is_about() -> None:
+    found = audit("Admin registered security info", {"id": USER, "userPrincipalName": "Ben@x.com", "type": "User"})
+    assert found
+    assert found.whose == (USER, "ben@x.com")
+
+
+@pytest.mark.parametrize(
     ("value", "counts"), [("smtp:x@mail.example", True), ("", False), ("$null", False), ("False", False)]
 )
 def test_forwarding_that_is_taken_away_lets_nobody_stay(value: str, counts: bool) -> None:

@@ -182,6 +182,24 @@ CASES: dict[str, tuple[tuple[Foothold, ...], Held, list[tuple[str, str]], str]] 
         [("gone-already", "")],
         "contained-verified",
     ),
+    "a rule in somebody else's mailbox": (
+        (RULE.model_copy(update={"whose": ("ben@contoso.com",)}),),
+        Held(access=Access(rules=(rule(),))),
+        [("manual-task", "")],
+        "contained-unverified",
+    ),
+    "a rule in the user's mailbox, and the row says so": (
+        (RULE.model_copy(update={"whose": ("ann",)}),),
+        Held(access=Access(rules=(rule(),))),
+        [("action", "disable_rule r1")],
+        "contained-verified",
+    ),
+    "a method that was added for somebody else": (
+        (REGISTERED.model_copy(update={"whose": ("b2", "ben@contoso.com")}),),
+        Held(access=Access(methods=(method(),))),
+        [("manual-task", "")],
+        "contained-unverified",
+    ),
     "forwarding of the whole mailbox": (
         (change(FootholdKind.MAIL_RULE, what="Set-Mailbox"),),
         Held(),
@@ -418,6 +436,7 @@ footholds = st.builds(
     reason=st.sampled_from(("", "User registered Authenticator App", "User registered Mobile Phone SMS")),
     removal=st.booleans(),
     creates=st.booleans(),
+    whose=st.sampled_from([(), (), ("ann@contoso.com",), ("ben@contoso.com",)]),
 )
 some = st.one_of(st.none(), moments)
 kinds = st.sampled_from(["phone", "microsoftAuthenticator", "fido2", "external", "qrCodePin"])
