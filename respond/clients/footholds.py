@@ -37,6 +37,7 @@ _KEY = re.compile(r"KeyIdentifier=([0-9a-f-]{36})", re.IGNORECASE)
 _WINDOWS = re.compile(r"\d+\.\d+\.\d+\.\d+")
 _SCOPE = re.compile(r"Scope: ([^,\]]*)")
 _FORWARDS = ("ForwardingSmtpAddress", "ForwardingAddress", "DeliverToMailboxAndForward")
+_LETS_IN = ("User", "Trustee", "AccessRights", "JournalEmailAddress", "SmartHosts")
 _EMPTY = ("", "$null", "false")
 
 
@@ -161,7 +162,9 @@ def read_rule(row: Row) -> Foothold | None:
         objects=tuple(dict.fromkeys(one for one in ids if one)),
         name=aliases[0] if aliases else "",
         aliases=aliases,
-        reason=", ".join(f"{name} {given[name]}" for name in _FORWARDS if given.get(name, "").lower() not in _EMPTY),
+        reason=", ".join(
+            f"{name} {given[name]}" for name in (*_FORWARDS, *_LETS_IN) if given.get(name, "").lower() not in _EMPTY
+        ),
         removal=gone or what.lower() == "disable-inboxrule",
         creates=what.lower() == "new-inboxrule" or properties.get("RuleOperation", "").lower().startswith("add"),
         leads_outside=leads_outside(row),
@@ -222,7 +225,7 @@ def _names(kind: FootholdKind, targets: Sequence[dict[str, Any]]) -> Iterator[st
 
 def _is_user(kind: FootholdKind, target: dict[str, Any]) -> bool:
     """Whether a target is only whose the object is."""
-    own = kind not in (FootholdKind.ROLE, FootholdKind.GUEST)
+    own = kind not in (FootholdKind.ROLE, FootholdKind.GUEST, FootholdKind.ACCOUNT)
     return own and text(target, "type").lower() == "user"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from respond.decision.ground import Called, Ground, attributed, call
-from respond.decision.items import Item, grouped, others, said
+from respond.decision.items import Item, grouped, others, said, shortened
 from respond.decision.method_types import named_types
 from respond.models.evidence import Foothold, FootholdKind
 from respond.models.holdings import Access, Method
@@ -42,14 +42,12 @@ def methods(ground: Ground, access: Access) -> Iterable[Item]:
         sure = bool(ours)
         if not ours:
             ours = [one for one in access.methods if one.created is None and _fits(event, one)]
-        yield _method_item(ground, event, ours, sure=sure)
+        older = [one for one in access.methods if not ours and _fits(event, one)]
+        yield _method_item(ground, event, ours, sure=sure) if ours else _unlisted(event, older)
 
 
 def _method_item(ground: Ground, event: Foothold, ours: Sequence[Method], *, sure: bool) -> Item:
     rung = Rung.REMOVE_METHOD
-    if not ours:
-        words = f"{said((event,))}{f', {event.reason}' if event.reason else ''}"
-        return Item((event,), task=f"{words}: no such method is listed: look at the user's authentication methods")
     called: list[Called] = []
     for method in (one for one in ours if one.created is None):
         why = f"{event.what} at {event.at:%Y-%m-%d %H:%M:%SZ}, after the approval"
@@ -61,6 +59,18 @@ def _method_item(ground: Ground, event: Foothold, ours: Sequence[Method], *, sur
             cap = May.ASK, "Microsoft Graph does not say when it was added: a person decides whether it is the user's"
         called += call(ground, Step(rung=rung, object=method.id, label=method.label, kind=method.type, why=why), cap)
     return Item((event,), tuple(called), tuple((rung, one.id) for one in ours))
+
+
+def _unlisted(event: Foothold, older: Sequence[Method]) -> Item:
+    """A method that no list shows; a number that was changed in place keeps the time at which the first was added."""
+    words = f"{said((event,))}{f', {event.reason}' if event.reason else ''}"
+    if not older:
+        return Item((event,), task=f"{words}: no such method is listed: look at the user's authentication methods")
+    listed = ", ".join(shortened(one.label) for one in older)
+    task = (
+        f"{words}: no new one is listed; one that was there before may have been changed: ask the user about {listed}"
+    )
+    return Item((event,), task=task)
 
 
 def _names(event: Foothold, method: Method) -> bool:

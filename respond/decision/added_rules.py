@@ -17,7 +17,7 @@ _MOST_RULES = 10
 def rules(ground: Ground, held: Held) -> Iterable[Item]:
     """Matched by id, else by any name that the logs give them."""
     access = held.access
-    every = [one for one in ground.changes(FootholdKind.MAIL_RULE) if not one.is_forwarding]
+    every = [one for one in ground.changes(FootholdKind.MAIL_RULE) if not (one.is_forwarding or one.is_mail_access)]
     changes = [one for one in every if not ground.is_elsewhere(one)]
     yield from others(ground, every)
     groups = [group for group in grouped(changes, _rule_keys) if additions(group)]

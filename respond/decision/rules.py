@@ -125,6 +125,7 @@ AGAINST: tuple[Rule, ...] = (
     _foothold(FootholdKind.POLICY, "tenant_changed", hard=True),
     _foothold(FootholdKind.DOMAIN, "tenant_changed", hard=True),
     _foothold(FootholdKind.GUEST, "tenant_changed"),
+    _foothold(FootholdKind.ACCOUNT, "tenant_changed"),
 )
 
 RELIEVING: tuple[Rule, ...] = (

@@ -419,9 +419,18 @@ class FootholdKind(StrEnum):
     POLICY = "policy"
     DOMAIN = "domain"
     GUEST = "guest"
+    ACCOUNT = "account"
 
 
 _FORWARDING = ("set-mailbox", "new-transportrule", "set-transportrule")
+_ACCESS = (
+    "add-mailboxpermission",
+    "add-recipientpermission",
+    "add-mailboxfolderpermission",
+    "new-journalrule",
+    "new-inboundconnector",
+    "new-outboundconnector",
+)
 
 
 class Foothold(Model):
@@ -474,6 +483,11 @@ class Foothold(Model):
     def is_forwarding(self) -> bool:
         """Whether it forwards the mail of a mailbox, or of the tenant: Microsoft Graph neither shows nor ends that."""
         return self.kind is FootholdKind.MAIL_RULE and self.what.lower() in _FORWARDING
+
+    @property
+    def is_mail_access(self) -> bool:
+        """Whether it lets somebody else read or send the mail of a mailbox or the tenant, which only Exchange ends."""
+        return self.kind is FootholdKind.MAIL_RULE and self.what.lower() in _ACCESS
 
     @property
     def is_harmless(self) -> bool:

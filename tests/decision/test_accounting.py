@@ -200,6 +200,12 @@ CASES: dict[str, tuple[tuple[Foothold, ...], Held, list[tuple[str, str]], str]] 
         [("manual-task", "")],
         "contained-unverified",
     ),
+    "somebody else who is let into the mailbox": (
+        (change(FootholdKind.MAIL_RULE, what="Add-MailboxPermission", name=".."),),
+        Held(access=Access(rules=(rule(),))),
+        [("manual-task", "")],
+        "contained-unverified",
+    ),
     "forwarding of the whole mailbox": (
         (change(FootholdKind.MAIL_RULE, what="Set-Mailbox"),),
         Held(),
@@ -325,7 +331,7 @@ CASES: dict[str, tuple[tuple[Foothold, ...], Held, list[tuple[str, str]], str]] 
     ),
     **{
         f"a change of a {kind.value}": ((change(kind),), Held(), [("manual-task", "")], "contained-unverified")
-        for kind in (FootholdKind.POLICY, FootholdKind.DOMAIN, FootholdKind.GUEST)
+        for kind in (FootholdKind.POLICY, FootholdKind.DOMAIN, FootholdKind.GUEST, FootholdKind.ACCOUNT)
     },
 }
 
@@ -428,7 +434,14 @@ footholds = st.builds(
     id=st.uuids().map(str),
     at=moments,
     what=st.sampled_from(
-        ["added", "New-InboxRule", "Set-Mailbox", "User registered security info", "Add owner to application"]
+        [
+            "added",
+            "New-InboxRule",
+            "Set-Mailbox",
+            "Add-MailboxPermission",
+            "User registered security info",
+            "Add owner to application",
+        ]
     ),
     ip=st.sampled_from(PLACES),
     objects=st.lists(st.sampled_from(IDS).map(str.lower), max_size=3, unique=True).map(tuple),
