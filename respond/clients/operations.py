@@ -127,6 +127,10 @@ _HOLDING = (
 """Whatever is done to one of these: a policy that is deleted lets somebody in as well."""
 
 
+KNOWN = (*_NAMED, *(start for start, _ in _BEGINNING), *_HOLDING, REVOKED)
+"""Every operation that is read, in lower case: `find_footholds.kql` has to let each of them through."""
+
+
 def operation(name: str) -> Operation | None:
     """What an operation of AuditLogs is; None when it lets nobody stay.
 
