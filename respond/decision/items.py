@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from respond.decision.ground import Called, Ground
 from respond.models.evidence import Foothold
-from respond.models.holdings import CONSENTS, RULES, Access, Added, Device
+from respond.models.holdings import CONSENTS, METHODS, RULES, Access, Added, Device
 from respond.models.ladder import May, Rung
 
 _LONGEST_NAME = 80
@@ -116,7 +116,18 @@ def removed_after(changes: Sequence[Foothold]) -> bool:
     return added is not None and any(one.removal and one.at >= added for one in changes)
 
 
-_LISTS = {Rung.REMOVE_GRANT: CONSENTS, Rung.DISABLE_RULE: RULES}
+_LISTS = {Rung.REMOVE_METHOD: METHODS, Rung.REMOVE_GRANT: CONSENTS, Rung.DISABLE_RULE: RULES}
+
+
+def unread(ground: Ground, held: Held, rung: Rung) -> str:
+    """Why nobody can say whether an object is there: its list was not read. Empty where it was."""
+    ladder = ground.policy.ladder
+    if {ladder.malicious.of(rung), ladder.suspicious.of(rung)} == {May.NEVER}:
+        return f"the response plan never lets respond do {rung.value}, so it was not looked for: undo it by hand"
+    gaps = {gap.source for gap in (*held.access.gaps, *held.added.gaps)}
+    if rung in _LISTS and _LISTS[rung] in gaps:
+        return f"the user's {_LISTS[rung]} could not be listed: look at them by hand"
+    return ""
 
 
 def was_listed(ground: Ground, held: Held, rung: Rung) -> bool:

@@ -22,7 +22,7 @@ def items(ground: Ground, held: Held) -> tuple[Item, ...]:
     """Everything that was added since the approval."""
     return (
         *devices(ground, held),
-        *methods(ground, held.access),
+        *methods(ground, held),
         *grants(ground, held),
         *rules(ground, held),
         *applications(ground, held),

@@ -405,6 +405,33 @@ def test_what_the_response_plan_never_does_is_a_persons(case: str) -> None:
     assert (outcome is Outcome.CONTAINED_VERIFIED) == all(one.fate is Fate.GONE for one in account)
 
 
+@pytest.mark.parametrize(
+    ("row", "rung", "source"),
+    [
+        (REGISTERED, Rung.REMOVE_METHOD, METHODS),
+        (CONSENT, Rung.REMOVE_GRANT, CONSENTS),
+        (RULE, Rung.DISABLE_RULE, RULES),
+    ],
+    ids=["method", "consent", "rule"],
+)
+def test_what_was_not_listed_is_not_called_missing(row: Foothold, rung: Rung, source: str) -> None:
+    """An installation that only observes lists nothing, and a list can fail."""
+    never = {rung.value: May.NEVER}
+    plan = changed(
+        malicious=POLICY.ladder.malicious.model_copy(update=never),
+        suspicious=POLICY.ladder.suspicious.model_copy(update=never),
+    )
+    failed = Held(access=Access(gaps=(Gap(source=source, reason="503"),)))
+    for here, held, why in (
+        (ground(with_changes(row), policy=plan), Held(), f"never lets respond do {rung.value}"),
+        (ground(with_changes(row)), failed, f"{source} could not be listed"),
+    ):
+        (one,), outcome, _ = answered(here, held)
+        assert (one.fate, outcome) == (Fate.TASK, Outcome.CONTAINED_UNVERIFIED)
+        assert why in one.says
+        assert "listed:" not in one.says.replace("could not be listed:", "")
+
+
 def test_what_an_earlier_run_has_ended_is_listed_no_more_and_no_question() -> None:
     here = ground(with_changes(REGISTERED))
     before, _, _ = answered(here, Held(access=Access(methods=(method(AFTER),))))
