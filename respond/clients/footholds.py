@@ -55,6 +55,8 @@ def read_change(row: Row) -> Foothold | None:
     targets = _parsed(text(row, "Targets"))
     if what is None or not _counts(what, targets):
         return None
+    if what.kind is FootholdKind.ACCOUNT and not text(row, "Actor"):
+        return None  # by a program, to the user: what answers an attack resets passwords as well
     added = _added_methods(targets) if what.needs == (STRONG,) else ()
     if what.needs == (STRONG,) and not added:
         return None  # Entra notes there when a method was last used

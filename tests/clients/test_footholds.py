@@ -16,8 +16,8 @@ ADDRESS = "198.51.100.7"
 
 
 def audit(operation: str, *targets: dict[str, Any], **more: Any) -> Foothold | None:
-    row = {"At": AT, "Id": "1", "OperationName": operation, "ActorIp": ADDRESS, "Targets": json.dumps(targets)}
-    return read_change(row | more)
+    row = {"At": AT, "Id": "1", "OperationName": operation, "Actor": USER, "ActorIp": ADDRESS}
+    return read_change(row | {"Targets": json.dumps(targets)} | more)
 
 
 def changed(**properties: str) -> dict[str, Any]:
@@ -64,6 +64,11 @@ def changed(**properties: str) -> dict[str, Any]:
 def test_an_operation_is_known_by_its_name_however_it_is_written(operation: str, kind: FootholdKind | None) -> None:
     found = audit(operation)
     assert (found.kind if found else None) is kind
+
+
+def test_a_password_that_a_program_resets_is_no_act_of_the_users() -> None:
+    assert audit("Reset user password", Actor=USER)
+    assert audit("Reset user password", Actor="") is None
 
 
 def test_only_the_key_that_was_not_there_before_is_an_added_secret() -> None:
