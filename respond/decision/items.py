@@ -91,7 +91,8 @@ def others(ground: Ground, changes: Iterable[Foothold]) -> Iterator[Item]:
 def _elsewhere(change: Foothold) -> Item:
     whom = next((one for one in change.whose if "@" in one), change.whose[0])
     reason = f", {shortened(change.reason)}" if change.reason else ""
-    todo = f"it is {shortened(whom)}'s, not the user's: undo it there by hand, and look at that account as well"
+    who = f"the log names {shortened(whom)}, which is no name of the user's that is known here"
+    todo = f"{who}: undo it there by hand, and look at that account as well"
     return Item((change,), task=f"{said((change,))}{reason}: {todo}", lists=False)
 
 

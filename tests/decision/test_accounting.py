@@ -385,6 +385,16 @@ def test_a_task_about_a_role_says_which_and_where(what: str, told: str) -> None:
         assert words in one.says
 
 
+@pytest.mark.parametrize("row", [REGISTERED, RULE], ids=["method", "rule"])
+def test_a_task_about_somebody_else_names_them_and_no_more_than_is_known(row: Foothold) -> None:
+    """Exchange takes an alias or a number for a mailbox, so the name may still be the user's."""
+    changes = with_changes(row.model_copy(update={"whose": ("b2", "ben@contoso.com")}))
+    held = Held(access=Access(methods=(method(),), rules=(rule(),)))
+    (one,), _, done = answered(ground(changes), held)
+    assert "the log names ben@contoso.com, which is no name of the user's that is known here" in one.says
+    assert {change.name for change in done} == {"revoke_sessions"}
+
+
 def test_what_the_user_did_where_no_attacker_was_is_not_accounted_for() -> None:
     home = change(FootholdKind.POLICY, OFFICE)
     assert answered(ground(with_changes(home)), Held())[:2] == ((), Outcome.CONTAINED_VERIFIED)
