@@ -116,6 +116,8 @@ _BEGINNING = (
     ("reset user password", Operation(_ACCOUNT)),
 )
 """Privileged Identity Management writes how far a request has come behind the name, a reset who asked for it."""
+_CAME_TO_NOTHING = (" denied", " canceled", " cancelled")
+"""Requests to Privileged Identity Management that assigned nothing."""
 _HOLDING = (
     "conditional access policy",
     "named location",
@@ -139,6 +141,8 @@ def operation(name: str) -> Operation | None:
     known = _plain(name)
     if known in _NAMED:
         return _NAMED[known]
+    if any(word in known for word in _CAME_TO_NOTHING):
+        return None
     begun = next((what for start, what in _BEGINNING if known.startswith(start)), None)
     if begun:
         return begun
