@@ -156,7 +156,9 @@ def apply(context: Context, case: str, name: str | None, as_json: bool, config: 
 
 @cli.command()
 @click.argument("case")
-@click.option("--action", "names", multiple=True, metavar="NAME", help="Only this action; more than once for several.")
+@click.option(
+    "--action", "names", multiple=True, metavar="NAME", help="Only this action, or object id; may be repeated."
+)
 @as_option
 @json_option
 @config_option
@@ -172,7 +174,9 @@ def approve(
 
 @cli.command()
 @click.argument("case")
-@click.option("--action", "names", multiple=True, metavar="NAME", help="Only this action; more than once for several.")
+@click.option(
+    "--action", "names", multiple=True, metavar="NAME", help="Only this action, or object id; may be repeated."
+)
 @click.option("--because", default="", metavar="TEXT", help="Why; kept in the case.")
 @as_option
 @json_option

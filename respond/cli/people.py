@@ -105,11 +105,15 @@ def _ordered(directory: Path, order: Order, *, undo: bool = False, dry_run: bool
 
 
 def _asked(store: Store, case: str, names: tuple[str, ...], verb: str) -> list[Asked]:
-    """The newest question about each step, of those names."""
+    """The newest question about each step, of those names or about those objects: two methods are one name."""
     from respond.models.approvals import Answer
 
     newest = {_about(one): one for one in store.approvals.of_case(case)}
-    chosen = [one for one in newest.values() if (not names or one.name in names) and one.answer != Answer.OVERTAKEN]
+    chosen = [
+        one
+        for one in newest.values()
+        if (not names or {one.name, one.object} & {*names}) and one.answer != Answer.OVERTAKEN
+    ]
     if chosen:
         return chosen
     if names:

@@ -37,6 +37,7 @@ _KEY = re.compile(r"KeyIdentifier=([0-9a-f-]{36})", re.IGNORECASE)
 _WINDOWS = re.compile(r"\d+\.\d+\.\d+\.\d+")
 _SCOPE = re.compile(r"Scope: ([^,\]]*)")
 _FORWARDS = ("ForwardingSmtpAddress", "ForwardingAddress", "DeliverToMailboxAndForward")
+_LETS_IN = ("User", "Trustee", "AccessRights", "JournalEmailAddress", "SmartHosts")
 _EMPTY = ("", "$null", "false")
 
 
@@ -54,6 +55,8 @@ def read_change(row: Row) -> Foothold | None:
     targets = _parsed(text(row, "Targets"))
     if what is None or not _counts(what, targets):
         return None
+    if what.kind is FootholdKind.ACCOUNT and not text(row, "Actor"):
+        return None  # by a program, to the user: what answers an attack resets passwords as well
     added = _added_methods(targets) if what.needs == (STRONG,) else ()
     if what.needs == (STRONG,) and not added:
         return None  # Entra notes there when a method was last used
@@ -75,9 +78,17 @@ def read_change(row: Row) -> Foothold | None:
         removal=what.removal,
         creates=what.creates,
         scopes=_scopes(targets) if what.kind is FootholdKind.CONSENT else (),
+        whose=_people(targets) if what.kind is FootholdKind.METHOD else (),
         agent=_detail(row, "user-agent"),
         build=_build(targets, _detail(row, "user-agent")) if what.kind is FootholdKind.DEVICE else "",
     )
+
+
+def _people(targets: Sequence[dict[str, Any]]) -> tuple[str, ...]:
+    """Object ids and names of the users among the targets."""
+    users = [target for target in targets if text(target, "type").lower() == "user"]
+    said = (text(user, key).lower() for user in users for key in ("id", "userPrincipalName"))
+    return tuple(dict.fromkeys(one for one in said if one))
 
 
 def _detail(row: Row, key: str) -> str:
@@ -153,11 +164,24 @@ def read_rule(row: Row) -> Foothold | None:
         objects=tuple(dict.fromkeys(one for one in ids if one)),
         name=aliases[0] if aliases else "",
         aliases=aliases,
-        reason=", ".join(f"{name} {given[name]}" for name in _FORWARDS if given.get(name, "").lower() not in _EMPTY),
+        reason=", ".join(
+            f"{name} {given[name]}" for name in (*_FORWARDS, *_LETS_IN) if given.get(name, "").lower() not in _EMPTY
+        ),
         removal=gone or what.lower() == "disable-inboxrule",
         creates=what.lower() == "new-inboxrule" or properties.get("RuleOperation", "").lower().startswith("add"),
         leads_outside=leads_outside(row),
+        whose=_mailboxes(row, given),
     )
+
+
+def _mailboxes(row: Row, given: dict[str, str]) -> tuple[str, ...]:
+    """Which mailbox a command was about, in every name that the row gives it. Without one it is the caller's own."""
+    path = given.get("Identity", "").replace("/", "\\")
+    before = path.rpartition("\\")[0].rpartition("\\")[2]
+    named = (given.get("Mailbox", ""), text(row, "MailboxOwnerUPN"), before if "@" in before else "")
+    # The parameter is the command's own word; who owns the mailbox that carried it out may be the caller.
+    said = [one.strip().lower() for one in named]
+    return (said[0],) if said[0] else tuple(dict.fromkeys(one for one in said[1:] if one))
 
 
 def _last_part(path: str, *, whole: bool = True) -> str:
@@ -203,7 +227,7 @@ def _names(kind: FootholdKind, targets: Sequence[dict[str, Any]]) -> Iterator[st
 
 def _is_user(kind: FootholdKind, target: dict[str, Any]) -> bool:
     """Whether a target is only whose the object is."""
-    own = kind not in (FootholdKind.ROLE, FootholdKind.GUEST)
+    own = kind not in (FootholdKind.ROLE, FootholdKind.GUEST, FootholdKind.ACCOUNT)
     return own and text(target, "type").lower() == "user"
 
 

@@ -32,9 +32,17 @@ def _is_within(domain: str, own: Iterable[str]) -> bool:
 
 
 def _pairs(said: str) -> list[tuple[str, str]]:
-    try:
-        given = json.loads(said or "[]")
-    except ValueError:
-        return []
+    given = _loaded(said)
+    if isinstance(given, dict):
+        return [(str(name), value if isinstance(value, str) else json.dumps(value)) for name, value in given.items()]
     found: list[Any] = given if isinstance(given, list) else []
     return [(text(one, "Name"), text(one, "Value")) for one in found if isinstance(one, dict)]
+
+
+def _loaded(said: str) -> Any:
+    """JSON, also JSON that was written into a JSON string once more."""
+    try:
+        given = json.loads(said or "[]")
+        return json.loads(given) if isinstance(given, str) and given[:1] in ("[", "{") else given
+    except (ValueError, RecursionError):
+        return []

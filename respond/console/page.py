@@ -184,6 +184,9 @@ def _change(report: Report, change: Change, whole: bool) -> tuple[Text, Text]:  
 
 def _end(report: Report) -> Text:
     style, words = _OUTCOME[report.outcome]
+    by_hand = any(one.is_open for one in report.persistence)
+    if by_hand and report.outcome is Outcome.CONTAINED_UNVERIFIED:
+        words = "Contained, but not verified: a person has to do what is left by hand"
     total = report.timings_ms.total
     line = Text.assemble("  ", (words, style))
     if report.actions and report.actions[0].name == "take_back" and report.outcome is Outcome.NO_ACTION:
@@ -192,9 +195,11 @@ def _end(report: Report) -> Text:
         line = Text.assemble("  ", ("Nothing was changed: a person has to look", "bold yellow"))
     if report.outcome is Outcome.AWAITING_APPROVAL:
         changed = any(change.status is ActionStatus.DONE and change.step for change in report.actions)
-        line.append("; the rest is done" if changed else ": nothing was changed in the tenant", style)
+        rest = "; what is left by hand is not done" if by_hand else "; the rest is done"
+        line.append(rest if changed else ": nothing was changed in the tenant", style)
     if report.repeat:
-        line.append(". These sign-ins were answered before; nothing was left to do, and nothing was changed")
+        left = "what was left by hand still is" if by_hand else "nothing was left to do"
+        line.append(f". These sign-ins were answered before; {left}, and nothing was changed")
     elif report.timings_ms.contained is not None and report.outcome is Outcome.CONTAINED_VERIFIED:
         line.append(f" {report.timings_ms.contained / 1000:.1f} s after the start")
     if report.confirmed_at and report.outcome is Outcome.CONTAINED_VERIFIED:

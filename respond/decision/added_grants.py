@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from respond.decision.ground import Called, Ground, attributed, call
-from respond.decision.items import Held, Item, additions, grouped, ids_of, said, shortened, was_listed
+from respond.decision.items import Held, Item, additions, grouped, ids_of, said, shortened, unread, was_listed
 from respond.models.evidence import Foothold, FootholdKind
 from respond.models.holdings import Grant
 from respond.models.ladder import May, Rung, Step
@@ -30,7 +30,8 @@ def grants(ground: Ground, held: Held) -> Iterable[Item]:
         ):
             yield Item(group, gone="Microsoft Graph lists no consent for that application")
         else:
-            yield Item(group, task=f"{said(group)}: no such consent is listed: look at the application's permissions")
+            missing = "no such consent is listed: look at the application's permissions"
+            yield Item(group, task=f"{said(group)}: {unread(ground, held, rung) or missing}")
 
 
 def _grant(ground: Ground, grant: Grant, about: Sequence[Foothold]) -> tuple[Called, ...]:

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from respond.decision.ground import Called, Ground, attributed, call
-from respond.decision.items import Item, grouped, said
+from respond.decision.items import Held, Item, grouped, others, said, shortened, unread
 from respond.decision.method_types import named_types
 from respond.models.evidence import Foothold, FootholdKind
-from respond.models.holdings import Access, Method
+from respond.models.holdings import Method
 from respond.models.ladder import May, Rung, Step
 
 
-def methods(ground: Ground, access: Access) -> Iterable[Item]:
+def methods(ground: Ground, held: Held) -> Iterable[Item]:
     """With a time after the approval, or named by a row; else those of the type, which are asked about."""
     near, rung = ground.policy.correlation.registration_within, Rung.REMOVE_METHOD
-    every = grouped(ground.changes(FootholdKind.METHOD), lambda _: set())
+    access, blind = held.access, unread(ground, held, rung)
+    changes = tuple(ground.changes(FootholdKind.METHOD))
+    every = grouped((one for one in changes if not ground.is_elsewhere(one)), lambda _: set())
     events = [group[0] for group in every if not group[0].removal]
+    yield from others(ground, changes)
     dated = [one for one in access.methods if one.created and one.created >= ground.since]
     named = {one.id: [event for event in events if _names(event, one)] for one in access.methods}
     for method in dated:
@@ -40,14 +43,12 @@ def methods(ground: Ground, access: Access) -> Iterable[Item]:
         sure = bool(ours)
         if not ours:
             ours = [one for one in access.methods if one.created is None and _fits(event, one)]
-        yield _method_item(ground, event, ours, sure=sure)
+        older = [one for one in access.methods if not ours and _fits(event, one)]
+        yield _method_item(ground, event, ours, sure=sure) if ours else _unlisted(event, older, blind)
 
 
 def _method_item(ground: Ground, event: Foothold, ours: Sequence[Method], *, sure: bool) -> Item:
     rung = Rung.REMOVE_METHOD
-    if not ours:
-        words = f"{said((event,))}{f', {event.reason}' if event.reason else ''}"
-        return Item((event,), task=f"{words}: no such method is listed: look at the user's authentication methods")
     called: list[Called] = []
     for method in (one for one in ours if one.created is None):
         why = f"{event.what} at {event.at:%Y-%m-%d %H:%M:%SZ}, after the approval"
@@ -59,6 +60,19 @@ def _method_item(ground: Ground, event: Foothold, ours: Sequence[Method], *, sur
             cap = May.ASK, "Microsoft Graph does not say when it was added: a person decides whether it is the user's"
         called += call(ground, Step(rung=rung, object=method.id, label=method.label, kind=method.type, why=why), cap)
     return Item((event,), tuple(called), tuple((rung, one.id) for one in ours))
+
+
+def _unlisted(event: Foothold, older: Sequence[Method], blind: str) -> Item:
+    """A method that no list shows; a number that was changed in place keeps the time at which the first was added."""
+    words = f"{said((event,))}{f', {event.reason}' if event.reason else ''}"
+    if blind or not older:
+        missing = "no such method is listed: look at the user's authentication methods"
+        return Item((event,), task=f"{words}: {blind or missing}")
+    listed = ", ".join(shortened(one.label) for one in older)
+    task = (
+        f"{words}: no new one is listed; one that was there before may have been changed: ask the user about {listed}"
+    )
+    return Item((event,), task=task)
 
 
 def _names(event: Foothold, method: Method) -> bool:

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from respond.decision.ground import Called, Ground, attributed, call
-from respond.decision.items import Held, Item, additions, grouped, removed_after, said, shortened, was_listed
+from respond.decision.items import (
+    Held,
+    Item,
+    additions,
+    grouped,
+    others,
+    removed_after,
+    said,
+    shortened,
+    unread,
+    was_listed,
+)
 from respond.models.evidence import Foothold, FootholdKind
 from respond.models.holdings import Rule
 from respond.models.ladder import May, Rung, Step
@@ -17,7 +28,9 @@ _MOST_RULES = 10
 def rules(ground: Ground, held: Held) -> Iterable[Item]:
     """Matched by id, else by any name that the logs give them."""
     access = held.access
-    changes = [one for one in ground.changes(FootholdKind.MAIL_RULE) if not one.is_forwarding]
+    every = [one for one in ground.changes(FootholdKind.MAIL_RULE) if not (one.is_forwarding or one.is_mail_access)]
+    changes = [one for one in every if not ground.is_elsewhere(one)]
+    yield from others(ground, every)
     groups = [group for group in grouped(changes, _rule_keys) if additions(group)]
     claims = {id(group): [rule for rule in access.rules if _is_rule(group, rule)] for group in groups}
     taken = {rule.id for found in claims.values() for rule in found}
@@ -38,7 +51,8 @@ def rules(ground: Ground, held: Held) -> Iterable[Item]:
         elif removed_after(group) and not free and was_listed(ground, held, Rung.DISABLE_RULE):
             yield Item(group, gone="its removal is logged, and Microsoft Graph does not list it")
         else:
-            yield _unlisted_rule(ground, group, free)
+            blind = unread(ground, held, Rung.DISABLE_RULE)
+            yield Item(group, task=f"{said(group)}: {blind}") if blind else _unlisted_rule(ground, group, free)
 
 
 def _unlisted_rule(ground: Ground, group: Sequence[Foothold], free: Sequence[Rule]) -> Item:

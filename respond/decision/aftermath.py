@@ -21,19 +21,21 @@ _SUMMARIES = {
     FootholdKind.DEVICE: "a device was registered",
     FootholdKind.METHOD: "an authentication method was added",
     FootholdKind.CONSENT: "an application was granted access",
-    FootholdKind.MAIL_RULE: "an inbox rule or forwarding was set",
+    FootholdKind.MAIL_RULE: "an inbox rule, forwarding or access to mail was set",
     FootholdKind.APPLICATION: "an application was registered or given a key",
     FootholdKind.ROLE: "a directory role was assigned",
     FootholdKind.POLICY: "a policy of the tenant was changed",
     FootholdKind.DOMAIN: "a domain of the tenant was changed",
     FootholdKind.GUEST: "a guest was invited",
+    FootholdKind.ACCOUNT: "an account was made or let in",
 }
 _IDS = {
     FootholdKind.POLICY: "policy-changed",
     FootholdKind.DOMAIN: "domain-changed",
     FootholdKind.GUEST: "guest-invited",
+    FootholdKind.ACCOUNT: "account-changed",
 }
-_TENANT = (FootholdKind.ROLE, FootholdKind.POLICY, FootholdKind.DOMAIN, FootholdKind.GUEST)
+_TENANT = (FootholdKind.ROLE, FootholdKind.POLICY, FootholdKind.DOMAIN, FootholdKind.GUEST, FootholdKind.ACCOUNT)
 
 
 def token_reads(view: View) -> Finding | None:

@@ -72,6 +72,12 @@ class Ground:
         """Whether it was made from a place that is the user's own."""
         return bool(change.ip) and any(view.is_usual(change.ip) or view.is_common(change.ip) for view in self.views)
 
+    def is_elsewhere(self, change: Foothold) -> bool:
+        """Whether it was made in the account or the mailbox of somebody else, where nothing of the user's is meant."""
+        upns = {name.lower() for name in self.account.upns}
+        mine = {self.account.id.lower(), *upns, *(name.partition("@")[0] for name in upns)}
+        return bool(change.whose) and not mine & set(change.whose)
+
     def changes(self, kind: FootholdKind) -> Iterator[Foothold]:
         """What the logs say was changed since the approval, or tie to it."""
         changes = (one for one in self.evidence.footholds.changes if one.kind is kind)

@@ -5,12 +5,12 @@ Each logged change belongs to one item, which is about one object.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from respond.decision.ground import Called, Ground
 from respond.models.evidence import Foothold
-from respond.models.holdings import CONSENTS, RULES, Access, Added, Device
+from respond.models.holdings import CONSENTS, METHODS, RULES, Access, Added, Device
 from respond.models.ladder import May, Rung
 
 _LONGEST_NAME = 80
@@ -81,6 +81,21 @@ def said(changes: Sequence[Foothold]) -> str:
     return f"{what} ({shortened(name)})" if name else what
 
 
+def others(ground: Ground, changes: Iterable[Foothold]) -> Iterator[Item]:
+    """What was done to somebody else's account or mailbox: a person's, for nothing of the user's is meant."""
+    for group in grouped(changes, lambda _: set()):
+        if ground.is_elsewhere(group[0]) and not group[0].removal:
+            yield _elsewhere(group[0])
+
+
+def _elsewhere(change: Foothold) -> Item:
+    whom = next((one for one in change.whose if "@" in one), change.whose[0])
+    reason = f", {shortened(change.reason)}" if change.reason else ""
+    who = f"the log names {shortened(whom)}, which is no name of the user's that is known here"
+    todo = f"{who}: undo it there by hand, and look at that account as well"
+    return Item((change,), task=f"{said((change,))}{reason}: {todo}", lists=False)
+
+
 def shortened(name: str) -> str:
     """A name on one line, and no longer than a person reads: whoever made the object chose it."""
     return " ".join(name.split())[:_LONGEST_NAME]
@@ -102,7 +117,18 @@ def removed_after(changes: Sequence[Foothold]) -> bool:
     return added is not None and any(one.removal and one.at >= added for one in changes)
 
 
-_LISTS = {Rung.REMOVE_GRANT: CONSENTS, Rung.DISABLE_RULE: RULES}
+_LISTS = {Rung.REMOVE_METHOD: METHODS, Rung.REMOVE_GRANT: CONSENTS, Rung.DISABLE_RULE: RULES}
+
+
+def unread(ground: Ground, held: Held, rung: Rung) -> str:
+    """Why nobody can say whether an object is there: its list was not read. Empty where it was."""
+    ladder = ground.policy.ladder
+    if {ladder.malicious.of(rung), ladder.suspicious.of(rung)} == {May.NEVER}:
+        return f"the response plan never lets respond do {rung.value}, so it was not looked for: undo it by hand"
+    gaps = {gap.source for gap in (*held.access.gaps, *held.added.gaps)}
+    if rung in _LISTS and _LISTS[rung] in gaps:
+        return f"the user's {_LISTS[rung]} could not be listed: look at them by hand"
+    return ""
 
 
 def was_listed(ground: Ground, held: Held, rung: Rung) -> bool:

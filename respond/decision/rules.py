@@ -95,7 +95,8 @@ AGAINST: tuple[Rule, ...] = (
     _circumstance(incriminating.powerful_app, _NOTHING, "powerful_app"),
     _circumstance(incriminating.first_device_code, needs(Part.HISTORY), "first_device_code"),
     _circumstance(incriminating.unusual_hour, needs(Part.HISTORY), "unusual_hour"),
-    Rule(incriminating.redeemer_unseen, _NOTHING, lambda policy: policy.weights.redeemer_unseen),
+    # What is not known carries nothing over the cap: the row may be late, and a traveller's place is then all there is.
+    _circumstance(incriminating.redeemer_unseen, _NOTHING, "redeemer_unseen"),
     Rule(aftermath.token_reads, needs(Part.USES), lambda policy: policy.weights.token_reads),
     Rule(aftermath.token_searches, needs(Part.USES), lambda policy: policy.weights.token_searches),
     Rule(aftermath.token_elsewhere, needs(Part.USES) | _PLACE, lambda policy: policy.weights.token_elsewhere),
@@ -124,6 +125,7 @@ AGAINST: tuple[Rule, ...] = (
     _foothold(FootholdKind.POLICY, "tenant_changed", hard=True),
     _foothold(FootholdKind.DOMAIN, "tenant_changed", hard=True),
     _foothold(FootholdKind.GUEST, "tenant_changed"),
+    _foothold(FootholdKind.ACCOUNT, "tenant_changed"),
 )
 
 RELIEVING: tuple[Rule, ...] = (

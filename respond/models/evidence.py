@@ -419,9 +419,18 @@ class FootholdKind(StrEnum):
     POLICY = "policy"
     DOMAIN = "domain"
     GUEST = "guest"
+    ACCOUNT = "account"
 
 
 _FORWARDING = ("set-mailbox", "new-transportrule", "set-transportrule")
+_ACCESS = (
+    "add-mailboxpermission",
+    "add-recipientpermission",
+    "add-mailboxfolderpermission",
+    "new-journalrule",
+    "new-inboundconnector",
+    "new-outboundconnector",
+)
 
 
 class Foothold(Model):
@@ -439,6 +448,8 @@ class Foothold(Model):
         creates: the object itself is new, rather than something in it.
         leads_outside: mail is sent on to an address outside the user's own domains.
         scopes: of a consent, in lower case; empty where the row does not say.
+        whose: of a method or a rule, whom the row says it is for, in lower case: an object id or names. Whoever holds
+            an administrator's token changes other people's accounts and mailboxes too. Empty where it does not say.
         agent: user agent of the client that made the change, where the row names it.
         build: of a device, the version of Windows that it said it has.
     """
@@ -459,6 +470,7 @@ class Foothold(Model):
     creates: bool = False
     leads_outside: bool = False
     scopes: tuple[str, ...] = ()
+    whose: tuple[str, ...] = ()
     agent: str = ""
     build: str = ""
 
@@ -471,6 +483,11 @@ class Foothold(Model):
     def is_forwarding(self) -> bool:
         """Whether it forwards the mail of a mailbox, or of the tenant: Microsoft Graph neither shows nor ends that."""
         return self.kind is FootholdKind.MAIL_RULE and self.what.lower() in _FORWARDING
+
+    @property
+    def is_mail_access(self) -> bool:
+        """Whether it lets somebody else read or send the mail of a mailbox or the tenant, which only Exchange ends."""
+        return self.kind is FootholdKind.MAIL_RULE and self.what.lower() in _ACCESS
 
     @property
     def is_harmless(self) -> bool:

@@ -69,7 +69,7 @@ class Approvals:
         """Answer the questions of a case that wait.
 
         Args:
-            names: actions that are meant; None: all.
+            names: actions that are meant, or ids of their objects; None: all.
             answer: approved, denied or expired.
             by: who answers.
 
@@ -86,7 +86,7 @@ class Approvals:
         others: list[Asked] = []
         with writing(self._db, "approvals", case) as db:
             for asked in _newest(db, case).values():
-                if names is not None and asked.name not in names:
+                if names is not None and not names & {asked.name, asked.object}:
                     continue
                 given = Asked(**{**asked.model_dump(), **said})
                 (mine if _answered(db, given) else others).append(given)

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from actions.find_footholds import find_footholds
+from respond.clients.operations import KNOWN, REVOKED, STRONG
 from respond.models.evidence import Account, Footholds
 from respond.settings import LabFault
 from tests.helpers.command import VICTIM
-from tests.helpers.dug_in_story import USER_ID, write_story
+from tests.helpers.dug_in_story import DUG_IN, USER_ID, write_story
 from tests.helpers.incident_actions import act
 from tests.lab.running_lab import RunningLab
 
@@ -67,3 +68,30 @@ def test_what_is_read_to_the_end_leaves_nothing_unread(lab: Lab, tmp_path: Path)
     footholds = found(lab, tmp_path)
     assert (footholds.unread, footholds.gaps) == (False, ())
     assert len(footholds.changes) == 4
+
+
+def test_the_query_lets_through_every_operation_that_is_read(lab: Lab, tmp_path: Path) -> None:
+    """One row of each, as long as a name is a whole one; what is added to a user is a property of the user."""
+    place = write_story(tmp_path)
+    properties = [
+        {"displayName": name, "oldValue": "[]", "newValue": '[{"Id": "7", "KeyIdentifier": "7"}]'}
+        for name in (f"{STRONG}PhoneAppDetail", "KeyDescription")
+    ]
+    rows = [
+        {
+            "TimeGenerated": DUG_IN,
+            "ActivityDateTime": DUG_IN,
+            "Id": f"known_{name}",
+            "OperationName": name,
+            "Result": "success",
+            "InitiatedBy": {"user": {"id": USER_ID}},
+            "TargetResources": [{"id": USER_ID, "type": "User", "modifiedProperties": properties}],
+        }
+        for name in KNOWN
+    ]
+    (place / "AuditLogs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    lab(place)
+    read = act(find_footholds, people=[Account(id=USER_ID, upn=VICTIM, display_name="Target User")])[USER_ID]
+    found = {one.id for one in read.changes} | {one.id for one in read.revocations}
+    assert REVOKED in KNOWN
+    assert {row["Id"] for row in rows} - found == set()

@@ -11,6 +11,9 @@ import pytest
 from actions.comment_incident import LONGEST
 from respond.defang import as_comment
 from respond.models.case import Mode
+from respond.models.evidence import FootholdKind
+from respond.models.ladder import Rung, Step
+from respond.models.persistence import Accounted, Fate
 from respond.models.report import ActionStatus, Change, Finding, Outcome, Person, Report, Span, VerdictKind
 from respond.telling import answer_text
 from tests.helpers.readers import readers, words
@@ -77,6 +80,32 @@ def test_every_task_is_on_the_page_however_long(tmp_path: Path) -> None:
     for page in said(tmp_path, tasks=tasks, outcome=Outcome.CONTAINED_UNVERIFIED):
         assert all(words(task) in page for task in tasks)
         assert words("not verified") in page
+
+
+LEFT = Accounted(
+    kind=FootholdKind.GUEST, what="Invite external user", name="", at=NOW, ip="", fate=Fate.TASK, says="find out"
+)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "repeat", "told", "never"),
+    [
+        (Outcome.CONTAINED_UNVERIFIED, False, "do what is left by hand", "look again in some minutes"),
+        (Outcome.CONTAINED_UNVERIFIED, True, "what was left by hand still is", "nothing was left to do"),
+        (Outcome.AWAITING_APPROVAL, False, "what is left by hand is not done", "the rest is done"),
+    ],
+    ids=["at once", "again", "beside a question"],
+)
+def test_while_a_person_has_something_to_do_the_rest_is_not_done(
+    outcome: Outcome, repeat: bool, told: str, never: str, tmp_path: Path
+) -> None:
+    actions = (REVOKED.model_copy(update={"step": Step(rung=Rung.REVOKE_SESSIONS, object="a", label="a", why="")}),)
+    usual: dict[str, Any] = {"outcome": outcome, "repeat": repeat, "actions": actions}
+    for page in said(tmp_path, persistence=(LEFT,), **usual):
+        assert words(told) in page
+        assert words(never) not in page
+    for page in said(tmp_path, **usual):
+        assert words(never) in page or (repeat and words(told) not in page)
 
 
 @pytest.mark.parametrize(

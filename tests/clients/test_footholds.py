@@ -16,8 +16,8 @@ ADDRESS = "198.51.100.7"
 
 
 def audit(operation: str, *targets: dict[str, Any], **more: Any) -> Foothold | None:
-    row = {"At": AT, "Id": "1", "OperationName": operation, "ActorIp": ADDRESS, "Targets": json.dumps(targets)}
-    return read_change(row | more)
+    row = {"At": AT, "Id": "1", "OperationName": operation, "Actor": USER, "ActorIp": ADDRESS}
+    return read_change(row | {"Targets": json.dumps(targets)} | more)
 
 
 def changed(**properties: str) -> dict[str, Any]:
@@ -35,6 +35,9 @@ def changed(**properties: str) -> dict[str, Any]:
         ("Add member to role", FootholdKind.ROLE),
         ("Add eligible member to role in PIM completed (permanent)", FootholdKind.ROLE),
         ("Add member to role completed (PIM activation)", FootholdKind.ROLE),
+        ("Add member to role requested (PIM activation)", FootholdKind.ROLE),
+        ("Add member to role request denied (PIM activation)", None),
+        ("Add eligible member to role in PIM canceled (renew)", None),
         ("Update conditional access policy", FootholdKind.POLICY),
         ("Delete conditional access policy", FootholdKind.POLICY),
         ("Authentication Methods Policy Update", FootholdKind.POLICY),
@@ -43,7 +46,18 @@ def changed(**properties: str) -> dict[str, Any]:
         ("Invite external user", FootholdKind.GUEST),
         ("Add registered owner to device", FootholdKind.DEVICE),
         ("Add passkey (device-bound)", FootholdKind.METHOD),
+        ("Add platform credential", FootholdKind.METHOD),
+        ("Admin updated security info", FootholdKind.METHOD),
+        ("User updated security info", FootholdKind.METHOD),
+        ("Add users strong authentication phone app detail", FootholdKind.METHOD),
+        ("Add user", FootholdKind.ACCOUNT),
+        ("Reset password (by admin)", FootholdKind.ACCOUNT),
+        ("Reset user password", FootholdKind.ACCOUNT),
+        ("Disable Strong Authentication", FootholdKind.ACCOUNT),
+        ("Create application password for user", FootholdKind.ACCOUNT),
+        ("Set device registration policies", FootholdKind.POLICY),
         ("Remove delegated permission grant", FootholdKind.CONSENT),
+        ("Change user password", None),
         ("Update policy of the canteen", None),
         ("Add member to group", None),
         ("Update application", None),
@@ -53,6 +67,11 @@ def changed(**properties: str) -> dict[str, Any]:
 def test_an_operation_is_known_by_its_name_however_it_is_written(operation: str, kind: FootholdKind | None) -> None:
     found = audit(operation)
     assert (found.kind if found else None) is kind
+
+
+def test_a_password_that_a_program_resets_is_no_act_of_the_users() -> None:
+    assert audit("Reset user password", Actor=USER)
+    assert audit("Reset user password", Actor="") is None
 
 
 def test_only_the_key_that_was_not_there_before_is_an_added_secret() -> None:
@@ -137,6 +156,28 @@ def test_a_rule_is_known_by_every_name_that_the_row_gives_it(
     found = read_rule({"At": AT, "OfficeId": "1", "Operation": operation, "ClientIp": ADDRESS} | row)
     assert found
     assert found.names == names
+
+
+@pytest.mark.parametrize(
+    ("row", "whose"),
+    [
+        ({}, ()),
+        ({"MailboxOwnerUPN": "Ann@contoso.com"}, ("ann@contoso.com",)),
+        ({"Parameters": json.dumps([{"Name": "Mailbox", "Value": "ben"}]), "MailboxOwnerUPN": "ann@x.com"}, ("ben",)),
+        ({"Parameters": json.dumps([{"Name": "Identity", "Value": r"ben@x.com\Old"}])}, ("ben@x.com",)),
+        ({"Parameters": json.dumps([{"Name": "Identity", "Value": r"EURPR01\Org\Ann\Old"}])}, ()),
+    ],
+)
+def test_a_rule_is_in_the_mailbox_that_the_row_names(row: dict[str, Any], whose: tuple[str, ...]) -> None:
+    found = read_rule({"At": AT, "OfficeId": "1", "Operation": "New-InboxRule", "ClientIp": ADDRESS} | row)
+    assert found
+    assert found.whose == whose
+
+
+def test_a_method_is_for_the_user_that_the_row_is_about() -> None:
+    found = audit("Admin registered security info", {"id": USER, "userPrincipalName": "Ben@x.com", "type": "User"})
+    assert found
+    assert found.whose == (USER, "ben@x.com")
 
 
 @pytest.mark.parametrize(

@@ -182,6 +182,30 @@ CASES: dict[str, tuple[tuple[Foothold, ...], Held, list[tuple[str, str]], str]] 
         [("gone-already", "")],
         "contained-verified",
     ),
+    "a rule in somebody else's mailbox": (
+        (RULE.model_copy(update={"whose": ("ben@contoso.com",)}),),
+        Held(access=Access(rules=(rule(),))),
+        [("manual-task", "")],
+        "contained-unverified",
+    ),
+    "a rule in the user's mailbox, and the row says so": (
+        (RULE.model_copy(update={"whose": ("ann",)}),),
+        Held(access=Access(rules=(rule(),))),
+        [("action", "disable_rule r1")],
+        "contained-verified",
+    ),
+    "a method that was added for somebody else": (
+        (REGISTERED.model_copy(update={"whose": ("b2", "ben@contoso.com")}),),
+        Held(access=Access(methods=(method(),))),
+        [("manual-task", "")],
+        "contained-unverified",
+    ),
+    "somebody else who is let into the mailbox": (
+        (change(FootholdKind.MAIL_RULE, what="Add-MailboxPermission", name=".."),),
+        Held(access=Access(rules=(rule(),))),
+        [("manual-task", "")],
+        "contained-unverified",
+    ),
     "forwarding of the whole mailbox": (
         (change(FootholdKind.MAIL_RULE, what="Set-Mailbox"),),
         Held(),
@@ -307,7 +331,7 @@ CASES: dict[str, tuple[tuple[Foothold, ...], Held, list[tuple[str, str]], str]] 
     ),
     **{
         f"a change of a {kind.value}": ((change(kind),), Held(), [("manual-task", "")], "contained-unverified")
-        for kind in (FootholdKind.POLICY, FootholdKind.DOMAIN, FootholdKind.GUEST)
+        for kind in (FootholdKind.POLICY, FootholdKind.DOMAIN, FootholdKind.GUEST, FootholdKind.ACCOUNT)
     },
 }
 
@@ -361,6 +385,16 @@ def test_a_task_about_a_role_says_which_and_where(what: str, told: str) -> None:
         assert words in one.says
 
 
+@pytest.mark.parametrize("row", [REGISTERED, RULE], ids=["method", "rule"])
+def test_a_task_about_somebody_else_names_them_and_no_more_than_is_known(row: Foothold) -> None:
+    """Exchange takes an alias or a number for a mailbox, so the name may still be the user's."""
+    changes = with_changes(row.model_copy(update={"whose": ("b2", "ben@contoso.com")}))
+    held = Held(access=Access(methods=(method(),), rules=(rule(),)))
+    (one,), _, done = answered(ground(changes), held)
+    assert "the log names ben@contoso.com, which is no name of the user's that is known here" in one.says
+    assert {change.name for change in done} == {"revoke_sessions"}
+
+
 def test_what_the_user_did_where_no_attacker_was_is_not_accounted_for() -> None:
     home = change(FootholdKind.POLICY, OFFICE)
     assert answered(ground(with_changes(home)), Held())[:2] == ((), Outcome.CONTAINED_VERIFIED)
@@ -379,6 +413,33 @@ def test_what_the_response_plan_never_does_is_a_persons(case: str) -> None:
     # What the plan never takes away is not listed, so nothing shows that it is gone.
     assert not [one for one in account if one.fate is Fate.GONE and one.kind.value in ("consent", "mail-rule")]
     assert (outcome is Outcome.CONTAINED_VERIFIED) == all(one.fate is Fate.GONE for one in account)
+
+
+@pytest.mark.parametrize(
+    ("row", "rung", "source"),
+    [
+        (REGISTERED, Rung.REMOVE_METHOD, METHODS),
+        (CONSENT, Rung.REMOVE_GRANT, CONSENTS),
+        (RULE, Rung.DISABLE_RULE, RULES),
+    ],
+    ids=["method", "consent", "rule"],
+)
+def test_what_was_not_listed_is_not_called_missing(row: Foothold, rung: Rung, source: str) -> None:
+    """An installation that only observes lists nothing, and a list can fail."""
+    never = {rung.value: May.NEVER}
+    plan = changed(
+        malicious=POLICY.ladder.malicious.model_copy(update=never),
+        suspicious=POLICY.ladder.suspicious.model_copy(update=never),
+    )
+    failed = Held(access=Access(gaps=(Gap(source=source, reason="503"),)))
+    for here, held, why in (
+        (ground(with_changes(row), policy=plan), Held(), f"never lets respond do {rung.value}"),
+        (ground(with_changes(row)), failed, f"{source} could not be listed"),
+    ):
+        (one,), outcome, _ = answered(here, held)
+        assert (one.fate, outcome) == (Fate.TASK, Outcome.CONTAINED_UNVERIFIED)
+        assert why in one.says
+        assert "listed:" not in one.says.replace("could not be listed:", "")
 
 
 def test_what_an_earlier_run_has_ended_is_listed_no_more_and_no_question() -> None:
@@ -410,7 +471,14 @@ footholds = st.builds(
     id=st.uuids().map(str),
     at=moments,
     what=st.sampled_from(
-        ["added", "New-InboxRule", "Set-Mailbox", "User registered security info", "Add owner to application"]
+        [
+            "added",
+            "New-InboxRule",
+            "Set-Mailbox",
+            "Add-MailboxPermission",
+            "User registered security info",
+            "Add owner to application",
+        ]
     ),
     ip=st.sampled_from(PLACES),
     objects=st.lists(st.sampled_from(IDS).map(str.lower), max_size=3, unique=True).map(tuple),
@@ -418,6 +486,7 @@ footholds = st.builds(
     reason=st.sampled_from(("", "User registered Authenticator App", "User registered Mobile Phone SMS")),
     removal=st.booleans(),
     creates=st.booleans(),
+    whose=st.sampled_from([(), (), ("ann@contoso.com",), ("ben@contoso.com",)]),
 )
 some = st.one_of(st.none(), moments)
 kinds = st.sampled_from(["phone", "microsoftAuthenticator", "fido2", "external", "qrCodePin"])

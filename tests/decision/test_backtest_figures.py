@@ -198,9 +198,11 @@ def test_a_policy_differs_in_nothing_from_itself() -> None:
 
 def test_a_difference_is_a_case_with_another_answer() -> None:
     """Another score alone is none."""
-    found = replayed(attacked(), UNSEEN, AT_HOME, other=stricter(malicious=31))
+    doubtful = KNOWN.model_copy(update={"intel": listed(HOTEL["IPAddress"], 50), "shared": SharedAddresses()})
+    stories, milder = (attacked(), UNSEEN, AT_HOME), stricter(malicious=71)
+    found = replayed(*stories, collected=doubtful, policy=milder, other=stricter(malicious=72))
     assert found.differences == ()
-    found = replayed(attacked(), UNSEEN, AT_HOME, other=stricter(malicious=30, suspicious=29))
+    found = replayed(*stories, collected=doubtful, policy=milder, other=POLICY)
     assert found.differences is not None
     (one,) = found.differences
     assert (one.case.answer, one.other_answer) == (Answer.ASKED, Answer.CONTAINED)

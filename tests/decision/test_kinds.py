@@ -316,6 +316,10 @@ FORWARDS = [{"ActionType": "Forward", "To": "a@evil.example"}]
             {"Properties": json.dumps([{"Name": "RuleActions", "Value": json.dumps(FORWARDS)}])},
             True,
         ),
+        ({"Parameters": '{"Name":"x","ForwardTo":"a@evil.example"}'}, True),
+        ({"Parameters": '{"Name":"x","RedirectTo":["a@evil.example"]}'}, True),
+        ({"Parameters": json.dumps('{"ForwardTo":"a@evil.example"}')}, True),
+        ({"Parameters": '{"ForwardTo":"b@contoso.com"}'}, False),
         ({"Parameters": "not json"}, False),
     ],
 )

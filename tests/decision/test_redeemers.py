@@ -121,6 +121,15 @@ def test_an_attackers_browser_beside_an_unseen_redeemer_speaks_against_it() -> N
     assert {"redeemer-unseen", "legs-apart", "new-country"} <= findings
 
 
+@pytest.mark.parametrize("rows", [(), (browser(4, TOR, DeviceDetail=ROGUE),)], ids=["nobody-yet", "a-browser"])
+def test_where_somebody_was_is_no_attack_because_the_redeemer_is_late(rows: tuple[SignIn, ...]) -> None:
+    """A traveller approves where they never were before; that one row is late must not carry it over the threshold."""
+    abroad = row(APPROVALS, 0, TOR, CorrelationId="code", IsDeviceCode=True, AppId=AZURE_CLI)
+    kind, findings = judged(APPROVAL if rows else abroad, *rows)
+    assert kind is VerdictKind.SUSPICIOUS
+    assert {"redeemer-unseen", "new-country", "new-network"} <= findings
+
+
 def test_the_order_in_which_rows_come_changes_nothing() -> None:
     rows = [APPROVAL, client(1, TOR, CorrelationId="code"), browser(4, OFFICE), browser(9, TOR, DeviceDetail=ROGUE)]
     assert len({(kind, *sorted(found)) for kind, found in (judged(*order) for order in permutations(rows))}) == 1

@@ -99,6 +99,15 @@ def test_of_two_answers_at_once_one_counts(open_store: Callable[[], Store]) -> N
     assert len(list(stores[0].audit.entries())) == 10
 
 
+def test_one_of_two_questions_of_one_name_is_answered_by_its_object(sqlite: Store) -> None:
+    """Two methods that nothing tells apart by name: one is the user's own."""
+    for thing in ("m1", "m2"):
+        sqlite.approvals.ask(asked("remove_method", thing))
+    mine, others = say(sqlite, Answer.APPROVED, names={"m2"})
+    assert ([one.object for one in mine], others) == (["m2"], [])
+    assert [one.object for one in sqlite.approvals.waiting()] == ["m1"]
+
+
 def test_only_the_actions_that_are_named_are_answered(sqlite: Store) -> None:
     for name, thing in (("disable_user", "u1"), ("remove_device", "d1"), ("remove_device", "d2")):
         sqlite.approvals.ask(asked(name, thing))
