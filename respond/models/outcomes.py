@@ -43,7 +43,9 @@ def outcome_of(
     statuses = {change.status for change in changes}
     if mode is Mode.DRY_RUN and ActionStatus.PLANNED in statuses:
         return Outcome.PLANNED
-    if ActionStatus.AWAITING_APPROVAL in statuses:
+    # Where the sessions live on, whatever else waits for a yes must not read as all that is left.
+    lives_on = any(one.name == Rung.REVOKE_SESSIONS and one.status is ActionStatus.FAILED for one in changes)
+    if ActionStatus.AWAITING_APPROVAL in statuses and not lives_on:
         return Outcome.AWAITING_APPROVAL
     ending = [change for change in changes if change.contains]
     if not ending or any(change.status not in (ActionStatus.DONE, ActionStatus.UNNEEDED) for change in ending):

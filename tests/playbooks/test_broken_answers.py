@@ -28,6 +28,7 @@ ELSEWHERE = {
     "count_sign_ins",
     "find_fresh_approvals",
     "find_fresh_redemptions",
+    "find_graph_calls",
     "find_lookalikes",
     "hunt_approvals.basic",
     "hunt_events",

@@ -209,7 +209,8 @@ def test_a_benign_sign_in_after_containment_signs_nobody_out_again(lab: Start, s
         ids = {"SessionId": "s-new", "CorrelationId": "c-new", "UniqueTokenIdentifier": "t-new", "Id": "n-new"}
         home = {"IPAddress": HOME, "AutonomousSystemNumber": "64500", "Location": "US", "UserAgent": "Mozilla/5.0"}
         calm = {"RiskLevelAggregated": "none", "RiskLevelDuringSignIn": "none"}
-        rows.append(at(row, moment, **ids, **home, **calm))
+        teams = {"AppId": "1fec8e78-bce4-4aaf-ab1b-5451cc387264", "AppDisplayName": "Microsoft Teams"}
+        rows.append(at(row, moment, **ids, **home, **calm, **teams))
 
     def cut_off(directory: dict[str, Any]) -> None:
         directory["users"][0]["signInSessionsValidFromDateTime"] = "2026-01-15T09:30:00Z"
@@ -256,6 +257,16 @@ def test_a_habit_is_one_without_session_ids_too(lab: Start, seed_variant: Varian
         plain(rows)
         for row in rows:
             row.update({"IPAddress": HOME, "AutonomousSystemNumber": "64500", "Location": "US", "SessionId": ""})
+        first = rows[0]
+        for week in range(1, 5):
+            moment = datetime.fromisoformat(first["CreatedDateTime"]) - timedelta(days=7 * week)
+            again = {
+                "Id": f"r-{week}",
+                "CorrelationId": f"c-{week}",
+                "OriginalRequestId": "",
+                "UniqueTokenIdentifier": "",
+            }
+            rows.append(at(first, moment, **again))
 
     tables = ("ThreatIntelIndicators", "UrlClickEvents", "EmailEvents", "MicrosoftGraphActivityLogs")
     edits = {"SigninLogs": every_week, "AADNonInteractiveUserSignInLogs": at_home, "directory": calm}

@@ -169,8 +169,14 @@ def whole(look: Look) -> Answer:
 
 
 def stands(answer: Answer, whole: Answer, lost: Iterable[str]) -> None:
-    """The seed's verdict without some of its evidence: nothing is cleared, and nothing is made up."""
-    assert (answer.code, answer.json["verdict"]) == (3, "malicious"), answer
+    """The seed without some of its evidence: nothing is cleared, and nothing is made up.
+
+    The verdict stays, or the gaps say that what is lost might have weighed as much: one kind alone contains nobody.
+    """
+    assert answer.code == 3, answer
+    might = sum(gap["could_weigh"] for gap in answer.json["gaps"])
+    asked = answer.json["verdict"] == "suspicious" and might >= total(whole) - total(answer)
+    assert answer.json["verdict"] == "malicious" or asked, answer
     assert answer.json["outcome"] == "planned"
     assert gaps(answer).keys() == set(lost)
     assert total(answer) <= total(whole)
@@ -275,7 +281,7 @@ def test_with_every_source_ill_the_run_ends_with_a_verdict_all_the_same(look: Lo
     # Without clicks and messages there is no lure to ask about.
     assert gaps(answer).keys() == {*QUESTIONS, *GRAPH.values()} - {"ThreatIntelIndicators (lures)"}
     assert (answer.code, answer.json["verdict"]) in ((3, "suspicious"), (3, "malicious"))
-    assert found(answer).keys() <= found(whole).keys() | {"cannot-be-cleared", "held-back"}
+    assert found(answer).keys() <= found(whole).keys() | {"cannot-be-cleared", "held-back", "nothing-known"}
 
 
 # A source that is too slow.
