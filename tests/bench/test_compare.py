@@ -173,7 +173,7 @@ def told(tmp_path_factory: pytest.TempPathFactory, starts_a_lab: Any) -> Seen:  
     return asyncio.run(run(stories, compare_detections.every(), tmp_path_factory.mktemp("state"), product=False))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def judged(tmp_path_factory: pytest.TempPathFactory, starts_a_lab: Any) -> Seen:  # noqa: ARG001
     """One run of the product over everything that ships."""
     stories = [scenario.find(name) for name, _, _ in scenario.shipped()]
