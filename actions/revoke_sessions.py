@@ -22,7 +22,7 @@ from respond.models.case import Case
 from respond.models.evidence import Account, AccountKind
 from respond.models.ladder import Rung, Step
 from respond.rungs import Kit, Seen, Terms, rung, was_begun
-from respond.step import clients, nothing_was_sent
+from respond.step import clients, process
 
 if TYPE_CHECKING:
     from kiota_abstractions.request_information import RequestInformation
@@ -64,8 +64,11 @@ def _left_of_second(cut_off: datetime) -> float:
 
 
 async def _cut_off(case: Case, account: Account, *, again: bool) -> datetime | None:
-    """As it is. What was read a moment ago will do on the first try: it spares a request while an attacker reads."""
-    if not again and account.is_fresh and not case.read_again and nothing_was_sent(since=account.seen_by):
+    """As it is. What this process read a moment ago will do: it spares a request while an attacker reads.
+
+    Not where this write may have been sent since: by an earlier try (`again`), or by a process that died.
+    """
+    if not again and account.is_fresh and not case.read_again and account.seen_by == process().name:
         return account.sessions_valid_from
     return (await clients(case).graph.account(account.id)).sessions_valid_from
 

@@ -71,7 +71,6 @@ _HEAD_START = timedelta(milliseconds=15)
 
 _process: Process | None = None
 _timings: ContextVar[list[Timing]] = ContextVar("timings")
-_tries: ContextVar[int] = ContextVar("tries", default=0)
 
 
 _room: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
@@ -133,17 +132,6 @@ def inquiry(case: Case, action: str) -> Inquiry:
     """The questions of one evidence action to the log tables, under its own time limit and in its turn."""
     turn = _TURNS.index(action) + 1 if action in _TURNS else len(_TURNS) + 1
     return Inquiry(clients(case).places, limit_of(action), head_start=_HEAD_START * turn)
-
-
-def nothing_was_sent(since: str) -> bool:
-    """Whether this write cannot have been sent by an earlier try: it is the first, and no other process was at it.
-
-    What was read before a lost answer, or before a crash, says nothing about now.
-
-    Args:
-        since: name of the process that read.
-    """
-    return _tries.get() == 1 and since == process().name
 
 
 def timing(name: str) -> Timing | None:
@@ -219,11 +207,9 @@ def write_action(*permissions: str) -> Callable[[Action[P, Change]], Action[P, C
             async def once() -> Change:
                 if not await process().owns(run):
                     raise RunFailed(f"{case.who}: another process has taken this run over; nothing was written here")
-                _tries.set(_tries.get() + 1)
                 return await change(case, *args, **kwargs)
 
             async def call() -> Change:
-                _tries.set(0)
                 try:
                     with ahead(Lane.CONTAIN):
                         return await retried(once, policy=process().settings.retry, only=Unanswered)

@@ -278,6 +278,16 @@ def test_a_sign_in_is_not_settled_as_benign_while_a_hard_fact_may_stand_beside_i
     assert known(signins, complete, *(part for part in Part if part is not Part.EARLIER)) is None
 
 
+def test_a_sign_in_is_not_settled_as_benign_while_its_address_may_still_be_listed() -> None:
+    """A habit at home outweighs every other finding, and counts for nothing beside a listed address."""
+    signins = signins_of([BY_SCRIPT, AT_HOME | {"hour": -9}], half_blind=False)
+    habit = History(visits=tuple(regular(OFFICE, KIOSK, 9, code=True, managed=True, session="")))
+    complete = PLAIN.model_copy(update={"history": habit, "lures": LURED})
+    *_, whole = arriving(POLICY, signins, complete, list(Part))
+    assert decide(POLICY, signins, whole).last_token == NOON + timedelta(minutes=2)
+    assert known(signins, complete, *(part for part in Part if part is not Part.INTEL)) is None
+
+
 def test_an_indicator_on_a_lure_is_none_on_an_address() -> None:
     """Links may name an address as their host; addresses of sign-ins are asked about on their own."""
     complete = PLAIN.model_copy(update={"lure_intel": listed(TOR["IPAddress"])})
