@@ -61,14 +61,21 @@ def capped(policy: Policy, weights: Iterable[tuple[Rule, int]]) -> int:
 
 
 def within_cap(policy: Policy, found: Iterable[tuple[Rule, Finding]]) -> list[tuple[Rule, Finding]]:
-    """The findings with the weights that count: circumstances beyond the cap stay named and add nothing."""
+    """The findings with the weights that count: circumstances beyond the cap stay named, with what they would add."""
     kept, left = [], cap_of(policy)
     for rule, finding in sorted(found, key=lambda one: -one[1].weight):
-        weight = min(finding.weight, left) if rule.circumstance else finding.weight
-        left -= weight if rule.circumstance else 0
-        told = finding if weight == finding.weight else finding.model_copy(update={"weight": weight})
+        told = _counted(finding, left, cap_of(policy)) if rule.circumstance else finding
+        left -= told.weight if rule.circumstance else 0
         kept.append((rule, told))
     return kept
+
+
+def _counted(finding: Finding, left: int, cap: int) -> Finding:
+    """The finding with what is left of the cap."""
+    if finding.weight <= left:
+        return finding
+    says = f"{finding.summary} (+{finding.weight}, but circumstances count up to {cap} in all)"
+    return finding.model_copy(update={"weight": left, "summary": says})
 
 
 def needs(*parts: Part) -> frozenset[Part]:
