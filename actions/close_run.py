@@ -1,4 +1,4 @@
-"""Keep the report, ask whoever has to say yes, plan when to look or to try again, and let go of the case.
+"""Keep the report, ask the person who has to approve, plan when to look or to try again, and let go of the case.
 
 Safe to repeat: the report is kept under the run's id, a question and a plan once a case, and only the run that holds a
 case lets go of it.

@@ -1,4 +1,4 @@
-"""What have earlier runs of the case ended? A method that was removed is listed no more, and is no open question.
+"""What have earlier runs of the case ended? A method that was removed is not listed any longer: nothing is open.
 
 Read only, from our own state.
 """

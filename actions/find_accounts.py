@@ -62,7 +62,7 @@ async def find_accounts(case: Case, *, named: Sequence[Named]) -> FoundAccounts:
 
 
 async def _candidates(graph: Graph, named: Named, tenant: str) -> tuple[Account, ...]:
-    """Who fits: nobody, one, or several. Whoever is found first is held against every other name of the entity."""
+    """The users that fit: none, one, or several. The first is checked against every other name of the entity."""
     names = _addresses(named.upn, f"{named.name}@{named.suffix}")
     account = await _first(graph, (named.object_id if named.tenant_id in ("", tenant) else "", *names))
     if account:

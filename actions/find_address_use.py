@@ -21,7 +21,7 @@ from respond.step import aside, inquiry, read_action
 
 _LEGS = {"redeemed": Leg.REDEEMING, "approved": Leg.APPROVING}
 _MOST_CODED = 500
-"""The query names no more users of one address and day; who is beyond cannot be told from a regular of the address."""
+"""The most users that the query names for one address and day. With more, it is not known who else was there."""
 
 
 @read_action("Log Analytics Reader")

@@ -1,7 +1,7 @@
 """Is a suspected lure on threat intelligence? The hosts of its links, their parent domains, and the links.
 
 A link that no query can carry, because of its length or a sign in it, is looked up by its host; what has no host that
-can be asked about is counted as a gap. Whoever writes a lure chooses its links.
+can be asked about is counted as a gap. The attacker chooses the links of a lure.
 """
 
 from __future__ import annotations

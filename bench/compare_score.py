@@ -108,8 +108,9 @@ def _below(people: Collection[Person], detections: Sequence[Alerts]) -> str:
     stories = {person.scenario for person in people}
     text = (
         f"{len(people)} labelled people in {len(stories)} scenarios, the last 24 hours of each; detections by F1. "
-        "Precision leaves the suspicious out: an alert on them is held against nobody. Scenarios and labels are this "
-        "project's own, and each detection is written anew from its idea: its header says whose, and how it was read."
+        "Precision leaves the suspicious out: an alert on them is counted neither for nor against a detection. "
+        "Scenarios and labels are this project's own, and each detection is rewritten from its idea; its "
+        "header names the source and how it was read."
     )
     groups: dict[int, list[str]] = {}
     for alerts in detections:

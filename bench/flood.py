@@ -1,6 +1,6 @@
 """One token that is refreshed from thousands of addresses: `python -m bench.flood [ADDRESSES]`.
 
-Whoever holds a token decides how many rows it makes, so what a row costs must not grow with their number. Prints one
+An attacker decides how many rows a token makes, so the cost of a row must not grow with their number. Prints one
 JSON object:
 
     decide    processor seconds of the decision on an eighth, a quarter, a half and all of the rows

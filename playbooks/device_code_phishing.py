@@ -8,8 +8,8 @@
                   in meanwhile.
     5. clear      Take away what was added to stay.
     6. record     One ticket, also when containment failed, and a notice to whoever has to know at once.
-    7. close      Keep the report, ask whoever has to say yes, and plan when to look again: after a containment, and
-                  once rows that were late must have arrived.
+    7. close      Keep the report, ask the person who has to approve, and plan when to look again: after a containment,
+                  and once rows that were late must have arrived.
 
 ATT&CK: T1566.002 Spearphishing Link, T1528 Steal Application Access Token, T1078.004 Cloud Accounts.
 """

@@ -86,7 +86,7 @@ class Terms:
         undo: how it is taken back, or why it cannot be.
         done: what the ticket says when it is done, after the label; `{says}` is what was read back.
         forbidden: what a 403 means beyond a missing permission.
-        refused: what to do where the service does not take the write, whoever asks.
+        refused: what to do where the service refuses the write to everybody.
         contains: whether it ends something that the attacker holds.
     """
 

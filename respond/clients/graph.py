@@ -64,7 +64,7 @@ _ACCOUNT = list(UserRow.kinds)
 _NO_MAILBOX = frozenset({"MailboxNotEnabledForRESTAPI", "MailboxNotSupportedForRESTAPI"})
 """No mailbox, or one on premises: https://learn.microsoft.com/graph/hybrid-rest-support"""
 _WITHOUT_CODE = frozenset({401, 403})
-"""Read by their status alone: whoever refuses a token or a permission, nothing was read and nothing was done."""
+"""Read by their status alone: where a token or a permission is refused, nothing was read and nothing was done."""
 
 
 class _Transport(httpx.AsyncHTTPTransport):

@@ -34,7 +34,7 @@ class Row:
     Attributes:
         kinds: the properties that are kept, and what each is.
         needs: those without which there is no object.
-        sent: those that have to be in the answer, be it as null.
+        sent: those that have to be in the answer; they may be null.
     """
 
     kinds: ClassVar[Mapping[str, str]] = {}

@@ -40,7 +40,7 @@ class Rows(list[dict[str, Any]]):
     Attributes:
         partial: the service's reason when they are not all.
         columns: names of the columns, also where there is no row.
-        full: it is as large as an answer may be; asking again brings no more.
+        full: it is as large as an answer may be; asking again returns the same.
     """
 
     partial: str = ""

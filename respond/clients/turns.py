@@ -24,7 +24,7 @@ class TooLong(Exception):
     Args:
         held: seconds that the service has asked for; 0 when others are ahead.
         ahead: how many.
-        under_way: requests that are being answered, where no more may be at the same time; else 0.
+        under_way: requests that are being answered, where the limit is how many may be at the same time; else 0.
     """
 
     def __init__(self, held: float, ahead: int, under_way: int = 0) -> None:

@@ -35,7 +35,7 @@ def unlisted(ground: Ground, held: Held, earlier: Sequence[Accounted] = ()) -> b
 
 
 def _settled(item: Item, earlier: Sequence[Accounted]) -> Item:
-    """The item, gone where an earlier run has ended it: what was removed is listed no more."""
+    """The item, gone where an earlier run has ended it: what was removed is not listed any longer."""
     if not (item.lists and (item.task or item.gone)):
         return item
     rows = {(change.table, change.id) for change in _added(item)}

@@ -49,7 +49,7 @@ def on_role(changes: Sequence[Foothold]) -> str:
     role = shortened(" for ".join(names)) or "the role"
     if "eligible" in what:
         return (
-            f"an eligible assignment is no active one, and whoever has it can activate it at any time: remove {role}: "
+            f"an eligible assignment is not active, and its holder can activate it at any time: remove {role}: "
             f"{_PIM} > Eligible assignments"
         )
     return (

@@ -108,7 +108,7 @@ def word_on(ground: Ground, rung: Rung, *caps: tuple[May, str]) -> Word:
     ladder, account = ground.policy.ladder, ground.account
     kind = getattr(ladder.kinds, account.kind.name.lower())
     reasons: list[tuple[May, str]] = [
-        (ground.rungs.of(rung), f"not certain enough for {rung.value}: a person decides, with the ticket at hand")
+        (ground.rungs.of(rung), f"not certain enough for {rung.value}: a person decides, with the ticket")
         if ground.verdict.kind is not VerdictKind.MALICIOUS
         else (ground.rungs.of(rung), f"the policy has {rung.value} ask a person"),
         (kind, f"{_article(account.kind.value)} account of the policy: nothing happens to it without a person's word"),

@@ -40,7 +40,7 @@ class Item:
         changes: what the logs say about it; none for what only a list shows.
         called: the writes that end it.
         matched: by which writes it could be ended, whatever the response plan says.
-        gone: why it is known to be there no more; empty where it is not.
+        gone: why it is known to be gone; empty where it is not.
         task: what a person has to look at; empty where it was matched.
         lists: a later look at the lists may still find it.
     """
@@ -97,7 +97,7 @@ def _elsewhere(change: Foothold) -> Item:
 
 
 def shortened(name: str) -> str:
-    """A name on one line, and no longer than a person reads: whoever made the object chose it."""
+    """A name on one line, cut to a readable length: an attacker may have chosen it."""
     return " ".join(name.split())[:_LONGEST_NAME]
 
 

@@ -439,7 +439,7 @@ class Foothold(Model):
     Attributes:
         ip: empty where the log names none, or only that of the service that carried the change out.
         objects: ids of what was added or changed, in lower case: the device, the application that was let in.
-        name: of the object, such as an inbox rule or an application; whoever made it chose it.
+        name: of the object, such as an inbox rule or an application; an attacker may have chosen it.
         aliases: every name that the row gives the object, `name` included; read `names`.
         secrets: ids of keys that were added to an application, in lower case.
         reason: the log's own words about the change; they name the type of an authentication method.
@@ -500,7 +500,7 @@ class Footholds(Model):
 
     Attributes:
         unread: the audit log, or the log of mailboxes where the tenant collects it, was not read to the end.
-        revocations: when the audit log says that the user's refresh tokens were revoked, whoever did it.
+        revocations: when the audit log says that the user's refresh tokens were revoked, by anybody.
     """
 
     changes: tuple[Foothold, ...] = ()

@@ -165,7 +165,7 @@ class Flow(Model):
 
     @cached_property
     def redemptions(self) -> tuple[SignIn, ...]:
-        """Successful rows of whoever holds the token: the redeemer's, its refreshes, and what else was made of them.
+        """Successful rows of the token's holder: the redeemer's, its refreshes, and what else was made of them.
 
         Entra marks the whole session, so the approver's own browser carries the mark as well. Its rows are left out.
         https://learn.microsoft.com/entra/identity/conditional-access/concept-authentication-flows

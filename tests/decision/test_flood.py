@@ -1,4 +1,4 @@
-"""Whoever holds a token decides how many rows it makes: what a row costs must not grow with their number."""
+"""An attacker decides how many rows a token makes: the cost of a row must not grow with their number."""
 
 from __future__ import annotations
 

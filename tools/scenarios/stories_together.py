@@ -100,7 +100,7 @@ def depot() -> Story:
         scanners[-1],
         SUSPICIOUS,
         "The same group, application and address, and yet not part of it: this code was approved in an unregistered "
-        "browser, and whoever sat there may have taken the chance of a busy morning.",
+        "browser, and somebody may have taken the chance of a busy morning.",
     )
     return s
 

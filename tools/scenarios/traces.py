@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime, timedelta
 
 from tools.scenarios.devicecode import Flow
+from tools.scenarios.inbox_rules import Rule, make_rule
 from tools.scenarios.story import Story, iso
 from tools.scenarios.world import CONTOSO, App, Device, Json, Person, Place, Row
 
@@ -98,38 +98,10 @@ def device_registered(s: Story, who: Person, at: datetime, device: Device, agent
 
 
 def inbox_rule(s: Story, who: Person, at: datetime, name: str, words: list[str], place: Place, session: str) -> None:
-    """A rule that hides answers: the row that its making left, and the rule itself."""
-    parameters = [
-        {"Name": "Name", "Value": name},
-        {"Name": "SubjectOrBodyContainsWords", "Value": ";".join(words)},
-        {"Name": "MoveToFolder", "Value": "RSS Feeds"},
-        {"Name": "MarkAsRead", "Value": "True"},
-    ]
-    s.add(
-        "OfficeActivity",
-        {
-            "TimeGenerated": iso(at),
-            "OfficeId": s.guid(),
-            "OfficeWorkload": "Exchange",
-            "RecordType": "ExchangeAdmin",
-            "Operation": "New-InboxRule",
-            "ResultStatus": "True",
-            "UserId": who.logged_upn,
-            "ClientIP": place.ip,
-            "Parameters": json.dumps(parameters),
-            "AppAccessContext": {"AADSessionId": session},
-        },
-    )
-    s.rules.setdefault(who.id, []).append(
-        {
-            "id": "AQAAA" + s.token_id(),
-            "displayName": name,
-            "sequence": 1,
-            "isEnabled": True,
-            "conditions": {"bodyOrSubjectContains": words},
-            "actions": {"moveToFolder": "RSS Feeds", "markAsRead": True, "stopProcessingRules": True},
-        }
-    )
+    """A rule that hides answers."""
+    said = {"SubjectOrBodyContainsWords": ";".join(words), "MoveToFolder": "RSS Feeds", "MarkAsRead": "True"}
+    actions: Json = {"moveToFolder": "RSS Feeds", "markAsRead": True, "stopProcessingRules": True}
+    make_rule(s, who, at, Rule(name, said, {"bodyOrSubjectContains": words}, actions), place, session)
 
 
 def mail_read(s: Story, who: Person, at: datetime, app: App, place: Place, session: str) -> None:

@@ -6,6 +6,7 @@ import json
 from datetime import datetime, timedelta
 
 from tools.scenarios.history import Habits
+from tools.scenarios.inbox_rules import Rule, make_rule
 from tools.scenarios.story import Story, iso
 from tools.scenarios.world import EDGE_UA, OFFICE, App, Json, Person, Place, Row
 
@@ -157,37 +158,10 @@ def cloud_app(
 
 
 def rule(s: Story, who: Person, at: datetime, name: str, words: list[str], folder: str, place: Place, sid: str) -> None:
-    """An inbox rule that sorts and leaves unread; the row, and the rule itself."""
-    parameters = [
-        {"Name": "Name", "Value": name},
-        {"Name": "SubjectContainsWords", "Value": ";".join(words)},
-        {"Name": "MoveToFolder", "Value": folder},
-    ]
-    s.add(
-        "OfficeActivity",
-        {
-            "TimeGenerated": iso(at),
-            "OfficeId": s.guid(),
-            "OfficeWorkload": "Exchange",
-            "RecordType": "ExchangeAdmin",
-            "Operation": "New-InboxRule",
-            "ResultStatus": "True",
-            "UserId": who.logged_upn,
-            "ClientIP": place.ip,
-            "Parameters": json.dumps(parameters),
-            "AppAccessContext": {"AADSessionId": sid},
-        },
-    )
-    s.rules.setdefault(who.id, []).append(
-        {
-            "id": "AQAAA" + s.token_id(),
-            "displayName": name,
-            "sequence": 1,
-            "isEnabled": True,
-            "conditions": {"subjectContains": words},
-            "actions": {"moveToFolder": folder, "stopProcessingRules": False},
-        }
-    )
+    """An inbox rule that sorts and leaves unread."""
+    said = {"SubjectContainsWords": ";".join(words), "MoveToFolder": folder}
+    actions: Json = {"moveToFolder": folder, "stopProcessingRules": False}
+    make_rule(s, who, at, Rule(name, said, {"subjectContains": words}, actions), place, sid)
 
 
 def ordinary_use(s: Story, who: Person, habits: Habits, *, days: int = 28, last: int = 0) -> None:

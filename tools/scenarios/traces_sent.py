@@ -2,41 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 
+from tools.scenarios.inbox_rules import Rule, make_rule
 from tools.scenarios.mail import mail
 from tools.scenarios.story import Story, iso
-from tools.scenarios.world import Person, Place
+from tools.scenarios.world import Json, Person, Place
 
 
 def forwarding_rule(s: Story, who: Person, at: datetime, name: str, to: str, place: Place, session: str) -> None:
-    """An inbox rule that sends every message on: the row that its making left, and the rule itself."""
-    s.add(
-        "OfficeActivity",
-        {
-            "TimeGenerated": iso(at),
-            "OfficeId": s.guid(),
-            "OfficeWorkload": "Exchange",
-            "RecordType": "ExchangeAdmin",
-            "Operation": "New-InboxRule",
-            "ResultStatus": "True",
-            "UserId": who.logged_upn,
-            "ClientIP": place.ip,
-            "Parameters": json.dumps([{"Name": "Name", "Value": name}, {"Name": "ForwardTo", "Value": to}]),
-            "AppAccessContext": {"AADSessionId": session},
-        },
-    )
-    s.rules.setdefault(who.id, []).append(
-        {
-            "id": "AQAAA" + s.token_id(),
-            "displayName": name,
-            "sequence": 1,
-            "isEnabled": True,
-            "conditions": {},
-            "actions": {"forwardTo": [{"emailAddress": {"address": to}}], "stopProcessingRules": True},
-        }
-    )
+    """An inbox rule that sends every message on."""
+    actions: Json = {"forwardTo": [{"emailAddress": {"address": to}}], "stopProcessingRules": True}
+    make_rule(s, who, at, Rule(name, {"ForwardTo": to}, {}, actions), place, session)
 
 
 def picture_mail(s: Story, to: Person, at: datetime, sender: str, subject: str, picture: str) -> str:
