@@ -143,12 +143,6 @@ def canonical(address: str) -> str:
         return address
 
 
-def same_address(one: str, other: str) -> bool:
-    """Whether two texts name one address; `2001:DB8::1` and `2001:db8:0:0::1` do. Hidden ones never match."""
-    first = parse(one)
-    return first is not None and first.is_whole and first == parse(other)
-
-
 def may_be_same(one: str, other: str) -> bool:
     """Whether what is visible of two addresses agrees; of whole ones, whether they are the same."""
     first, second = parse(one), parse(other)
