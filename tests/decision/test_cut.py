@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from respond.addresses import canonical, covers, domains_of, host_of, neighbours, same_address
+from respond.addresses import canonical, covers, domains_of, host_of, neighbours
 from respond.decision.cut import Collected, evidence_at
 from respond.decision.episodes import episodes
 from respond.decision.verdict import judge_all
@@ -46,6 +46,7 @@ from tests.decision.test_decision import (
     sign_in,
     story,
 )
+from tests.helpers.same_address import same_address
 
 DAY = timedelta(days=1)
 QUESTIONED = story(sign_in(APPROVALS, 0, UserId=USER, **OFFICE), sign_in(REDEMPTIONS, 5, UserId=USER, **TOR))

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from respond.addresses import same_address
 from respond.clients.rows import read_sign_in, tristate
 from respond.models.flows import fold, join_flows
 from respond.models.signin import Leg, Risk, SignIn, last_token_at
+from tests.helpers.same_address import same_address
 
 NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
 APPROVALS, REDEMPTIONS = "SigninLogs", "AADNonInteractiveUserSignInLogs"
