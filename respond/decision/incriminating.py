@@ -349,11 +349,11 @@ def hosting_network(view: View) -> Finding | None:
         return None
     for row in view.exposed:
         name = rented[row.asn].name if row.asn in rented else view.kit_range(row.ip)
-        if name and not view.places_in(row.asn):
+        if name is not None and not view.places_in(row.asn):
             return Finding(
                 id="hosting-network",
                 weight=view.policy.weights.hosting_network,
-                summary=f"{row.ip} belongs to {name}, where anybody can rent a machine",
+                summary=f"{row.ip} belongs to {name or 'a listed network'}, where anybody can rent a machine",
                 evidence=sources(row),
             )
     return None

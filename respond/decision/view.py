@@ -260,9 +260,9 @@ class View:
     def _trusted(self) -> Networks[str]:
         return Networks(self.policy.trusted_networks, str)
 
-    def kit_range(self, ip: str) -> str:
-        """Whose range of the policy an address is in; empty where it is in none."""
-        return next((one.name for one in self._kit_ranges.of(ip)), "")
+    def kit_range(self, ip: str) -> str | None:
+        """Whose range of the policy an address is in, if it is in one."""
+        return next((one.name for one in self._kit_ranges.of(ip)), None)
 
     @cached_property
     def _kit_ranges(self) -> Networks[HostingRange]:

@@ -142,15 +142,14 @@ class Several:
         (found,) = [pid for pid, line in children_of(self.front.pid).items() if f"--tenant {name}" in line]
         return found
 
-    def contains(self, name: str, count: int, seconds: float = 40) -> None:
-        """Wait until so many runs of a tenant have contained."""
-        until(
-            lambda: self.contained(name) >= count, seconds, lambda: f"{self.contained(name)}; {self.front.lines[-5:]}"
-        )
+    def contains(self, name: str, number: int, seconds: float = 40) -> None:
+        """Wait until a victim of a tenant is contained."""
+        who = victims.user_id(number)
 
-    def contained(self, name: str) -> int:
-        """How many have."""
-        return sum(line["outcome"] == "contained-verified" for line in self.said_of(name, "run-done"))
+        def outcomes() -> list[str]:
+            return [report.outcome for report in self.left(name).reports if report.user.id == who]
+
+        until(lambda: "contained-verified" in outcomes(), seconds, lambda: f"{outcomes()}; {self.front.lines[-5:]}")
 
     def left(self, name: str) -> Left:
         return left(self.states[name], self.labs.of[name])

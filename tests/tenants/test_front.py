@@ -42,9 +42,8 @@ def test_each_delivery_is_contained_in_its_own_tenant_and_seen_in_no_other(house
     who = victims.user_id(0)
     before = {name: house.left(name).revoked[who] for name in NAMES}
     assert before == {"alpha": 0, "beta": 0}
-    done = house.contained("beta")
     assert house.deliver(body("beta", 0), signed_by="beta").status_code == 202
-    house.contains("beta", done + 1)
+    house.contains("beta", 0)
     assert {name: house.left(name).revoked[who] for name in NAMES} == {"alpha": 0, "beta": 1}
     found = {name: [report for report in house.left(name).reports if report.user.id == who] for name in NAMES}
     assert [len(found[name]) for name in NAMES] == [0, 1]
@@ -63,12 +62,12 @@ def test_each_delivery_is_contained_in_its_own_tenant_and_seen_in_no_other(house
 
 
 def test_a_frozen_tenant_writes_nothing_and_does_not_stop_the_other(house: Several) -> None:
-    who, done, ended = victims.user_id(1), house.contained("beta"), len(house.said_of("alpha", "run-done"))
+    who, ended = victims.user_id(1), len(house.said_of("alpha", "run-done"))
     assert respond("freeze", "--tenant", "alpha", "--config", str(house.config)).code == 0
     try:
         for name in NAMES:
             assert house.deliver(body(name, 1), signed_by=name).status_code == 202
-        house.contains("beta", done + 1)
+        house.contains("beta", 1)
         until(lambda: len(house.said_of("alpha", "run-done")) > ended, 40)
         assert {name: house.left(name).revoked[who] for name in NAMES} == {"alpha": 0, "beta": 1}
         frozen = [report for report in house.left("alpha").reports if report.user.id == who]
@@ -83,7 +82,7 @@ def test_a_token_is_good_for_its_own_tenant_alone(house: Several) -> None:
     unknown = house.deliver({**body("beta", 5), "workspaceId": ELSEWHERE}, **house.bearer("alpha"))
     assert (unknown.status_code, unknown.json()) == (403, answers[1].json())
     assert workspace_id("beta") not in answers[1].text
-    assert not [line for line in house.said_of("beta", "delivery") if victims.incident_id(5) in line["incident"]]
+    assert not [line for line in house.said_of("beta", "delivery") if victims.incident_id(5) in str(line)]
 
 
 def test_a_signature_is_good_for_its_own_tenant_alone(house: Several) -> None:
