@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from respond.models.approvals import Answer
 from respond.models.ladder import NOBODY, May, OnTimeout, Step, Word
 from respond.models.orders import Order
@@ -47,14 +49,21 @@ class Following:
 
     async def run(self) -> None:
         """Start what is due, until cancelled."""
-        pruned = 0.0
+        prune_at, is_away = time.monotonic(), False  # not 0: that clock may begin with the machine
         while True:
             await asyncio.sleep(_EVERY)
-            if time.monotonic() - pruned > _PRUNE_EVERY:
-                pruned = time.monotonic()
-                await asyncio.to_thread(self.prune)
-            for started in await self.start_due():
-                log("followed", case=started.case, run=started.run)
+            try:
+                if time.monotonic() >= prune_at:
+                    prune_at = time.monotonic() + _PRUNE_EVERY
+                    await asyncio.to_thread(self.prune)
+                for started in await self.start_due():
+                    log("followed", case=started.case, run=started.run)
+            except SQLAlchemyError as error:  # it may come back; a service that ended because of it would not
+                if not is_away:
+                    log("following-failed", level=Level.WARNING, reason=type(error).__name__)
+                is_away = True
+            else:
+                is_away = False
 
     def prune(self) -> None:
         """Forget what finished runs recorded long ago, and deliveries that were answered then."""
