@@ -15,6 +15,7 @@ from tenacity import retry, retry_if_exception, stop_after_delay, wait_random
 
 from respond.durable import engine_kwargs, sqlalchemy_url
 from respond.errors import UsageError
+from respond.store.schema import Fit, bring_up_to_date, read_schema
 
 metadata = sa.MetaData()
 
@@ -257,10 +258,32 @@ later = sa.Table(
 
 
 def open_database(url: str) -> sa.Engine:
-    """Connect, and create what is missing.
+    """Connect; create the tables in an empty database, migrate those of an older version.
 
     Raises:
-        UsageError: the database cannot be opened; says which setting to change.
+        UsageError: the database cannot be opened, is newer than this program, or lacks a table or column.
+    """
+    engine = connect(url)
+    try:
+        with engine.connect() as connection:
+            fit = read_schema(connection, metadata).fit
+        if fit not in (Fit.FITS, Fit.NEWER_AND_USABLE):
+            with writing(engine, "schema") as connection:
+                bring_up_to_date(connection, metadata)
+    except DBAPIError as error:
+        engine.dispose()
+        raise UsageError(f"state.url: the state database cannot be opened: {error.orig}") from error
+    except UsageError:
+        engine.dispose()
+        raise
+    return engine
+
+
+def connect(url: str) -> sa.Engine:
+    """An engine for the database; nothing is looked at.
+
+    Raises:
+        UsageError: not a URL, or the folder cannot be created.
     """
     if url.startswith("sqlite:///"):
         _make_private_folder(Path(url.removeprefix("sqlite:///")).parent)
@@ -270,13 +293,6 @@ def open_database(url: str) -> sa.Engine:
         raise UsageError("state.url: not a database URL; write postgresql://USER@HOST/DATABASE") from None
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _sqlite_pragmas)
-    try:
-        with engine.begin() as connection:
-            if engine.dialect.name == "sqlite":
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
-            metadata.create_all(connection)
-    except DBAPIError as error:
-        raise UsageError(f"state.url: the state database cannot be opened: {error.orig}") from error
     return engine
 
 
