@@ -28,6 +28,7 @@ from dbos._utils import INTERNAL_QUEUE_NAME
 
 from respond.errors import RespondError, RunFailed, UsageError
 from respond.models import wire
+from respond.plain_errors import named
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -42,6 +43,15 @@ RECORDS_VERSION = "5"
 then they are begun anew."""
 
 _OLDEST_SQLITE = (3, 42)
+_GONE_SERVER = {
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+"""A server that says nothing any more is given up after these seconds (the last: milliseconds), and not after hours.
+https://www.postgresql.org/docs/current/libpq-connect.html"""
 _POLL = 0.25
 _QUEUE = "respond"
 _RECOVERED = "respond-recovered"
@@ -95,8 +105,15 @@ def sqlite_driver(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> Mod
 
 
 def engine_kwargs(url: str) -> dict[str, Any]:
-    """What SQLAlchemy needs to open the state database."""
-    return {"module": sqlite_driver()} if url.startswith("sqlite") else {}
+    """What SQLAlchemy needs to open the state database. Its errors hold no values; a server that is gone is noticed."""
+    if url.startswith("sqlite"):
+        return {"module": sqlite_driver(), "hide_parameters": True}
+    given = sa.make_url(sqlalchemy_url(url)).query
+    return {
+        "hide_parameters": True,
+        "pool_pre_ping": True,
+        "connect_args": {name: value for name, value in _GONE_SERVER.items() if name not in given},
+    }
 
 
 def workflow(name: str) -> Callable[[Callable[P, Coroutine[Any, Any, T]]], Callable[P, Coroutine[Any, Any, T]]]:
@@ -395,4 +412,4 @@ def _reason(run: str, error: object) -> RespondError:
         return error
     if not isinstance(error, BaseException):
         return RunFailed(f"run {run} failed, and why cannot be read from the state database")
-    return RunFailed(f"run {run} failed: {type(error).__name__}: {error}")
+    return RunFailed(f"run {run} failed: {named(error)}")

@@ -5,7 +5,8 @@
     ├── InvalidNotice         a delivery to the webhook is not what it should be
     ├── Transient             try again: throttled, unreachable, the service is ill
     │   ├── Unanswered        sent, and no answer came: it may have happened
-    │   └── NotAsked          not sent: its turn would come too late, or the service has stopped answering
+    │   ├── NotAsked          not sent: its turn would come too late, or the service has stopped answering
+    │   └── StateAway         the state database cannot be used just now: not reachable, locked, full
     ├── Overloaded            more deliveries wait than the settings allow
     ├── RunFailed             a run ended with an error that is none of these
     └── Permanent             trying again cannot help
@@ -19,6 +20,7 @@
         ├── BadQuery          the service does not take the query
         ├── FieldsRefused     a ticket system does not take some of the fields
         ├── Frozen            all writes of the tenant are frozen, and this was one; it was not sent
+        ├── StateUnusable     the state database is damaged, or not as this version needs it
         ├── TicketPageFailed  a ticket is kept, but the page that shows it cannot be written
         └── WriteRefused      a dry run tried to send something that is not on the read list
 
@@ -109,6 +111,10 @@ class Unanswered(Transient):
     """The request may have left and taken effect: look before repeating it."""
 
 
+class StateAway(Transient):
+    """The state database cannot be used just now: not reachable, starting up, locked, full."""
+
+
 def until_of(error: RespondError) -> datetime | None:
     """When a service that asked for a long wait may be asked again."""
     return error.until if isinstance(error, Transient) else None
@@ -172,6 +178,10 @@ class TableMissing(Permanent):
 
 class BadQuery(Permanent):
     """The service does not take the query."""
+
+
+class StateUnusable(Permanent):
+    """The state database is damaged, or is not as this version needs it."""
 
 
 class TicketPageFailed(Permanent):

@@ -7,18 +7,16 @@ each is taken once.
 from __future__ import annotations
 
 import asyncio
-import time
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from respond.models.approvals import Answer
 from respond.models.ladder import NOBODY, May, OnTimeout, Step, Word
 from respond.models.orders import Order
 from respond.observe.logs import Level, log
+from respond.observe.setbacks import SETBACKS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,23 +45,16 @@ class Following:
         self._session = session
         self._store = session.store
 
-    async def run(self) -> None:
-        """Start what is due, until cancelled."""
-        prune_at, is_away = time.monotonic(), False  # not 0: that clock may begin with the machine
-        while True:
-            await asyncio.sleep(_EVERY)
-            try:
-                if time.monotonic() >= prune_at:
-                    prune_at = time.monotonic() + _PRUNE_EVERY
-                    await asyncio.to_thread(self.prune)
-                for started in await self.start_due():
-                    log("followed", case=started.case, run=started.run)
-            except SQLAlchemyError as error:  # it may come back; a service that ended because of it would not
-                if not is_away:
-                    log("following-failed", level=Level.WARNING, reason=type(error).__name__)
-                is_away = True
-            else:
-                is_away = False
+    async def turn(self) -> float:
+        """Start what is due; the seconds until the next look."""
+        for started in await self.start_due():
+            log("followed", case=started.case, run=started.run)
+        return _EVERY
+
+    async def prune_turn(self) -> float:
+        """Delete what is not needed any more; the seconds until the next time."""
+        await asyncio.to_thread(self.prune)
+        return _PRUNE_EVERY
 
     def prune(self) -> None:
         """Forget what finished runs recorded long ago, and deliveries that were answered then."""
@@ -74,13 +65,16 @@ class Following:
             pass
 
     async def start_due(self) -> list[Started]:
-        """Start everything that is due now; it goes on by itself."""
+        """Start everything that is due now; it goes on by itself. A row that breaks is passed over."""
         now = datetime.now(UTC)
         watches = await asyncio.to_thread(self._store.watches.due, self._session.tenant, now)
         expired = await asyncio.to_thread(self._store.approvals.expired, now)
         mine = [one for one in expired if one.tenant == self._session.tenant]
-        looks = [await self._look(watch) for watch in watches]
-        return [*(one for one in looks if one), *await self._time_out(mine, now), *await self._try_again(now)]
+        started: list[Started] = []
+        for watch in watches:
+            with SETBACKS.alone("recheck", f"{watch.case}/{watch.number}"):
+                started += filter(None, [await self._look(watch)])
+        return [*started, *await self._time_out(mine, now), *await self._try_again(now)]
 
     async def _look(self, watch: Watch) -> Started | None:
         from playbooks.watch_case import watch_case
@@ -102,8 +96,11 @@ class Following:
         orders: dict[tuple[str, datetime, str], list[Later]] = {}
         for one in waits:
             orders.setdefault((one.case, one.due, one.by), []).append(one)
-        runs = [await self._order(case, due, by, some) for (case, due, by), some in orders.items()]
-        return [run for run in runs if run]
+        runs: list[Started] = []
+        for (case, due, by), some in orders.items():
+            with SETBACKS.alone("later", case):
+                runs += filter(None, [await self._order(case, due, by, some)])
+        return runs
 
     async def _order(self, case: str, due: datetime, by: str, waits: Sequence[Later]) -> Started | None:
         from playbooks.try_again import try_again
@@ -122,29 +119,34 @@ class Following:
         return Started(case, run)
 
     async def _time_out(self, expired: Sequence[Asked], now: datetime) -> list[Started]:
+        yes = self._session.policy.ladder.approval.on_timeout is OnTimeout.APPROVE
+        runs: list[Started] = []
+        for case in dict.fromkeys(one.case for one in expired):
+            with SETBACKS.alone("approval", case):
+                names = {one.name for one in expired if one.case == case}
+                runs += filter(None, [await self._expire(case, names, now, yes=yes)])
+        return runs
+
+    async def _expire(self, case: str, names: set[str], now: datetime, *, yes: bool) -> Started | None:
+        """Take the questions of one case as answered by nobody, and carry out what that means."""
         from playbooks.carry_out import carry_out
 
-        yes = self._session.policy.ladder.approval.on_timeout is OnTimeout.APPROVE
-        runs = []
-        for case in dict.fromkeys(one.case for one in expired):
-            report = self._store.live(case)
-            answer = Answer.APPROVED if yes else Answer.EXPIRED
-            names = {one.name for one in expired if one.case == case}
-            mine, _ = self._store.approvals.answer(
-                case, names=names, answer=answer, by=NOBODY, at=now, because="nobody answered in time"
-            )
-            if not mine or report is None:
-                continue
-            log("approval-timeout", level=Level.WARNING, case=case, answer=answer.value, actions=sorted(names))
-            word = Word(
-                may=May.AUTO if yes else May.NEVER,
-                why="nobody answered in time, which the policy takes for a yes"
-                if yes
-                else f"nobody answered in time, which is a denial; respond approve {case} still can",
-                by=NOBODY if yes else "",
-            )
-            run = str(uuid.uuid4())
-            order = Order(report=report, word=word, steps=tuple(Step.model_validate_json(one.step) for one in mine))
-            await self._session.engine.start(carry_out, run, self._session.case_again(report, run=run), order)
-            runs.append(Started(case, run))
-        return runs
+        report = self._store.live(case)
+        answer = Answer.APPROVED if yes else Answer.EXPIRED
+        mine, _ = self._store.approvals.answer(
+            case, names=names, answer=answer, by=NOBODY, at=now, because="nobody answered in time"
+        )
+        if not mine or report is None:
+            return None
+        log("approval-timeout", level=Level.WARNING, case=case, answer=answer.value, actions=sorted(names))
+        word = Word(
+            may=May.AUTO if yes else May.NEVER,
+            why="nobody answered in time, which the policy takes for a yes"
+            if yes
+            else f"nobody answered in time, which is a denial; respond approve {case} still can",
+            by=NOBODY if yes else "",
+        )
+        run = str(uuid.uuid4())
+        order = Order(report=report, word=word, steps=tuple(Step.model_validate_json(one.step) for one in mine))
+        await self._session.engine.start(carry_out, run, self._session.case_again(report, run=run), order)
+        return Started(case, run)

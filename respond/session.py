@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 from respond.errors import RespondError, RunFailed, UsageError
 from respond.models.policy import Policy
+from respond.plain_errors import is_database_error, state_error
 from respond.policies import load_policy
 from respond.settings import Settings, TicketsIn, load_settings, state_dir, state_url, tenant_of
 
@@ -317,7 +318,12 @@ async def open_session(
         step.install(step.Process(settings, connections, store, engine, templates))
         # Closed first: recovered runs have theirs on the engine's own event loop.
         stack.push_async_callback(connections.close)
-        await asyncio.to_thread(engine.launch)
+        try:
+            await asyncio.to_thread(engine.launch)
+        except Exception as error:
+            if is_database_error(error):
+                raise state_error(error) from error
+            raise
         yield Session(settings, policy, engine, store, connections)
 
 

@@ -29,6 +29,7 @@ from respond.models.report import ActionStatus, Change
 from respond.observe.bound import bound
 from respond.observe.runs import running
 from respond.observe.traces import span
+from respond.plain_errors import is_database_error, named, state_error
 from respond.settings import Settings
 from respond.store.cases import Store
 from respond.templates import Templates
@@ -184,7 +185,8 @@ def read_action(*permissions: str, first: bool = False) -> Callable[[Action[P, T
                 except (RespondError, TimeoutError):
                     raise
                 except Exception as error:
-                    raise _defect(question.__name__, case, error) from error
+                    known = is_database_error(error)
+                    raise (state_error(error) if known else _defect(question.__name__, case, error)) from error
 
             return await _recorded(case, question.__name__, call)
 
@@ -228,7 +230,7 @@ def write_action(*permissions: str) -> Callable[[Action[P, Change]], Action[P, C
 
 def _defect(name: str, case: Case, error: Exception) -> RunFailed:
     """A mistake of ours, or an answer that nobody thought of, as an error of the tree: one part broke, not the run."""
-    return RunFailed(f"{case.who or case.run}: {name} broke ({type(error).__name__}: {error})"[:400])
+    return RunFailed(f"{case.who or case.run}: {name} broke ({named(error)})"[:400])
 
 
 def _failed(name: str, case: Case, error: RespondError) -> Change:

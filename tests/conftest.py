@@ -19,7 +19,7 @@ from hypothesis import settings
 
 from respond.lab import scenario
 from tests.helpers import tiers
-from tests.helpers.postgres import pg, pg_url  # noqa: F401 - one server for a session, in whichever folder its tests are
+from tests.helpers.postgres import pg, pg_outage, pg_url  # noqa: F401 - one server for a session, in whichever folder its tests are
 from tests.lab.running_lab import RunningLab, running, stop_idle
 
 pytest_plugins = ["tests.helpers.budget"]

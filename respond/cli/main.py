@@ -449,7 +449,12 @@ def _guarded(command: Callable[[], object]) -> int:  # noqa: PLR0911 - one way o
     except Exception as error:
         if os.environ.get("RESPOND_DEBUG"):
             raise
-        return _say(f"internal error: {type(error).__name__}: {error}; RESPOND_DEBUG=1 shows where", 1)
+        from respond.plain_errors import is_database_error, named, state_error
+
+        if is_database_error(error):
+            known = state_error(error)
+            return _say(known.message, 2 if isinstance(known, UsageError) else 1)
+        return _say(f"internal error: {named(error)}; RESPOND_DEBUG=1 shows where", 1)
     return code if isinstance(code, int) else 0
 
 

@@ -13,6 +13,7 @@ from respond.doctor.patient import Check, Patient
 from respond.durations import format_duration
 from respond.errors import RespondError
 from respond.models.checkup import Checkup, Result, error
+from respond.plain_errors import named
 from respond.settings import tenant_of
 
 _TABLES = timedelta(seconds=90)
@@ -62,6 +63,6 @@ async def _results(check: Check, patient: Patient) -> list[Result]:
     except RespondError as broken:
         results = [error(check.name, broken.message, "put that right, then run respond doctor again")]
     except Exception as broken:  # noqa: BLE001 - the edge: a defect of one check must not take the others' answers
-        what = f"defect: {type(broken).__name__}: {broken}"
+        what = f"defect: {named(broken)}"
         results = [error(check.name, what, "report it; the other lines hold")]
     return [result.model_copy(update={"group": check.group}) for result in results]

@@ -30,6 +30,7 @@ from respond.models import (
     watches,
 )
 from respond.models.base import Model, iso_z
+from respond.plain_errors import named
 
 _MODELS: dict[str, type[Model]] = {
     kind.__name__: kind
@@ -118,7 +119,7 @@ def _encode(value: object) -> object:  # noqa: C901, PLR0911 - one arm a kind
         case errors.RespondError():
             return {"$error": type(value).__name__, "is": value.message}
         case BaseException():
-            return {"$error": "RunFailed", "is": f"{type(value).__name__}: {value}"}
+            return {"$error": "RunFailed", "is": named(value)}
         case tuple():
             return {"$tuple": [_encode(item) for item in value]}
         case list():

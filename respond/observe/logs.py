@@ -21,6 +21,7 @@ from pythonjsonlogger.json import JsonFormatter
 from respond.observe.bound import bound as bound  # noqa: PLC0414 - callers find it beside `log`
 from respond.observe.bound import fields as bound_fields
 from respond.observe.redact import clean, field
+from respond.plain_errors import named
 
 _logger = logging.getLogger("respond")
 _FRAMES = 8
@@ -65,7 +66,7 @@ def _foreign(record: logging.LogRecord) -> dict[str, Any]:
     fields: dict[str, Any] = {**bound_fields(), "logger": record.name, "message": _message(record)}
     if record.exc_info and record.exc_info[1] is not None:
         _, error, trace = record.exc_info
-        fields |= {"error": f"{type(error).__name__}: {error}", "where": _where(trace)}
+        fields |= {"error": named(error), "where": _where(trace)}
     return fields
 
 

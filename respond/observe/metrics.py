@@ -14,7 +14,7 @@ from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
-from prometheus_client.metrics_core import GaugeMetricFamily
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from respond import __version__
@@ -24,6 +24,8 @@ from respond.models.intake import Trigger
 from respond.models.notice import Shape
 from respond.models.report import ActionStatus, Outcome, Report, VerdictKind
 from respond.observe.logs import Level, log
+from respond.observe.setbacks import SETBACKS, Setbacks
+from respond.plain_errors import named
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 OTHER = "other"
@@ -88,6 +90,7 @@ class Metrics:
             return Histogram(f"respond_{name}_seconds", help_text, labels, buckets=buckets, registry=registry)
 
         ProcessCollector(registry=registry)
+        registry.register(SetbackFigures(SETBACKS))
         Info("respond_build", "The version that runs.", registry=registry).info({"version": __version__})
         self._cases = counter("cases", "Runs that ended with a report of their own.", "verdict", "outcome")
         self._contain = histogram("time_to_contain", "From the trigger to the containment.", _TO_CONTAIN, "path")
@@ -221,6 +224,27 @@ class _Breakers(Collector):
         yield family
 
 
+class SetbackFigures(Collector):
+    """What fails in a process and is tried again."""
+
+    def __init__(self, setbacks: Setbacks) -> None:
+        self._setbacks = setbacks
+
+    def collect(self) -> Iterable[Metric]:
+        text = "Turns of a background loop that failed; each is tried again."
+        failed = CounterMetricFamily("respond_loop_setbacks", text, labels=["loop"])
+        text = "Whether the last turn of a background loop failed."
+        failing = GaugeMetricFamily("respond_loop_failing", text, labels=["loop"])
+        for loop, (times, fails) in self._setbacks.loops().items():
+            failed.add_metric([loop], times)
+            failing.add_metric([loop], fails)
+        text = "Rows of the state database that cannot be worked on and are passed over, by kind."
+        rows = GaugeMetricFamily("respond_rows_passed_over", text, labels=["kind"])
+        for kind, number in self._setbacks.passed_over().items():
+            rows.add_metric([kind], number)
+        yield from (failed, failing, rows)
+
+
 class _Queue(Collector):
     def __init__(self, depth: QueueDepth) -> None:
         self._depth = depth
@@ -234,7 +258,7 @@ class _Queue(Collector):
         try:
             depths = dict(self._depth())
         except Exception as error:  # noqa: BLE001 - a database that is down must not take every figure with it
-            log("queue-unread", level=Level.WARNING, error=f"{type(error).__name__}: {error}")
+            log("queue-unread", level=Level.WARNING, error=named(error))
             return
         for state, number in sorted(depths.items())[:_MOST_NAMES]:
             family.add_metric([state], number)

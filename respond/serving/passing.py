@@ -45,6 +45,7 @@ class Passing:
         self._figures = figures
         self._beat = beat.total_seconds()
         self._with_it = 0
+        self._missed = 0
         limits = httpx.Limits(max_connections=MOST + 2, max_keepalive_connections=MOST)
         self._client = httpx.AsyncClient(limits=limits, timeout=ANSWERS_WITHIN, trust_env=False)
 
@@ -78,23 +79,21 @@ class Passing:
         except (httpx.HTTPError, TimeoutError):
             return None
 
-    async def watch(self) -> None:
-        """Look at it again and again; one that says nothing for long is ended, so that it is started anew."""
-        missed = 0
-        while True:
-            await asyncio.sleep(self._beat)
-            url = self.child.url
-            state = await self._state() if url else State.STARTING
-            if self.child.is_ending:
-                return
-            if not url or self.child.url != url:  # it does not listen yet, or has ended meanwhile
-                missed = 0
-                continue
-            missed = missed + 1 if state is State.SILENT else 0
-            self.child.seen(state)
-            if missed >= _PROBES_UNTIL_DEAD:
-                log("tenant-killed", level=Level.ERROR, tenant=self.child.name, reason="its process does not answer")
-                self.child.kill()
+    async def turn(self) -> float | None:
+        """Look at it; one that says nothing for long is killed and started again. Returns seconds to the next look."""
+        url = self.child.url
+        state = await self._state() if url else State.STARTING
+        if self.child.is_ending:
+            return None
+        if not url or self.child.url != url:  # it does not listen yet, or has ended meanwhile
+            self._missed = 0
+            return self._beat
+        self._missed = self._missed + 1 if state is State.SILENT else 0
+        self.child.seen(state)
+        if self._missed >= _PROBES_UNTIL_DEAD:
+            log("tenant-killed", level=Level.ERROR, tenant=self.child.name, reason="its process does not answer")
+            self.child.kill()
+        return self._beat
 
     async def _state(self) -> State:
         try:

@@ -12,14 +12,13 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from respond.answering import named_by
 from respond.errors import RespondError
 from respond.models.intake import Delivery, FreshUsers, Sighting, Trigger
 from respond.models.notice import Named, Notice, Shape
 from respond.models.report import ActionStatus, Outcome
 from respond.models.survey import Survey
+from respond.plain_errors import plain
 from respond.session import Session
 
 _SETTLED = (Outcome.CONTAINED_VERIFIED, Outcome.NO_ACTION, Outcome.AWAITING_APPROVAL)
@@ -54,28 +53,29 @@ class Schedule:
         self._deliver = deliver
         self._tell = tell
 
-    async def run(self) -> None:
-        """Look now, and whenever the next round is due, until cancelled."""
+    async def turn(self) -> float | None:
+        """Look now; the seconds until the next round is due, None when the settings want none."""
         every = self._session.settings.schedule.every.total_seconds()
-        while every:
-            now = datetime.now(UTC)
-            number = int(now.timestamp() // every)
-            try:
-                await self.round(number, now)
-            except SQLAlchemyError as error:
-                self._tell(RoundResult(error=f"the state database does not answer ({type(error).__name__})"))
-            await asyncio.sleep((number + 1) * every - datetime.now(UTC).timestamp())
+        if not every:
+            return None
+        now = datetime.now(UTC)
+        number = int(now.timestamp() // every)
+        await self.round(number, now)
+        return max((number + 1) * every - datetime.now(UTC).timestamp(), 0.0)
 
     async def round(self, number: int, now: datetime) -> RoundResult | None:
         """One round; None when another process has it."""
         intake, tenant = self._session.store.intake, self._session.tenant
-        taken = await asyncio.to_thread(intake.take_round, tenant, number, owner=self._session.engine.name, now=now)
-        if not taken:
-            return None
         try:
+            taken = await asyncio.to_thread(intake.take_round, tenant, number, owner=self._session.engine.name, now=now)
+            if not taken:
+                return None
             result = await self._look(number, now)
         except RespondError as error:
             result = RoundResult(error=error.message)
+        except Exception as error:
+            self._tell(RoundResult(error=plain(error)))
+            raise
         self._tell(result)
         return result
 

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from respond.models.approvals import Answer, Asked
 from respond.models.audit import AuditKind, Note
 from respond.models.base import moment, stamp
+from respond.observe.setbacks import SETBACKS
 from respond.store.audit import write_down
 from respond.store.database import approvals, writing
 
@@ -111,7 +112,10 @@ class Approvals:
 
     def _read(self, query: sa.Select[Any]) -> list[Asked]:
         with self._db.connect() as db:
-            return [_asked(row) for row in db.execute(query).mappings()]
+            rows = db.execute(query).mappings().all()
+        return SETBACKS.readable(
+            "approval", rows, _asked, lambda row: f"{row['case_id']}/{row['name']}/{row['object']}"
+        )
 
 
 def _answered(db: sa.Connection, given: Asked) -> bool:

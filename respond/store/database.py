@@ -15,6 +15,7 @@ from tenacity import retry, retry_if_exception, stop_after_delay, wait_random
 
 from respond.durable import engine_kwargs, sqlalchemy_url
 from respond.errors import UsageError
+from respond.plain_errors import state_error
 from respond.store.schema import Fit, bring_up_to_date, read_schema
 
 metadata = sa.MetaData()
@@ -261,7 +262,10 @@ def open_database(url: str) -> sa.Engine:
     """Connect; create the tables in an empty database, migrate those of an older version.
 
     Raises:
-        UsageError: the database cannot be opened, is newer than this program, or lacks a table or column.
+        UsageError: it is no database URL, the server refuses the user or the name, or the database is newer than this
+            program or lacks a table or column; says what to change.
+        StateAway: not reachable, locked or full just now.
+        StateUnusable: damaged, or no database.
     """
     engine = connect(url)
     try:
@@ -272,7 +276,7 @@ def open_database(url: str) -> sa.Engine:
                 bring_up_to_date(connection, metadata)
     except DBAPIError as error:
         engine.dispose()
-        raise UsageError(f"state.url: the state database cannot be opened: {error.orig}") from error
+        raise state_error(error) from error
     except UsageError:
         engine.dispose()
         raise

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from respond.models.base import iso_z
 from respond.models.intake import Accepted, Ask, Begun, Delivery, Round, Rounds, Sighting, Trigger
+from respond.observe.setbacks import SETBACKS
 from respond.store.database import asks, deliveries, keys, rounds, sightings, turns, writing
 
 ECHO_FOR = timedelta(hours=1)
@@ -65,9 +66,9 @@ class Intake:
         """Deliveries that waited for an incident to say more, and may look again; they are at work from now on."""
         mine = (deliveries.c.tenant == tenant) & (deliveries.c.state == _WAITING) & (deliveries.c.due <= iso_z(now))
         with writing(self._db, "due", tenant) as db:
-            found = [_begun(row) for row in db.execute(sa.select(deliveries).where(mine)).mappings()]
+            rows = db.execute(sa.select(deliveries).where(mine)).mappings().all()
             db.execute(sa.update(deliveries).where(mine).values(state=_ACCEPTED))
-        return found
+        return _readable(rows)
 
     def prune(self, before: datetime) -> int:
         """Forget deliveries that were answered, and came before a moment; how many."""
@@ -89,7 +90,8 @@ class Intake:
             .order_by(deliveries.c.at)
         )
         with self._db.connect() as db:
-            return [_begun(row) for row in db.execute(query).mappings()]
+            rows = db.execute(query).mappings().all()
+        return _readable(rows)
 
     def owners(self, tenant: str, key: str) -> set[str]:
         """Who has the turns of the users that a delivery still waits for; an empty text is nobody."""
@@ -319,6 +321,10 @@ def _row(delivery: Delivery) -> dict[str, Any]:
         "due": "",
         "body": delivery.model_dump_json(),
     }
+
+
+def _readable(rows: Sequence[sa.RowMapping]) -> list[Begun]:
+    return SETBACKS.readable("delivery", rows, _begun, lambda row: row["key"])
 
 
 def _begun(row: sa.RowMapping) -> Begun:

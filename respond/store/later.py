@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from respond.models.base import stamp
 from respond.models.ladder import Step
 from respond.models.later import Later
+from respond.observe.setbacks import SETBACKS
 from respond.store.database import later, writing
 
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=15), timedelta(hours=1)
@@ -66,7 +67,8 @@ class Laters:
     def _read(self, *where: sa.ColumnElement[bool]) -> list[Later]:
         query = sa.select(later).where(*where).order_by(later.c.due, later.c.case_id, later.c.name, later.c.object)
         with self._db.connect() as db:
-            return [_later(row) for row in db.execute(query).mappings()]
+            rows = db.execute(query).mappings().all()
+        return SETBACKS.readable("later", rows, _later, lambda row: f"{row['case_id']}/{row['name']}/{row['object']}")
 
 
 def _these(case: str, due: datetime, by: str) -> sa.ColumnElement[bool]:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from respond.models.base import moment, stamp
 from respond.models.watches import Watch
+from respond.observe.setbacks import SETBACKS
 from respond.store.database import watches, writing
 
 _NOT_DONE = watches.c.done_at == ""
@@ -63,7 +64,8 @@ class Watches:
     def _read(self, *where: sa.ColumnElement[bool]) -> list[Watch]:
         query = sa.select(watches).where(*where).order_by(watches.c.due, watches.c.case_id, watches.c.number)
         with self._db.connect() as db:
-            return [_watch(row) for row in db.execute(query).mappings()]
+            rows = db.execute(query).mappings().all()
+        return SETBACKS.readable("recheck", rows, _watch, lambda row: f"{row['case_id']}/{row['number']}")
 
 
 def _this(case: str, number: int) -> sa.ColumnElement[bool]:

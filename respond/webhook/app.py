@@ -27,7 +27,9 @@ from respond.models.intake import Accepted
 from respond.models.notice import Notice, Shape
 from respond.observe.logs import Level, log
 from respond.observe.metrics import CONTENT_TYPE, Answer, Metrics
+from respond.observe.setbacks import SETBACKS
 from respond.observe.traces import continued
+from respond.plain_errors import named
 from respond.webhook import openapi
 from respond.webhook.callers import How
 from respond.webhook.gate import Gate
@@ -201,10 +203,11 @@ async def healthy() -> Response:
 
 def _ready(door: Door) -> Callable[[], Awaitable[Response]]:
     async def ready() -> Response:
-        """The service can take deliveries and work on them."""
+        """The service can take deliveries and work on them; what fails beside that is named."""
         if reason := await door.ready():
             return answer(Problem(HTTPStatus.SERVICE_UNAVAILABLE, reason, headers={"Retry-After": _RETRY_AFTER}))
-        return JSONResponse({"status": "ready"})
+        beside = {"failing": dict(SETBACKS.failing()), "passed_over": dict(SETBACKS.passed_over())}
+        return JSONResponse({"status": "ready"} | {name: told for name, told in beside.items() if told})
 
     return ready
 
@@ -230,5 +233,5 @@ async def no_such_page(_request: Request, error: Exception) -> Response:
 
 async def defect(_request: Request, error: Exception) -> Response:
     """Something is wrong with us; the sender is not told what."""
-    log("defect", level=Level.ERROR, reason=f"{type(error).__name__}: {error}")
+    log("defect", level=Level.ERROR, reason=named(error))
     return answer(Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "a defect of the service; its log says which"))

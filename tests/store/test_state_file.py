@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from dbos._serialization import DefaultSerializer, deserialize_args, deserialize_value
 from hypothesis import given
 from hypothesis import strategies as st
@@ -400,9 +401,15 @@ def test_an_error_is_read_back_with_its_class_and_message(kind: type[RespondErro
 
 
 def test_an_error_of_others_is_read_back_as_one_of_ours() -> None:
-    again = wire.loads(wire.dumps(sqlite3.OperationalError("disk\nI/O error")))
+    again = wire.loads(wire.dumps(OSError("disk\nI/O error")))
     assert type(again) is RunFailed
-    assert again.message == "OperationalError: disk I/O error"
+    assert again.message == "OSError: disk I/O error"
+
+
+def test_a_database_error_is_kept_without_its_statement_and_values() -> None:
+    error = sa.exc.OperationalError("INSERT INTO people", ("ann@contoso.com",), sqlite3.OperationalError("ann is here"))
+    again = wire.loads(wire.dumps(error))
+    assert again.message == "OperationalError: the state database refused a statement (OperationalError, code None)"
 
 
 @pytest.mark.parametrize(
@@ -524,7 +531,13 @@ def test_an_old_sqlite_without_the_replacement_says_what_to_do(monkeypatch: pyte
 
 
 def test_postgresql_needs_no_sqlite() -> None:
-    assert durable.engine_kwargs("postgresql://respond@localhost/respond") == {}
+    assert "module" not in durable.engine_kwargs("postgresql://respond@localhost/respond")
+
+
+def test_a_limit_of_the_url_goes_before_ours() -> None:
+    ours = durable.engine_kwargs("postgresql://respond@localhost/respond?connect_timeout=3")["connect_args"]
+    assert "connect_timeout" not in ours
+    assert ours["tcp_user_timeout"] == 20_000
 
 
 # A process of its own: the engine is one for a process. Its Python says that its SQLite is Debian 12's.
