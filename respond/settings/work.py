@@ -94,7 +94,11 @@ class Sources(Section):
 
 
 class Retry(Section):
-    """How long one action may keep trying; see `respond/clients/retry.py`."""
+    """How long one action may keep trying; see `respond/clients/retry.py`.
+
+    Attributes:
+        make_up: pauses between tries of what an outage kept from being done; the last one repeats without end.
+    """
 
     attempts: int = Field(default=6, ge=1, le=20)
     first_wait: PositiveDuration = parse_duration("500ms")
@@ -102,6 +106,9 @@ class Retry(Section):
     read_budget: PositiveDuration = parse_duration("60s")
     write_budget: PositiveDuration = parse_duration("150s")
     request_timeout: PositiveDuration = parse_duration("30s")
+    make_up: tuple[PositiveDuration, ...] = Field(
+        default=tuple(map(parse_duration, ("30s", "2m", "10m", "20m"))), min_length=1
+    )
 
 
 class Pace(Section):

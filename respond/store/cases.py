@@ -15,7 +15,7 @@ from respond.models.base import iso_z
 from respond.models.case import Claim, case_id
 from respond.models.evidence import EarlierCase, Fact, FactKind
 from respond.models.persistence import Accounted, Fate
-from respond.models.report import ActionStatus, Change, Report
+from respond.models.report import ActionStatus, Change, Report, TicketRef
 from respond.store.approvals import Approvals
 from respond.store.audit import Audit
 from respond.store.brakes import Brakes
@@ -24,6 +24,7 @@ from respond.store.intake import Intake
 from respond.store.intents import Intents
 from respond.store.later import Laters
 from respond.store.links import Links
+from respond.store.owed import OwedWork
 from respond.store.watches import Watches
 
 _SHORTEST, _LONGEST = 6, 20
@@ -62,6 +63,7 @@ class Store:
         self.links = Links(self._db)
         self.watches = Watches(self._db)
         self.later = Laters(self._db)
+        self.owed = OwedWork(self._db)
 
     def close(self) -> None:
         self._db.dispose()
@@ -172,6 +174,29 @@ class Store:
             body = report.model_copy(update={"write_backs": tuple(kept.values())}).model_dump_json(by_alias=True)
             db.execute(sa.update(reports).where(reports.c.run == row.run).values(body=body))
         return len(changes)
+
+    def keep_made_up(self, case: str, change: Change, ticket: TicketRef | None) -> int:
+        """Put a write that was made up for in the place of the one that failed, in the newest live report of a case.
+
+        Args:
+            ticket: where people find the ticket now.
+
+        Returns:
+            How many writes were replaced.
+        """
+        with self._db.begin() as db:
+            mine = (reports.c.case_id == case) & (reports.c.mode == "live")
+            query = sa.select(reports.c.run, reports.c.body).where(mine).order_by(reports.c.at.desc()).limit(1)
+            if (row := db.execute(query).one_or_none()) is None:
+                return 0
+            report = Report.model_validate_json(row.body)
+            failed = [one for one in report.actions if one.name == change.name and one.status is ActionStatus.FAILED]
+            actions = tuple(change if one in failed else one for one in report.actions)
+            told = report.model_copy(update={"actions": actions, "ticket": ticket or report.ticket})
+            db.execute(
+                sa.update(reports).where(reports.c.run == row.run).values(body=told.model_dump_json(by_alias=True))
+            )
+        return len(failed)
 
     def remember(self, report: Report, found: Iterable[Fact], *, at: datetime) -> None:
         """Keep what a case leaves behind for later ones; once a fact, with the newest verdict."""

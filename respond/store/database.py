@@ -257,6 +257,22 @@ later = sa.Table(
     sa.Index("respond_later_by_time", "tenant", "due"),
 )
 
+owed = sa.Table(
+    "respond_owed",
+    metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("case_id", sa.Text, nullable=False, index=True),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("due", sa.Text, nullable=False),
+    sa.Column("tries", sa.Integer, nullable=False),
+    sa.Column("since", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("taken_by", sa.Text, nullable=False),
+    sa.Index("respond_owed_by_time", "tenant", "due"),
+)
+
 
 def open_database(url: str) -> sa.Engine:
     """Connect; create the tables in an empty database, migrate those of an older version.

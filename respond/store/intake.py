@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
 from respond.models.base import iso_z
 from respond.models.intake import Accepted, Ask, Begun, Delivery, Round, Rounds, Sighting, Trigger
+from respond.models.owed import Owed, OwedKind
 from respond.observe.setbacks import SETBACKS
+from respond.store import owed
 from respond.store.database import asks, deliveries, keys, rounds, sightings, turns, writing
 
 ECHO_FOR = timedelta(hours=1)
@@ -24,6 +26,7 @@ ECHO_FOR = timedelta(hours=1)
 
 _ACCEPTED, _WAITING, _ASKED = "accepted", "waiting", "asked"
 _ANSWERED, _REPEATED, _GIVEN_UP = "answered", "repeated", "given-up"
+_OPEN = (_ACCEPTED, _WAITING, _ASKED)
 _AT_ONCE = 500
 
 
@@ -54,6 +57,65 @@ class Intake:
             for case in found:
                 see(db, case, (delivery.sighting,))
             return Accepted(key=earlier, duplicate=True, cases=found)
+
+    def accept_for(self, delivery: Delivery, reason: str, *, now: datetime, pauses: Sequence[timedelta]) -> None:
+        """Write down a delivery that is begun later, because a service does not answer now. Once for each key."""
+        mine = (deliveries.c.tenant == delivery.tenant) & (deliveries.c.key == delivery.key)
+        with writing(self._db, "delivery", delivery.tenant, delivery.key) as db:
+            if db.execute(sa.select(deliveries.c.key).where(mine)).first() is not None:
+                return
+            db.execute(sa.insert(deliveries).values(**_row(delivery), state=_ACCEPTED, repeats=""))
+            _put_off(db, delivery.tenant, delivery.key, reason, now=now, pauses=pauses)
+
+    def put_off(
+        self,
+        tenant: str,
+        key: str,
+        reason: str,
+        *,
+        now: datetime,
+        pauses: Sequence[timedelta],
+        until: datetime | None = None,
+    ) -> None:
+        """Begin a delivery again later, because a service does not answer now.
+
+        Args:
+            until: a moment that the service named; it is not begun before.
+        """
+        with writing(self._db, "delivery", tenant, key) as db:
+            _put_off(db, tenant, key, reason, now=now, pauses=pauses, until=until)
+
+    def put_off_user(
+        self,
+        tenant: str,
+        user: str,
+        reason: str,
+        *,
+        owner: str,
+        now: datetime,
+        pauses: Sequence[timedelta],
+        until: datetime | None = None,
+        most: int | None = None,
+    ) -> bool:
+        """Look at a user again later: every delivery that asks about them is begun again, and the turn is given back.
+
+        Args:
+            owner: who has the turn.
+            most: tries after which it is not put off any more; None for no end.
+
+        Returns:
+            Whether it was put off.
+        """
+        turn = (turns.c.tenant == tenant) & (turns.c.user_id == user) & (turns.c.owner == owner)
+        theirs = (asks.c.tenant == tenant) & (asks.c.user_id == user) & asks.c.open
+        with writing(self._db, "turn", tenant, user) as db:
+            waiting = list(db.execute(sa.select(asks.c.delivery).where(theirs).order_by(asks.c.delivery)).scalars())
+            if most is not None and owed.most_tries(db, tenant, OwedKind.DELIVERY, waiting) >= most:
+                return False
+            for key in waiting:
+                _put_off(db, tenant, key, reason, now=now, pauses=pauses, until=until)
+            db.execute(sa.update(turns).where(turn).values(owner=""))
+        return True
 
     def delivery(self, tenant: str, key: str) -> Delivery | None:
         """A delivery as it was accepted."""
@@ -122,6 +184,7 @@ class Intake:
                 return True  # another process has seen to it
             if count + 1 >= most:
                 db.execute(sa.update(deliveries).where(this).values(state=_GIVEN_UP, broken=count + 1))
+                owed.forget(db, tenant, OwedKind.DELIVERY, key)
                 return False
             db.execute(sa.update(deliveries).where(this).values(state=_ACCEPTED, broken=count + 1, number=number + 1))
         return True
@@ -299,7 +362,8 @@ def _same_said(db: sa.Connection, delivery: Delivery) -> str:
             deliveries.c.tenant == delivery.tenant,
             deliveries.c.digest == delivery.digest,
             deliveries.c.state.not_in((_REPEATED, _GIVEN_UP)),
-            deliveries.c.at > iso_z(delivery.at - ECHO_FOR),
+            # One that is not answered yet will answer this one as well, however long that takes.
+            sa.or_(deliveries.c.at > iso_z(delivery.at - ECHO_FOR), deliveries.c.state.in_(_OPEN)),
         )
         .order_by(deliveries.c.at.desc())
     )
@@ -342,4 +406,26 @@ def _end(db: sa.Connection, tenant: str, told: Iterable[str]) -> None:
         left = sa.select(asks.c.user_id).where(asks.c.tenant == tenant, asks.c.delivery == key, asks.c.open)
         if db.execute(left.limit(1)).first() is None:
             this = (deliveries.c.tenant == tenant) & (deliveries.c.key == key) & (deliveries.c.state == _ASKED)
-            db.execute(sa.update(deliveries).where(this).values(state=_ANSWERED))
+            if db.execute(sa.update(deliveries).where(this).values(state=_ANSWERED)).rowcount:
+                owed.settle(db, tenant, OwedKind.DELIVERY, key, now=datetime.now(UTC))
+
+
+def _put_off(
+    db: sa.Connection,
+    tenant: str,
+    key: str,
+    reason: str,
+    *,
+    now: datetime,
+    pauses: Sequence[timedelta],
+    until: datetime | None = None,
+) -> None:
+    """Have a delivery begun again later, once for each of its tries. The next try has the next number."""
+    this = (deliveries.c.tenant == tenant) & (deliveries.c.key == key)
+    free = this & deliveries.c.state.in_((_ACCEPTED, _ASKED))
+    if db.execute(sa.select(deliveries.c.key).where(free)).first() is None:
+        return  # put off already, or answered
+    work = Owed(tenant=tenant, kind=OwedKind.DELIVERY, key=key, due=now, since=now, reason=reason)
+    due = owed.put(db, work, now=now, pauses=pauses, until=until).due
+    later = {"state": _WAITING, "due": iso_z(due), "number": deliveries.c.number + 1}
+    db.execute(sa.update(deliveries).where(free).values(**later))

@@ -52,9 +52,15 @@ def is_open(store: Store, key: str) -> bool:
 def test_the_same_said_again_is_an_echo_for_an_hour_in_one_tenant(
     later: timedelta, more: dict[str, Any], echo: bool, sqlite: Store
 ) -> None:
-    sqlite.intake.accept(delivery("first"))
+    sqlite.intake.accept(delivery("first"), is_over=True)
     again = sqlite.intake.accept(delivery("second", NOW + later, **more))
     assert (again.duplicate, again.key) == ((True, "first") if echo else (False, "second"))
+
+
+def test_the_same_said_again_is_an_echo_as_long_as_the_first_is_not_answered(sqlite: Store) -> None:
+    sqlite.intake.accept(delivery("first"))
+    sqlite.intake.put_off("t", "first", "Graph did not answer", now=NOW, pauses=[MINUTE])
+    assert sqlite.intake.accept(delivery("second", NOW + 100 * ECHO_FOR)).key == "first"
 
 
 def test_a_retry_is_a_duplicate_however_late_it_comes(sqlite: Store) -> None:
