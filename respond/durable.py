@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
-RECORDS_VERSION = "5"
+RECORDS_VERSION = "6"
 """Shape of what the steps record. Runs of another version are left to the processes of that version while one lives;
 then they are begun anew."""
 

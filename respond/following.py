@@ -1,4 +1,4 @@
-"""What comes due after a run: looks at contained cases, unanswered questions, writes that a service asked to wait with.
+"""What comes due after a run: looks at contained cases, unanswered questions, what a service that was away is owed.
 
 All lie in the state database, so they survive whoever planned them; any process that follows takes what is due, and
 each is taken once.
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from respond.models.approvals import Asked
     from respond.models.later import Later
+    from respond.models.owed import Owed
     from respond.models.watches import Watch
     from respond.session import Session
 
@@ -74,7 +75,8 @@ class Following:
         for watch in watches:
             with SETBACKS.alone("recheck", f"{watch.case}/{watch.number}"):
                 started += filter(None, [await self._look(watch)])
-        return [*started, *await self._time_out(mine, now), *await self._try_again(now)]
+        again = [*await self._try_again(now), *await self._make_up(now)]
+        return [*started, *await self._time_out(mine, now), *again]
 
     async def _look(self, watch: Watch) -> Started | None:
         from playbooks.watch_case import watch_case
@@ -101,6 +103,31 @@ class Following:
             with SETBACKS.alone("later", case):
                 runs += filter(None, [await self._order(case, due, by, some)])
         return runs
+
+    async def _make_up(self, now: datetime) -> list[Started]:
+        """Start what is owed and due. What a run has taken and did not end is put off: its process is gone."""
+        started: list[Started] = []
+        for work in await asyncio.to_thread(self._store.owed.due, self._session.tenant, now):
+            with SETBACKS.alone("owed", f"{work.kind}/{work.key}"):
+                started += filter(None, [await self._owed(work, now)])
+        return started
+
+    async def _owed(self, work: Owed, now: datetime) -> Started | None:
+        from playbooks.make_up import make_up
+
+        if work.taken_by:
+            if await asyncio.to_thread(self._session.engine.is_over, work.taken_by):
+                pauses = self._session.settings.retry.make_up
+                await asyncio.to_thread(self._store.owed.put_off, work, work.reason, now=now, pauses=pauses)
+            return None
+
+        # The same id whoever takes it, and however often: the engine starts it once.
+        about = f"{work.tenant}|{work.kind}|{work.key}|{work.since.isoformat()}|{work.tries}|{work.due.isoformat()}"
+        run = str(uuid.uuid5(uuid.NAMESPACE_OID, about))
+        if not await asyncio.to_thread(self._store.owed.take, work, run):
+            return None
+        await self._session.engine.start(make_up, run, self._session.case_owed(work, run=run), work)
+        return Started(work.case, run)
 
     async def _order(self, case: str, due: datetime, by: str, waits: Sequence[Later]) -> Started | None:
         from playbooks.try_again import try_again

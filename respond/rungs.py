@@ -135,7 +135,7 @@ def rung(kit: Kit, *permissions: str) -> Callable[[Write], Callable[..., Corouti
             # An error ended it before it could say what it was about.
             told = {"target": step.label, "contains": kit.terms.contains, "why": step.why, "step": step, "by": word.by}
             if change.again:
-                again = "" if case.is_dry_run else "; respond serve or respond watch tries it again then"
+                again = "" if case.is_dry_run else "; respond serve or respond watch tries it again"
                 told |= {"summary": change.summary + again, "again": None if case.is_dry_run else change.again}
             return change.model_copy(update=told)
 

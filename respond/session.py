@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from respond.models.case import Case
     from respond.models.intake import Delivery
     from respond.models.orders import Order
+    from respond.models.owed import Owed
     from respond.models.report import Attached, Report
     from respond.store.cases import Store
 
@@ -144,6 +145,13 @@ class Session:
         start = max(begin, now - self.policy.usual.history)
         replies = Replies.model_validate(self.settings.sentinel.model_dump())
         return self._about_nobody(run, start, now).model_copy(update={"started": delivery.at, "replies": replies})
+
+    def case_owed(self, work: Owed, *, run: str) -> Case:
+        """The case that owed work is done under; about nobody, because no sign-in is looked at."""
+        report = self.store.live(work.case)
+        now = datetime.now(UTC)
+        case = self.case_again(report, run=run) if report else self._about_nobody(run, now, now)
+        return case.model_copy(update={"id": work.case, "who": ""})
 
     def case_about_nobody(self, *, since: timedelta) -> Case:
         """A case for looking over the tenant."""
@@ -289,6 +297,7 @@ async def open_session(
         # before the engine recovers runs of theirs.
         import playbooks.answer_delivery
         import playbooks.carry_out
+        import playbooks.make_up
         import playbooks.take_back_case
         import playbooks.try_again
         import playbooks.watch_case  # noqa: F401
@@ -306,7 +315,7 @@ async def open_session(
             url,
             _liveness(settings, store),
             realm=_realm(settings, dry_run=dry_run),
-            finishes=(*_FINISHES, "watch_case", "try_again") if watches else _FINISHES,
+            finishes=(*_FINISHES, "watch_case", "try_again", "make_up") if watches else _FINISHES,
             from_queue=settings.serve.runs_at_once if serves else 0,
         )
         stack.push_async_callback(asyncio.to_thread, engine.close)

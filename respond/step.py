@@ -10,7 +10,7 @@ import asyncio
 import functools
 import time
 import uuid
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -23,8 +23,10 @@ from respond.clients.connect import Clients, Connections
 from respond.clients.lanes import Lane, ahead
 from respond.clients.retry import retried
 from respond.clients.sources import Inquiry
-from respond.errors import Forbidden, RespondError, RunFailed, Unanswered, until_of
+from respond.errors import Forbidden, RespondError, RunFailed, Transient, Unanswered, until_of
+from respond.models import wire
 from respond.models.case import Case
+from respond.models.owed import Owed, OwedKind
 from respond.models.report import ActionStatus, Change
 from respond.observe.bound import bound
 from respond.observe.runs import running
@@ -47,6 +49,20 @@ class Timing:
     name: str
     started: datetime
     ended: datetime
+
+
+@dataclass(frozen=True)
+class Owes:
+    """How a write is kept that an outage keeps from being done, so that it is made up for.
+
+    Attributes:
+        key: of the same write by any run, from its case and arguments.
+        target: what the write is about, for its report.
+    """
+
+    kind: OwedKind
+    key: Callable[[Case, Mapping[str, Any]], str]
+    target: Callable[[Case, Mapping[str, Any]], str]
 
 
 @dataclass(frozen=True)
@@ -195,10 +211,13 @@ def read_action(*permissions: str, first: bool = False) -> Callable[[Action[P, T
     return wrap
 
 
-def write_action(*permissions: str) -> Callable[[Action[P, Change]], Action[P, Change]]:
+def write_action(*permissions: str, owes: Owes | None = None) -> Callable[[Action[P, Change]], Action[P, Change]]:
     """A change. A failure is its result, not the end of the run: the ticket still has to be written.
 
     A lost answer is followed by the whole action again, which looks first: nothing is written twice blindly.
+
+    Args:
+        owes: how the write is kept where a service does not answer; it is made up for by whatever process follows.
     """
 
     def wrap(change: Action[P, Change]) -> Action[P, Change]:
@@ -212,14 +231,8 @@ def write_action(*permissions: str) -> Callable[[Action[P, Change]], Action[P, C
                 return await change(case, *args, **kwargs)
 
             async def call() -> Change:
-                try:
-                    with ahead(Lane.CONTAIN):
-                        return await retried(once, policy=process().settings.retry, only=Unanswered)
-                except RespondError as error:
-                    told = naming(error, permissions) if isinstance(error, Forbidden) else error
-                    return _failed(change.__name__, case, told)
-                except Exception as error:  # noqa: BLE001 - one broken write ends neither the others nor their ticket
-                    return _failed(change.__name__, case, _defect(change.__name__, case, error))
+                done = await _tried(change.__name__, case, once, permissions)
+                return done if owes is None or case.is_dry_run else await _owed(case, owes, kwargs, done)
 
             return await _recorded(case, change.__name__, call)
 
@@ -228,15 +241,67 @@ def write_action(*permissions: str) -> Callable[[Action[P, Change]], Action[P, C
     return wrap
 
 
+async def _tried(
+    name: str, case: Case, once: Callable[[], Coroutine[Any, Any, Change]], permissions: tuple[str, ...]
+) -> Change:
+    """A write, and again where its answer was lost; what went wrong is its result."""
+    try:
+        with ahead(Lane.CONTAIN):
+            return await retried(once, policy=process().settings.retry, only=Unanswered)
+    except RespondError as error:
+        told = naming(error, permissions) if isinstance(error, Forbidden) else error
+        return _failed(name, case, told)
+    except Exception as error:  # noqa: BLE001 - one broken write ends neither the others nor their ticket
+        return _failed(name, case, _defect(name, case, error))
+
+
+async def _owed(case: Case, owes: Owes, told: Mapping[str, Any], change: Change) -> Change:
+    """Keep a write that a service did not answer, or that it is done."""
+    if change.status is ActionStatus.FAILED:
+        change = change.model_copy(update={"target": owes.target(case, told)})
+    await asyncio.to_thread(owe, case, owes.kind, owes.key(case, told), told, change)
+    return change
+
+
 def _defect(name: str, case: Case, error: Exception) -> RunFailed:
     """A mistake of ours, or an answer that nobody thought of, as an error of the tree: one part broke, not the run."""
     return RunFailed(f"{case.who or case.run}: {name} broke ({named(error)})"[:400])
 
 
 def _failed(name: str, case: Case, error: RespondError) -> Change:
-    """What a write that ended with an error is reported as."""
-    again = until_of(error)
+    """What a write that ended with an error is reported as; with when it is tried again, where a service was away."""
+    again = until_of(error) or (soon() if isinstance(error, Transient) else None)
     return Change(name=name, status=ActionStatus.FAILED, target=case.who, summary=error.message, again=again)
+
+
+def soon() -> datetime:
+    """When something is tried again that a service did not answer."""
+    return datetime.now(UTC) + process().settings.retry.make_up[0]
+
+
+def owe(case: Case, kind: OwedKind, key: str, body: Mapping[str, Any], change: Change) -> None:
+    """Keep a write that is tried again, or note that it is done, or that trying again cannot help.
+
+    Args:
+        body: what the write needs, of kinds that the state file may hold.
+    """
+    here, now = process(), datetime.now(UTC)
+    if change.status is not ActionStatus.FAILED:
+        here.store.owed.settle(case.tenant, kind, key, now=now)
+    elif change.again is None:
+        here.store.owed.forget(case.tenant, kind, key)
+    else:
+        work = Owed(
+            tenant=case.tenant,
+            kind=kind,
+            key=key,
+            case=case.id,
+            body=wire.dumps(dict(body)),
+            due=now,
+            since=now,
+            reason=change.summary,
+        )
+        here.store.owed.put(work, now=now, pauses=here.settings.retry.make_up, until=change.again)
 
 
 async def _recorded(case: Case, name: str, call: Callable[[], Coroutine[Any, Any, T]]) -> T:

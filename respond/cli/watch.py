@@ -20,6 +20,7 @@ def watch_cases(*, once: bool, config: str | None) -> int:
 
 async def _watch(*, once: bool, config: str | None) -> int:
     from respond.following import Following
+    from respond.models.owed import OwedKind
     from respond.models.report import Outcome, Report
     from respond.session import open_session
 
@@ -38,6 +39,7 @@ async def _watch(*, once: bool, config: str | None) -> int:
                     worst = max(worst, 0 if report.outcome is Outcome.CONTAINED_VERIFIED else 3)
             dues = [one.due for one in store.watches.pending(session.tenant)]
             dues += [one.due for one in store.later.pending(session.tenant)]
+            dues += [one.due for one in store.owed.pending(session.tenant) if one.kind is not OwedKind.DELIVERY]
             if once or not dues:
                 return worst
             next_due = min(dues)

@@ -22,6 +22,7 @@ from respond.errors import Service
 from respond.log_schema import sentinel_tables, xdr_tables
 from respond.models.intake import Trigger
 from respond.models.notice import Shape
+from respond.models.owed import OwedKind
 from respond.models.report import ActionStatus, Outcome, Report, VerdictKind
 from respond.observe.logs import Level, log
 from respond.observe.setbacks import SETBACKS, Setbacks
@@ -202,7 +203,13 @@ class Metrics:
         Args:
             depth: how many wait, by state. May be slow, and may fail: then this figure is missing, the others are not.
         """
-        self._registry.register(_Queue(depth))
+        self._registry.register(_Counted("respond_queue_depth", "Work that waits, by state.", "state", depth))
+
+    def observe_owed(self, owed: QueueDepth) -> None:
+        """Have read at each scrape how much an outage has kept from being done, by kind. May fail, as the depth may."""
+        kinds = {kind.value: 0 for kind in OwedKind}
+        text = "Work that an outage kept from being done, and that is tried again, by kind."
+        self._registry.register(_Counted("respond_owed", text, "kind", lambda: {**kinds, **owed()}))
 
     def _bounded(self, action: str) -> str:
         """Actions are functions of ours, and not many; should that ever change, a scraper must not pay for it."""
@@ -245,9 +252,11 @@ class SetbackFigures(Collector):
         yield from (failed, failing, rows)
 
 
-class _Queue(Collector):
-    def __init__(self, depth: QueueDepth) -> None:
-        self._depth = depth
+class _Counted(Collector):
+    """A figure that is counted in the database at each scrape."""
+
+    def __init__(self, name: str, text: str, label: str, count: QueueDepth) -> None:
+        self._name, self._text, self._label, self._count = name, text, label, count
 
     def describe(self) -> Iterable[GaugeMetricFamily]:
         """Without values: registering must not read the queue."""
@@ -256,16 +265,16 @@ class _Queue(Collector):
     def collect(self) -> Iterable[GaugeMetricFamily]:
         family = self._family()
         try:
-            depths = dict(self._depth())
+            counts = dict(self._count())
         except Exception as error:  # noqa: BLE001 - a database that is down must not take every figure with it
             log("queue-unread", level=Level.WARNING, error=named(error))
             return
-        for state, number in sorted(depths.items())[:_MOST_NAMES]:
-            family.add_metric([state], number)
+        for value, number in sorted(counts.items())[:_MOST_NAMES]:
+            family.add_metric([value], number)
         yield family
 
     def _family(self) -> GaugeMetricFamily:
-        return GaugeMetricFamily("respond_queue_depth", "Work that waits, by state.", labels=["state"])
+        return GaugeMetricFamily(self._name, self._text, labels=[self._label])
 
 
 def source_label(source: str) -> str:

@@ -138,6 +138,7 @@ async def _at_work(
             log("weak-identity", level=Level.WARNING, reason=f"{key} signs in with a password, which leaks and expires")
         service = Service(session, metrics)
         metrics.observe_queue(service.depth)
+        metrics.observe_owed(service.owed)
         metrics.observe_breakers(session.connections.pace.unasked)
         try:
             await session.connections.clients(read_only=False).warm_up()

@@ -145,6 +145,11 @@ class Service:
         """How many deliveries there are by state, for the metrics."""
         return self._session.store.intake.depth()
 
+    def owed(self) -> Mapping[str, int]:
+        """How much an outage has kept from being done, by kind, for the metrics; containment is `contain`."""
+        store, tenant = self._session.store, self._session.tenant
+        return {**store.owed.counts(tenant), "contain": len(store.later.pending(tenant))}
+
     async def _begin(self, delivery: Delivery, *, number: int) -> None:
         from playbooks.answer_delivery import answer_delivery
 

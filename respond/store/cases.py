@@ -164,7 +164,7 @@ class Store:
 
     def keep_write_backs(self, case: str, changes: Sequence[Change]) -> int:
         """Add what became of comments and tags to the newest live report of a case; how many were kept."""
-        with self._db.begin() as db:
+        with writing(self._db, "report", case) as db:
             mine = (reports.c.case_id == case) & (reports.c.mode == "live")
             query = sa.select(reports.c.run, reports.c.body).where(mine).order_by(reports.c.at.desc()).limit(1)
             if (row := db.execute(query).one_or_none()) is None:
@@ -184,7 +184,7 @@ class Store:
         Returns:
             How many writes were replaced.
         """
-        with self._db.begin() as db:
+        with writing(self._db, "report", case) as db:
             mine = (reports.c.case_id == case) & (reports.c.mode == "live")
             query = sa.select(reports.c.run, reports.c.body).where(mine).order_by(reports.c.at.desc()).limit(1)
             if (row := db.execute(query).one_or_none()) is None:

@@ -106,7 +106,7 @@ class Intake:
         Returns:
             Whether it was put off.
         """
-        turn = (turns.c.tenant == tenant) & (turns.c.user_id == user) & (turns.c.owner == owner)
+        held = (turns.c.tenant == tenant) & (turns.c.owner == owner) & (turns.c.user_id == user)
         theirs = (asks.c.tenant == tenant) & (asks.c.user_id == user) & asks.c.open
         with writing(self._db, "turn", tenant, user) as db:
             waiting = list(db.execute(sa.select(asks.c.delivery).where(theirs).order_by(asks.c.delivery)).scalars())
@@ -114,7 +114,7 @@ class Intake:
                 return False
             for key in waiting:
                 _put_off(db, tenant, key, reason, now=now, pauses=pauses, until=until)
-            db.execute(sa.update(turns).where(turn).values(owner=""))
+            db.execute(sa.update(turns).where(held).values(owner=""))
         return True
 
     def delivery(self, tenant: str, key: str) -> Delivery | None:

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from respond.models.base import iso_z, stamp
 from respond.models.owed import Owed, OwedKind
+from respond.observe.setbacks import SETBACKS
 from respond.store.database import deliveries, owed, wait_for, writing
 
 _WAITING = "waiting"
@@ -95,7 +96,8 @@ class OwedWork:
     def _read(self, *where: sa.ColumnElement[bool]) -> list[Owed]:
         query = sa.select(owed).where(*where).order_by(owed.c.due, owed.c.kind, owed.c.key)
         with self._db.connect() as db:
-            return [_owed(row) for row in db.execute(query).mappings()]
+            rows = db.execute(query).mappings().all()
+        return SETBACKS.readable("owed", rows, _owed, lambda row: f"{row['kind']}/{row['key']}")
 
 
 def put(

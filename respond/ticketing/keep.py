@@ -6,16 +6,18 @@ if there is one, mirrors it (`mirror`); when that fails, the ticket here is kept
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from respond.defang import as_markdown
 from respond.errors import TicketPageFailed
 from respond.models.case import Case
+from respond.models.owed import OwedKind
 from respond.models.report import ActionStatus, Change, Outcome, TicketRef
 from respond.models.tickets import Draft, Severity
 from respond.models.written import Written
 from respond.settings import state_dir
-from respond.step import process
+from respond.step import owe, process, soon
 from respond.store.cases import Ticket
 from respond.ticketing.mirror import linked_ref, mirror, outside
 
@@ -49,7 +51,12 @@ async def keep_ticket(
     if mirrored and mirrored.said:
         status = ActionStatus.FAILED if mirrored.failed else ActionStatus.DONE
         summary = f"{summary}; {mirrored.said}"
-    return Change(name=name, status=status, target=case.id, summary=summary)
+    again = soon() if mirrored and mirrored.passes else None
+    change = Change(name=name, status=status, target=case.id, summary=summary, again=again)
+    if mirrored:
+        body = {"severity": severity.value, "tags": tags}
+        await asyncio.to_thread(owe, case, OwedKind.TICKET, case.id, body, change)
+    return change
 
 
 def ticket_ref(case: Case) -> TicketRef | None:

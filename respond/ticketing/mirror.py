@@ -44,11 +44,13 @@ class Mirrored:
 
     Attributes:
         said: in a few words, for the change.
+        passes: it failed because the system does not answer; trying again helps.
     """
 
     said: str
     changed: bool = False
     failed: bool = False
+    passes: bool = False
 
 
 async def mirror(case: Case, draft: Draft) -> Mirrored | None:
@@ -59,7 +61,8 @@ async def mirror(case: Case, draft: Draft) -> Mirrored | None:
             return None
         said = await _Mirror(system, case.tenant, draft).write()
     except RespondError as error:
-        return Mirrored(f"{process().settings.tickets.system}: {error.message}", failed=True)
+        said = f"{process().settings.tickets.system}: {error.message}"
+        return Mirrored(said, failed=True, passes=isinstance(error, Transient))
     return Mirrored(said, changed=bool(said))
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from respond import durable
 from respond.clients.retry import retried
-from respond.errors import RespondError, Unanswered
+from respond.errors import RespondError, Transient, Unanswered
 from respond.models.case import Case
 from respond.models.links import Link, LinkState
 from respond.models.notices import Notice
@@ -31,16 +31,20 @@ def pending(case: Case, outcome: Outcome) -> list[str]:
             or link.state is LinkState.SENDING]  # fmt: skip
 
 
-async def tell(case: Case, outcome: Outcome, notice: Notice) -> tuple[list[str], list[str]]:
-    """Send a notice to every channel that has not had it: who was told, and what went wrong."""
-    told, failed = [], []
+async def tell(case: Case, outcome: Outcome, notice: Notice) -> tuple[list[str], list[str], bool]:
+    """Send a notice to every channel that has not had it: who was told, what went wrong, and whether it passes.
+
+    What may have been posted is not sent again.
+    """
+    told, failed, passes = [], [], False
     for channel in clients(case).channels:
         try:
             if await _told(case, outcome, channel, notice):
                 told.append(channel.name)
         except RespondError as error:
             failed.append(error.message)
-    return told, failed
+            passes = passes or (isinstance(error, Transient) and not isinstance(error, Unanswered))
+    return told, failed, passes
 
 
 async def _told(case: Case, outcome: Outcome, channel: Channel, notice: Notice) -> bool:

@@ -60,6 +60,7 @@ from respond.models.ladder import May, Rung, Step, Word
 from respond.models.lookalikes import Lookalike, LookalikeKind, Lookalikes
 from respond.models.notice import Named, Notice, Shape, Workspace
 from respond.models.orders import Order
+from respond.models.owed import Owed, OwedKind
 from respond.models.persistence import Accounted, ActionRef, Fate
 from respond.models.report import (
     ActionStatus,
@@ -340,6 +341,7 @@ MODELS: tuple[Model, ...] = (
     ),
     Attached(case="DC-AAAAAA", run="r"),
     CHANGE,
+    Owed(tenant="t", kind=OwedKind.COMMENT, key="x", due=NOW, since=NOW),
     REPORT,
     TicketRef(system="local", id="LAB-1", url="file:///x"),
     VERDICT,

@@ -1,0 +1,148 @@
+"""What is delivered while a service is away is answered once when it is back, and nobody is told to find out who."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from respond.models.owed import OwedKind
+from respond.models.report import ActionStatus, Change, Report
+from tests.fakes.webhooks import webhooks
+from tests.helpers.service_desk import Desk, on_lab
+from tests.helpers.serving import until
+from tests.helpers.switch import Switch, switch
+from tests.helpers.tenant_story import Tale, account
+from tests.lab.running_lab import running
+
+pytestmark = pytest.mark.xdist_group(name="serving-outage")
+
+SOON = {
+    "RESPOND_RETRY__MAKE_UP": '["1s", "2s"]',
+    "RESPOND_RETRY__ATTEMPTS": "2",
+    "RESPOND_RETRY__FIRST_WAIT": "20ms",
+    "RESPOND_RETRY__REQUEST_TIMEOUT": "3s",
+    "RESPOND_PACE__BREAKER_REST": "1s",
+}
+GRAPH, LOGS, ARM = "graph", "logs", "arm"
+
+
+@dataclass
+class Outage:
+    """A tenant with an incident for each person, and a service before it of which one part can be away."""
+
+    there: Desk
+    away: Switch
+
+    def bodies(self, people: tuple[str, ...]) -> list[dict[str, Any]]:
+        return [self.there.notice(name) for name in people]
+
+
+@contextmanager
+def tenant(folder: Path, people: tuple[str, ...], service: str, env: dict[str, str] | None = None) -> Iterator[Outage]:
+    tale = Tale()
+    for name in people:
+        tale.user(name)
+        tale.phished(name)
+        tale.incident(name, account(name))
+    with ExitStack() as stack:
+        story = tale.write(folder / "story")
+        lab = stack.enter_context(running(story, folder / "lab"))
+        away = stack.enter_context(switch(lab.url))
+        settings = SOON | {f"RESPOND_TENANT__{service.upper()}_ENDPOINT": away.url} | (env or {})
+        there = stack.enter_context(on_lab(lab, folder, settings))
+        yield Outage(there, away)
+
+
+def failed(report: Report) -> list[Change]:
+    return [one for one in (*report.actions, *report.write_backs) if one.status is ActionStatus.FAILED]
+
+
+def all_answered(there: Desk, people: tuple[str, ...]) -> None:
+    """Everybody contained once, with one ticket; both comments and the tags on each incident; nothing owed."""
+    until(lambda: all(there.revoked(name) for name in people), 90, lambda: f"{there.service.lines[-6:]}")
+    until(lambda: all(len(there.comments(name)) == 2 for name in people), 60)
+    until(lambda: all("respond:malicious" in there.labels(name) for name in people), 60)
+    there.rest()
+    until(lambda: not there.store.owed.pending("lab"), 60, lambda: f"{there.store.owed.pending('lab')}")
+    for name in people:
+        assert there.revoked(name) == len(there.tickets_of(name)) == 1
+        report = there.report(name)
+        assert report.outcome == "contained-verified", f"{report.gaps} {report.actions}"
+    assert not there.tickets("could not be found out"), "nobody is told to find out who is meant"
+    assert not there.tickets("could not be judged")
+    assert len(there.tickets()) == len(people)
+
+
+@pytest.mark.parametrize("kind", ["refused", "503", pytest.param("hang", marks=pytest.mark.soak)])
+def test_deliveries_during_an_outage_of_the_directory_are_answered_when_it_is_over(tmp_path: Path, kind: str) -> None:
+    people = tuple(f"p{number}" for number in range(12 if kind == "refused" else 3))
+    with tenant(tmp_path, people, GRAPH) as outage:
+        there, bodies = outage.there, outage.bodies(people)
+        if kind == "refused":
+            outage.away.off()
+        else:
+            fault = {"match": "* /v1.0/*", "times": 0, "kind": "hang" if kind == "hang" else "status", "status": 503}
+            there.lab.request("POST", "/_lab/faults", body=[fault])
+        answers = [there.deliver(body) for body in bodies]
+        assert not any(answer["duplicate"] for answer in answers)
+        until(lambda: there.store.owed.counts("lab").get(OwedKind.DELIVERY) == len(people), 60)
+        assert not there.tickets(), "a ticket says what a person has to do"
+        again = there.deliver(there.notice(people[0], "Update"))
+        assert again["duplicate"], "the same again is answered with the first one"
+        figures = there.service.get("/metrics").text
+        assert f'respond_owed{{kind="answer_delivery"}} {len(people)}.0' in figures
+        if kind == "refused":
+            outage.away.on()
+        else:
+            there.lab.request("POST", "/_lab/faults", body=[])
+        all_answered(there, people)
+
+
+def test_what_sentinel_did_not_take_is_written_when_it_answers_again(tmp_path: Path) -> None:
+    people = ("ann", "bob")
+    with tenant(tmp_path, people, ARM, {"RESPOND_TICKETS__SYSTEM": "sentinel"}) as outage:
+        there, bodies = outage.there, outage.bodies(people)
+        outage.away.off()
+        for body in bodies:
+            there.deliver(body)
+        until(lambda: all(there.revoked(name) for name in people), 60)
+        kinds = {OwedKind.COMMENT: 4, OwedKind.TAG: 2, OwedKind.TICKET: 2}
+        until(lambda: there.store.owed.counts("lab") == kinds, 60, lambda: f"{there.store.owed.counts('lab')}")
+        assert {change.status for change in there.report("ann").write_backs} <= {"failed"}
+        outage.away.on()
+        until(lambda: not there.store.owed.pending("lab"), 60, lambda: f"{there.store.owed.pending('lab')}")
+        for name in people:
+            until(lambda name=name: not failed(there.report(name)), 20, lambda name=name: f"{there.report(name)}")
+            report = there.report(name)
+            assert len(there.comments(name)) == 3, "who is looked at, what the answer is, and the ticket"
+            assert there.labels(name) >= {"respond", "respond:malicious"}
+            assert [change.status for change in report.write_backs] == ["done", "done"]
+            assert report.ticket
+            assert report.ticket.system == "sentinel"
+            assert [change.status for change in report.actions if change.name == "open_ticket"] == ["done"]
+            assert there.revoked(name) == len(there.tickets_of(name)) == 1
+
+
+def test_a_notice_that_could_not_be_posted_is_posted_once(tmp_path: Path) -> None:
+    tale = Tale()
+    tale.user("ann")
+    tale.phished("ann")
+    tale.incident("ann", account("ann"))
+    with webhooks() as chat, switch(chat.url) as away, running(tale.write(tmp_path / "story"), tmp_path / "lab") as lab:
+        url = chat.settings["teams_url"].replace(chat.url, away.url)
+        with on_lab(lab, tmp_path, SOON | {"RESPOND_NOTICES__TEAMS_URL": url}) as there:
+            away.off()
+            there.answer("ann")
+            assert there.store.owed.counts("lab") == {OwedKind.NOTICE: 1}
+            assert not chat.posted["teams"]
+            away.on()
+            until(lambda: not there.store.owed.pending("lab"), 60)
+            assert len(chat.posted["teams"]) == 1
+            until(lambda: not failed(there.report("ann")), 20)
+            told = next(change for change in there.report("ann").actions if change.name == "send_notice")
+            assert (told.status, told.summary) == ("done", "told teams")
