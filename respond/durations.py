@@ -45,6 +45,16 @@ def _read(value: object) -> timedelta:
     raise ValueError(f"{value!r} has no unit; write 90m, 24h or 7d")
 
 
+def _read_signed(value: object) -> timedelta:
+    if isinstance(value, str) and value.strip().startswith("-"):
+        return -parse_duration(value.strip()[1:])
+    return _read(value)
+
+
+def _format_signed(length: timedelta) -> str:
+    return f"-{format_duration(-length)}" if length < timedelta(0) else format_duration(length)
+
+
 def _positive(value: timedelta) -> timedelta:
     if value <= timedelta(0):
         raise ValueError("has to be longer than nothing; write 90m, 24h or 7d")
@@ -53,6 +63,9 @@ def _positive(value: timedelta) -> timedelta:
 
 Duration = Annotated[timedelta, BeforeValidator(_read), PlainSerializer(format_duration, return_type=str)]
 """A `timedelta` that settings and models spell the way people do."""
+
+SignedDuration = Annotated[timedelta, BeforeValidator(_read_signed), PlainSerializer(_format_signed, return_type=str)]
+"""The same, forwards or backwards: `30m`, `-20m`."""
 
 PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
 """A `Duration` longer than nothing."""

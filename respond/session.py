@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -52,6 +52,10 @@ class Session:
     def tenant(self) -> str:
         return tenant_of(self.settings)
 
+    def now(self) -> datetime:
+        """The time that windows of queries go by: that of the services, as far as it is known."""
+        return self.connections.clock.now()
+
     async def respond_to(self, who: str, *, since: timedelta | None, dry_run: bool) -> Report:
         """Answer for one user, or join the run that already does.
 
@@ -96,7 +100,7 @@ class Session:
         """
         from respond.models.case import Mode, Window
 
-        now = datetime.now(UTC)
+        now = self.now()
         about = self._about_nobody(run, report.window.start, now if watch else report.window.end)
         start = max(report.window.start, now - self.policy.usual.history) if watch else report.window.start
         return about.model_copy(
@@ -104,7 +108,7 @@ class Session:
                 "id": "" if watch else report.case,
                 "mode": Mode.DRY_RUN if dry_run else Mode.LIVE,
                 "who": report.user.id,
-                "started": now,
+                "started": datetime.now(UTC),
                 "window": Window(start=start, end=about.window.end),
                 "watch": watch,
             }
@@ -140,7 +144,7 @@ class Session:
         """
         from respond.models.intake import Replies
 
-        now = datetime.now(UTC)
+        now = self.now()
         begin = min(now - self.settings.hunt.since, (delivery.notice.window_start or now) - before)
         start = max(begin, now - self.policy.usual.history)
         replies = Replies.model_validate(self.settings.sentinel.model_dump())
@@ -149,13 +153,13 @@ class Session:
     def case_owed(self, work: Owed, *, run: str) -> Case:
         """The case that owed work is done under; about nobody, because no sign-in is looked at."""
         report = self.store.live(work.case)
-        now = datetime.now(UTC)
+        now = self.now()
         case = self.case_again(report, run=run) if report else self._about_nobody(run, now, now)
         return case.model_copy(update={"id": work.case, "who": ""})
 
     def case_about_nobody(self, *, since: timedelta) -> Case:
         """A case for looking over the tenant."""
-        now = datetime.now(UTC)
+        now = self.now()
         return self._about_nobody(str(uuid.uuid4()), now - since, now)
 
     def _about_nobody(self, run: str, start: datetime, now: datetime) -> Case:
@@ -167,7 +171,7 @@ class Session:
             tenant=self.tenant,
             who="",
             window=Window(start=start, end=now),
-            started=now,
+            started=datetime.now(UTC),
             policy=self.policy,
             act_early=self.settings.hunt.act_early,
             notifies=self.settings.notices.is_on,
@@ -177,14 +181,14 @@ class Session:
         from respond.models.case import Case, Mode, Window
         from respond.models.intake import Sighting, Trigger
 
-        now, run = datetime.now(UTC), str(uuid.uuid4())
+        now, run = self.now(), str(uuid.uuid4())
         return Case(
             run=run,
             mode=Mode.DRY_RUN if dry_run else Mode.LIVE,
             tenant=self.tenant,
             who=who,
             window=Window(start=now - (since or self.settings.hunt.since), end=now),
-            started=now,
+            started=datetime.now(UTC),
             policy=self.policy,
             act_early=self.settings.hunt.act_early,
             notifies=self.settings.notices.is_on,
@@ -227,12 +231,13 @@ class Survey:
     settings: Settings
     policy: Policy
     clients: Clients
+    now: Callable[[], datetime]
 
     def case(self, since: timedelta) -> Case:
         """A case about nobody in particular, which changes nothing."""
         from respond.models.case import Case, Mode, Window
 
-        now = datetime.now(UTC)
+        now = self.now()
         return Case(
             run=str(uuid.uuid4()),
             mode=Mode.DRY_RUN,
@@ -271,7 +276,8 @@ async def open_survey(config: Path) -> AsyncIterator[Survey]:
         connections = Connections(settings, lab.url if lab else settings.lab.url or None)
         stack.push_async_callback(connections.close)
         step.install(step.Process(settings, connections, store, templates=templates))
-        yield Survey(settings=settings, policy=policy, clients=connections.clients(read_only=True))
+        await connections.learn_time()
+        yield Survey(settings, policy, connections.clients(read_only=True), connections.clock.now)
 
 
 @asynccontextmanager

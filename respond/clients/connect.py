@@ -11,12 +11,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from respond.clients.clouds import arm_endpoint, graph_endpoint, logs_endpoint, unless_absent
+from respond.clients.clock import ask_time
+from respond.clients.clouds import arm_endpoint, authority, graph_endpoint, logs_endpoint, unless_absent
 from respond.clients.credentials import credential
 from respond.clients.guard import Check, reading_from, unless_frozen
 from respond.clients.pace import Pace
 from respond.errors import Service
-from respond.settings import LAB_WORKSPACE_ID, Settings, TicketsIn
+from respond.settings import LAB_TENANT_ID, LAB_WORKSPACE_ID, Settings, TicketsIn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -208,6 +209,7 @@ class Connections:
         self._frozen = frozen
         self.lab_url = lab_url
         self.pace = Pace(settings.pace)
+        self.clock = self.pace.service_clock
         self._sets: dict[tuple[int, bool], tuple[asyncio.AbstractEventLoop, Clients]] = {}
 
     def clients(self, *, read_only: bool) -> Clients:
@@ -220,6 +222,13 @@ class Connections:
                 Clients(self._settings, read_only=read_only, lab_url=self.lab_url, frozen=self._frozen, pace=self.pace),
             )
         return self._sets[key][1]
+
+    async def learn_time(self) -> None:
+        """Ask the tenant's authority what time it is, before anything goes by it; no token is sent."""
+        settings = self._settings
+        tenant = settings.tenant.tenant_id or (LAB_TENANT_ID if settings.is_lab else "")
+        where = f"{authority(settings, self.lab_url)}/{tenant}"
+        await ask_time(self.clock, f"{where}/v2.0/.well-known/openid-configuration")
 
     async def close(self) -> None:
         """Close every set, each on its own loop."""

@@ -79,8 +79,10 @@ class _Transport(httpx.AsyncHTTPTransport):
         url = str(request.url)
         self._check(request.method, url)
         async with self._pace.turn(Service.GRAPH, request.method, url) as turn:
+            sent = datetime.now(UTC)
             answer = await super().handle_async_request(request)
             turn.answered(answer.status_code, answer.headers)
+            self._pace.service_clock.hear(answer.headers, sent)
             return answer
 
 

@@ -11,7 +11,7 @@ import asyncio
 import json
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from azure.core.exceptions import (
@@ -97,6 +97,8 @@ class Logs:
         row_limit: int = ROW_LIMIT,
     ) -> None:
         self._retry = retry
+        pace = pace or Pace()
+        self._clock = pace.service_clock
         base = endpoint.rstrip("/").removesuffix("/v1")
         # azure-core refuses to send a token over http; the lab on loopback is the one place where that is right.
         self._options: dict[str, Any] = {"enforce_https": False} if is_loopback_http(base) else {}
@@ -105,7 +107,7 @@ class Logs:
             credential,
             endpoint=f"{base}/v1",
             audience=_audience(base),
-            transport=Transport(Service.LOGS, check=check, pace=pace or Pace()),
+            transport=Transport(Service.LOGS, check=check, pace=pace),
             retry_total=0,
         )
         self.absent = Absent(absent_for)
@@ -143,7 +145,7 @@ class Logs:
             await self._sdk.query_workspace(
                 self._workspace,
                 text,
-                timespan=(start, datetime.now(UTC)) if start else None,
+                timespan=(start, self._clock.now()) if start else None,
                 server_timeout=round(self._timeout),
                 read_timeout=self._timeout + 5,
                 raw_response_hook=answer.keep,

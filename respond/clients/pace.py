@@ -22,6 +22,7 @@ from typing import Self
 from respond import progress
 from respond.clients.allowance import Limit
 from respond.clients.breaker import Breakers
+from respond.clients.clock import ServiceClock
 from respond.clients.lanes import Lane, deadline, lane
 from respond.clients.retry import LONGEST_ASKED, parse_retry_after
 from respond.clients.routes import Route, Scope
@@ -72,6 +73,7 @@ class Pace:
         self._limits = {**limits_of(settings), **(limits or {})}
         self._turns = {scope: Turns(limit, clock) for scope, limit in self._limits.items()}
         self._breakers = Breakers(settings.breaker_after, settings.breaker_rest.total_seconds(), clock)
+        self.service_clock = ServiceClock()
 
     def turn(self, service: Service, method: str, url: str) -> Turn:
         """The turn of one request; entering it waits.

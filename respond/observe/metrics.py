@@ -34,7 +34,7 @@ OTHER = "other"
 _TO_CONTAIN = (0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
 _ACTION = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 150)
 _DELIVERY = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-_NO_TABLES = ("directory roles", "riskyUsers", "lures")
+_NO_TABLES = ("clock", "directory roles", "riskyUsers", "lures")
 _MOST_NAMES = 64
 
 QueueDepth = Callable[[], Mapping[str, int]]
@@ -107,6 +107,7 @@ class Metrics:
         self._write_backs = counter("write_backs", "Comments and tags on incidents in Sentinel.", "action", "result")
         self._last_round = gauge("schedule_last_success_timestamp_seconds", "When the scheduled hunt last got through.")
         self._rounds = counter("schedule_rounds", "Scheduled hunts.", "result")
+        self._skew = gauge("clock_skew_seconds", "How far the services' clock is ahead of this machine's.")
         self._takeovers = counter("takeovers", "Runs of dead processes taken over by this one.")
         self._names: set[str] = set()
         self._begin_at_zero()
@@ -196,6 +197,10 @@ class Metrics:
     def observe_breakers(self, unasked: Callable[[], Mapping[Service, int]]) -> None:
         """Have read at each scrape how many endpoints of each service are not asked, because they do not answer."""
         self._registry.register(_Breakers(unasked))
+
+    def observe_clock(self, ahead: Callable[[], float]) -> None:
+        """Have read at each scrape by how many seconds the services are ahead of this machine."""
+        self._skew.set_function(ahead)
 
     def observe_queue(self, depth: QueueDepth) -> None:
         """Have the queue's depth read at each scrape.

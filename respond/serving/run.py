@@ -53,7 +53,7 @@ async def serve(config: Path, *, host: str, port: int, front: Front | None = Non
             if there is None:
                 return 0
             session, service, metrics = there
-            gate = Gate.of(settings, host=host, lab_url=session.lab_url)
+            gate = Gate.of(settings, host=host, lab_url=session.lab_url, now=session.now)
             tenant = settings.tenant
             limits = Limits(
                 settings.webhook.body_within, tenant.workspace_id or LAB_WORKSPACE_ID, tenant.workspace_resource_id
@@ -139,11 +139,13 @@ async def _at_work(
         service = Service(session, metrics)
         metrics.observe_queue(service.depth)
         metrics.observe_owed(service.owed)
+        metrics.observe_clock(session.connections.clock.ahead)
         metrics.observe_breakers(session.connections.pace.unasked)
         try:
             await session.connections.clients(read_only=False).warm_up()
         except RespondError as error:
             log("not-ready", level=Level.WARNING, reason=error.message)
+        await session.connections.learn_time()
         collector.settle()
         yield session, service, metrics
 

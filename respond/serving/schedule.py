@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from respond.answering import named_by
 from respond.errors import RespondError
@@ -58,17 +58,19 @@ class Schedule:
         every = self._session.settings.schedule.every.total_seconds()
         if not every:
             return None
-        now = datetime.now(UTC)
-        number = int(now.timestamp() // every)
-        await self.round(number, now)
-        return max((number + 1) * every - datetime.now(UTC).timestamp(), 0.0)
+        # Not by the wall clock, which may be set; a round that takes long delays no more than the next one.
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        await self.round()
+        return max(began + every - clock(), 0.0)
 
-    async def round(self, number: int, now: datetime) -> RoundResult | None:
-        """One round; None when another process has it."""
-        intake, tenant = self._session.store.intake, self._session.tenant
+    async def round(self) -> RoundResult | None:
+        """The next round; None while another process has begun one a short while ago."""
+        intake, tenant, now = self._session.store.intake, self._session.tenant, self._session.now()
+        every, owner = self._session.settings.schedule.every, self._session.engine.name
         try:
-            taken = await asyncio.to_thread(intake.take_round, tenant, number, owner=self._session.engine.name, now=now)
-            if not taken:
+            number = await asyncio.to_thread(intake.take_round, tenant, owner=owner, now=now, every=every)
+            if number is None:
                 return None
             result = await self._look(number, now)
         except RespondError as error:
@@ -86,7 +88,8 @@ class Schedule:
         settings, intake = self._session.settings.schedule, self._session.store.intake
         case = self._session.case_about_nobody(since=settings.look_back)
         last = await asyncio.to_thread(intake.last_arrival, self._session.tenant)
-        begin = max(last - settings.overlap, case.window.start) if last else case.window.start
+        # One that looked beyond the present, by a clock that was wrong, has not seen what arrives until then.
+        begin = max(min(last, now) - settings.overlap, case.window.start) if last else case.window.start
         fresh = await find_fresh_users(case, arrived_from=begin, arrived_to=now)
         survey = await tenant_hunt(case, people=fresh.people) if fresh.people else None
         people = await asyncio.to_thread(self._unsettled, fresh, survey, now) if survey else ()

@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from respond.durations import Duration, parse_duration
+from respond.durations import Duration, SignedDuration, parse_duration
 from respond.settings.base import Address, Section
 
 _REFUSAL = 400
@@ -62,13 +62,18 @@ class LabFault(Section):
 
 
 class Lab(Section):
-    """The tenant in the box."""
+    """The tenant in the box.
+
+    Attributes:
+        clock_ahead: how far its clock is ahead of this machine's, as if this machine's were slow; below zero: fast.
+    """
 
     data: str = ""
     url: Address = ""
     logs_latency: Duration = parse_duration("0s")
     graph_latency: Duration = parse_duration("0s")
     arm_latency: Duration = parse_duration("0s")
+    clock_ahead: SignedDuration = timedelta(0)
     row_limit: int = Field(default=500_000, ge=1)
     queries_per_30s: int = Field(default=200, ge=1)
     concurrent_queries: int = Field(default=5, ge=1)

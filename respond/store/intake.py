@@ -28,6 +28,10 @@ _ACCEPTED, _WAITING, _ASKED = "accepted", "waiting", "asked"
 _ANSWERED, _REPEATED, _GIVEN_UP = "answered", "repeated", "given-up"
 _OPEN = (_ACCEPTED, _WAITING, _ASKED)
 _AT_ONCE = 500
+_CLOCKS_DIFFER = timedelta(seconds=10)
+"""As much as the clocks of two machines may."""
+_EARLY = 0.1
+"""Share of a pause by which a round may be early: timers are not exact."""
 
 
 class Intake:
@@ -306,25 +310,34 @@ class Intake:
         return found
 
     def last_arrival(self, tenant: str) -> datetime | None:
-        """Up to which time of arrival the schedule has looked."""
+        """Up to which time of arrival the last round looked that came to its end."""
         done = (rounds.c.tenant == tenant) & (rounds.c.result != "") & (rounds.c.arrived_until != "")
+        query = sa.select(rounds.c.arrived_until).where(done).order_by(rounds.c.number.desc()).limit(1)
         with self._db.connect() as db:
-            text = db.execute(sa.select(sa.func.max(rounds.c.arrived_until)).where(done)).scalar_one_or_none()
+            text = db.execute(query).scalar_one_or_none()
         return datetime.fromisoformat(text) if text else None
 
-    def take_round(self, tenant: str, number: int, *, owner: str, now: datetime) -> bool:
-        """Take one round of the schedule; False when another process has it. Old ones are forgotten."""
-        row = (rounds.c.tenant == tenant) & (rounds.c.number == number)
+    def take_round(self, tenant: str, *, owner: str, now: datetime, every: timedelta) -> int | None:
+        """Take the next round of the schedule; its number, or None when the last one began too short a while ago.
+
+        Rounds are counted, whatever the clock says: one that began in the future was numbered under another clock, and
+        keeps nobody from looking. Old ones are forgotten.
+        """
+        mine = rounds.c.tenant == tenant
         with writing(self._db, "schedule", tenant) as db:
-            if db.execute(sa.select(rounds.c.owner).where(row)).first() is not None:
-                return False
-            db.execute(sa.delete(rounds).where(rounds.c.tenant == tenant, rounds.c.number < number - _AT_ONCE))
+            newest = sa.select(rounds.c.number, rounds.c.started).where(mine).order_by(rounds.c.number.desc()).limit(1)
+            last = db.execute(newest).one_or_none()
+            since = now - datetime.fromisoformat(last.started) if last else every
+            if -_CLOCKS_DIFFER < since < every - _EARLY * every:
+                return None
+            number = int(last.number) + 1 if last else 1
+            db.execute(sa.delete(rounds).where(mine, rounds.c.number < number - _AT_ONCE))
             db.execute(
                 sa.insert(rounds).values(
                     tenant=tenant, number=number, owner=owner, started=iso_z(now), arrived_until="", result=""
                 )
             )
-        return True
+        return number
 
     def end_round(self, tenant: str, number: int, *, arrived_until: datetime, result: str) -> None:
         """Note how far a round has looked."""

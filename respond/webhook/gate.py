@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
 
 from respond.errors import UsageError
 from respond.settings import Settings
@@ -11,7 +12,7 @@ from respond.webhook.body import Held
 from respond.webhook.callers import Caller, How
 from respond.webhook.problems import Unauthorized
 from respond.webhook.signatures import CHALLENGE, SIGNATURE, SignatureCheck
-from respond.webhook.tokens import GUID, TokenCheck, tenant_id
+from respond.webhook.tokens import GUID, TokenCheck, tenant_id, utc_now
 
 _ANYBODY = Caller(id="anonymous", how=How.LAB)
 
@@ -25,12 +26,15 @@ class Gate:
         self.unknown = Held()
 
     @classmethod
-    def of(cls, settings: Settings, *, host: str, lab_url: str | None = None) -> Gate:
+    def of(
+        cls, settings: Settings, *, host: str, lab_url: str | None = None, now: Callable[[], datetime] = utc_now
+    ) -> Gate:
         """The gate that the settings ask for.
 
         Args:
             host: address that the service listens on.
             lab_url: where the lab answers, in lab mode.
+            now: the time that tokens and signatures are checked by, UTC; nothing that a sender says may influence it.
 
         Raises:
             UsageError: as `check_startup`.
@@ -38,8 +42,8 @@ class Gate:
         check_startup(settings, host)
         webhook = settings.webhook
         return cls(
-            TokenCheck.of(settings, lab_url) if webhook.audience else None,
-            SignatureCheck(webhook.hmac_secret, webhook.hmac_window)
+            TokenCheck.of(settings, lab_url, now=now) if webhook.audience else None,
+            SignatureCheck(webhook.hmac_secret, webhook.hmac_window, clock=lambda: now().timestamp())
             if webhook.hmac_secret.get_secret_value()
             else None,
         )
