@@ -21,6 +21,7 @@
         ├── FieldsRefused     a ticket system does not take some of the fields
         ├── Frozen            all writes of the tenant are frozen, and this was one; it was not sent
         ├── StateUnusable     the state database is damaged, or not as this version needs it
+        ├── Unreadable        a document in the state database cannot be read
         ├── TicketPageFailed  a ticket is kept, but the page that shows it cannot be written
         └── WriteRefused      a dry run tried to send something that is not on the read list
 
@@ -126,6 +127,10 @@ class RunFailed(RespondError):
 
 class Permanent(RespondError):
     """Trying again cannot help."""
+
+
+class Unreadable(Permanent):
+    """A document in the state database is not what any version writes."""
 
 
 class NotFound(Permanent):

@@ -16,6 +16,7 @@ from respond.settings import Settings, config_dir, load_settings, load_tenants, 
 
 if TYPE_CHECKING:
     from respond.models.report import Report
+    from respond.store.cases import UnreadableCase
 
 
 def list_cases(*, as_json: bool, config: str | None) -> int:
@@ -27,25 +28,31 @@ def list_cases(*, as_json: bool, config: str | None) -> int:
     return _list([(name, report) for name, one in several.items() for report in _held(one)], as_json=as_json)
 
 
-def _held(settings: Settings) -> list[Report]:
+def _held(settings: Settings) -> list[Report | UnreadableCase]:
     from respond.store.cases import Store
 
     with closing(Store(state_url(settings))) as store:
-        return store.all_reports()
+        return store.listed()
 
 
-def _list(reports: list[tuple[str, Report]], *, as_json: bool) -> int:
+def _list(held: list[tuple[str, Report | UnreadableCase]], *, as_json: bool) -> int:
     if as_json:
-        told = [
-            json.loads(report.model_dump_json(by_alias=True)) | ({"tenant_name": name} if name else {})
-            for name, report in reports
-        ]
+        told = [_told(case) | ({"tenant_name": name} if name else {}) for name, case in held]
         sys.stdout.write(json.dumps(told, indent=2) + "\n")
         return 0
     from respond.console.tables import print_cases
 
-    print_cases([(name or report.tenant, report) for name, report in reports])
+    print_cases([(name or case.tenant, case) for name, case in held])
     return 0
+
+
+def _told(case: Report | UnreadableCase) -> dict[str, object]:
+    from respond.store.cases import UnreadableCase
+
+    if isinstance(case, UnreadableCase):
+        return {"case": case.case, "tenant": case.tenant, "opened": case.opened, "unreadable": case.reason}
+    told: dict[str, object] = json.loads(case.model_dump_json(by_alias=True))
+    return told
 
 
 def show_case(case: str, *, html: str | None, as_json: bool, config: str | None) -> int:

@@ -329,6 +329,35 @@ def audit_export(context: Context, case: str | None, config: str | None) -> int:
     return export(case=case, config=config or context.find_root().obj)
 
 
+@cli.group()
+def state() -> None:
+    """The state database: its schema, and the people in it."""
+
+
+@state.command("check")
+@json_option
+@config_option
+@click.pass_context
+def state_check(context: Context, as_json: bool, config: str | None) -> int:
+    """Check schema and documents; exit 1 if it needs an upgrade or repair, 2 if it is newer than this program."""
+    from respond.cli.state import check
+
+    return check(as_json=as_json, config=config or context.find_root().obj)
+
+
+@state.command("upgrade")
+@config_option
+@click.pass_context
+def state_upgrade(context: Context, config: str | None) -> int:
+    """Migrate to this version's schema, and add what is missing; a SQLite file is backed up first.
+
+    Every command that opens an older database migrates it as well, without the backup.
+    """
+    from respond.cli.state import upgrade
+
+    return upgrade(config=config or context.find_root().obj)
+
+
 @cli.command("serve")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address; beyond loopback needs authentication.")
 @click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")

@@ -88,7 +88,9 @@ def _verdict(report: Report) -> Text:
         if report.verdict is not VerdictKind.NO_ACTIVITY
         else " NO ACTIVITY "
     )
-    return Text.assemble("  ", (label, VERDICT_STYLE[report.verdict]), "  ", (defang(report.headline), "bold"))
+    return Text.assemble(
+        "  ", (label, VERDICT_STYLE.get(report.verdict, "bold")), "  ", (defang(report.headline), "bold")
+    )
 
 
 def _body(report: Report, *, whole: bool) -> Group:
@@ -123,7 +125,8 @@ def _is_lost(change: Change) -> bool:
 
 def _write_back(change: Change) -> tuple[Text, Text]:
     words = Text.assemble(
-        (change.status.value, _STATUS[change.status]), f"  {defang(change.target)}: {defang(change.summary)}"
+        (change.status.value, _STATUS.get(change.status, "bold")),
+        f"  {defang(change.target)}: {defang(change.summary)}",
     )
     words.append("  the incident does not show this answer", "bold red")
     return Text(change.name), words
@@ -166,7 +169,7 @@ def _points(weight: int) -> Text:
 def _change(report: Report, change: Change, whole: bool) -> tuple[Text, Text]:  # noqa: FBT001 - of this module
     """One write: what became of it; of one that is still to come also the request, and why, when it is wanted whole."""
     about = f"  {defang(change.target)}:" if change.step and change.target != report.user.upn else " "
-    text = Text.assemble((change.status.value, _STATUS[change.status]), f"{about} {defang(change.summary)}")
+    text = Text.assemble((change.status.value, _STATUS.get(change.status, "bold")), f"{about} {defang(change.summary)}")
     if change.verified is False:
         text.append("  NOT VERIFIED", "bold red")
     elif change.verified and report.confirmed_at:
@@ -183,7 +186,8 @@ def _change(report: Report, change: Change, whole: bool) -> tuple[Text, Text]:  
 
 
 def _end(report: Report) -> Text:
-    style, words = _OUTCOME[report.outcome]
+    unknown = ("bold", f"{report.outcome.value}: a newer version wrote this; look with it")
+    style, words = _OUTCOME.get(report.outcome, unknown)
     by_hand = any(one.is_open for one in report.persistence)
     if by_hand and report.outcome is Outcome.CONTAINED_UNVERIFIED:
         words = "Contained, but not verified: a person has to do what is left by hand"

@@ -23,6 +23,7 @@ CHECKS: tuple[Check, ...] = (
     Check("settings", "limits", configuration.limits),
     Check("settings", "break-glass accounts", configuration.break_glass),
     Check("state", "state database", state.database),
+    Check("state", "state schema", state.schema),
     Check("identity", "reads as", credential.reader),
     Check("identity", "writes as", credential.writer),
     Check("identity", "clock", clocks.clock),

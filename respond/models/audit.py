@@ -13,13 +13,13 @@ from enum import StrEnum
 
 from pydantic import Field, JsonValue
 
-from respond.models.base import Line, Model, Utc
+from respond.models.base import Line, Model, OpenEnum, Utc
 
 START = "0" * 64
 """Stands for the digest before the first entry."""
 
 
-class AuditKind(StrEnum):
+class AuditKind(OpenEnum):
     DECISION = "decision"
     REQUEST = "request"
     CHANGE = "change"

@@ -60,6 +60,6 @@ def outcome_of(
 def exit_code(report: Report) -> int:
     """0 nothing left to do, 1 failed or not contained, 3 a person must act, 4 contained but not verified."""
     asks = any(finding.id == LOOKS_LIKE for finding in report.findings)
-    code = 3 if asks and report.outcome is Outcome.NO_ACTION else _EXIT[report.outcome]
+    code = 3 if asks and report.outcome is Outcome.NO_ACTION else _EXIT.get(report.outcome, 3)
     failed = any(change.status is ActionStatus.FAILED for change in report.actions)
-    return 1 if failed and _EXIT[report.outcome] == 0 else code
+    return 1 if failed and _EXIT.get(report.outcome, 3) == 0 else code

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Literal
-
 from pydantic import ConfigDict, Field, JsonValue
 
-from respond.models.base import Gap, Model, Source, Utc
+from respond.models.base import DOCUMENTS, Gap, Model, OpenEnum, Source, Utc
 from respond.models.case import Mode
 from respond.models.intake import Sighting
 from respond.models.ladder import Step
@@ -23,7 +20,7 @@ LOOKS_LIKE, WAS_BLOCKED = "looks-like-stolen-code", "attempt-was-blocked"
 """Ids of findings on what was seen in the place of a device code sign-in."""
 
 
-class VerdictKind(StrEnum):
+class VerdictKind(OpenEnum):
     MALICIOUS = "malicious"
     SUSPICIOUS = "suspicious"
     BENIGN = "benign"
@@ -78,7 +75,7 @@ class Verdict(Model):
         return self.kind in (VerdictKind.BENIGN, VerdictKind.NO_ACTIVITY)
 
 
-class ActionStatus(StrEnum):
+class ActionStatus(OpenEnum):
     DONE = "done"
     UNNEEDED = "unneeded"
     PLANNED = "planned"
@@ -119,7 +116,7 @@ class Change(Model):
     )
 
 
-class Outcome(StrEnum):
+class Outcome(OpenEnum):
     CONTAINED_VERIFIED = "contained-verified"
     CONTAINED_UNVERIFIED = "contained-unverified"
     NOT_CONTAINED = "not-contained"
@@ -203,7 +200,7 @@ class Report(Model):
     repeat: bool = Field(default=False, description="these sign-ins were answered before, and nothing was left to do")
     sightings: tuple[Sighting, ...] = Field(default=(), description="which paths brought the case, first one first")
     run: str = ""
-    schema_version: Literal[1] = 1
+    schema_version: int = DOCUMENTS
 
     @property
     def broke(self) -> str:

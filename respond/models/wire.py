@@ -30,7 +30,7 @@ from respond.models import (
     tasks,
     watches,
 )
-from respond.models.base import Model, iso_z
+from respond.models.base import Model, iso_z, tolerant
 from respond.plain_errors import named
 
 _MODELS: dict[str, type[Model]] = {
@@ -142,7 +142,8 @@ def _decode(value: Any) -> Any:  # noqa: ANN401, PLR0911 - parsed JSON, one arm 
         case {"$tuple": list(items)}:
             return tuple(_decode(item) for item in items)
         case {"$model": str(name), "is": body} if name in _MODELS:
-            return _MODELS[name].model_validate(body)
+            with tolerant():
+                return _MODELS[name].model_validate(body)
         case {"$error": str(name), "is": str(message), **more} if name in _ERRORS:
             error = _ERRORS[name](message)
             if isinstance(error, errors.Transient) and (until := more.get("until")):

@@ -114,7 +114,7 @@ class Approvals:
         with self._db.connect() as db:
             rows = db.execute(query).mappings().all()
         return SETBACKS.readable(
-            "approval", rows, _asked, lambda row: f"{row['case_id']}/{row['name']}/{row['object']}"
+            "approval", rows, asked_of, lambda row: f"{row['case_id']}/{row['name']}/{row['object']}"
         )
 
 
@@ -127,7 +127,7 @@ def _answered(db: sa.Connection, given: Asked) -> bool:
 def _newest(db: sa.Connection, case: str) -> dict[tuple[str, str], Asked]:
     """The newest round of each question of a case, in the order they were first asked."""
     query = sa.select(approvals).where(approvals.c.case_id == case).order_by(approvals.c.round, approvals.c.at)
-    found = [_asked(row) for row in db.execute(query).mappings()]
+    found = [asked_of(row) for row in db.execute(query).mappings()]
     return {(asked.name, asked.object): asked for asked in found}
 
 
@@ -160,7 +160,8 @@ def _row(asked: Asked) -> dict[str, Any]:
     return {**same, **times, "case_id": asked.case, "answered_by": asked.by, "answer": asked.answer.value}
 
 
-def _asked(row: sa.RowMapping) -> Asked:
-    same = {name: value for name, value in row.items() if name not in ("case_id", "answered_by")}
+def asked_of(row: sa.RowMapping) -> Asked:
+    """The question in a row."""
+    same = {name: value for name, value in row.items() if name not in ("case_id", "answered_by", "version")}
     times = {name: moment(row[name]) for name in ("at", "due", "answered_at")}
-    return Asked(**{**same, **times, "case": row["case_id"], "by": row["answered_by"]})
+    return Asked.from_row(**{**same, **times, "case": row["case_id"], "by": row["answered_by"]})

@@ -10,12 +10,13 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from respond.errors import NotFound
+from respond.errors import NotFound, Unreadable
 from respond.models.base import iso_z
 from respond.models.case import Claim, case_id
-from respond.models.evidence import EarlierCase, Fact, FactKind
+from respond.models.evidence import EarlierCase, Fact
 from respond.models.persistence import Accounted, Fate
 from respond.models.report import ActionStatus, Change, Report, TicketRef
+from respond.observe.setbacks import SETBACKS
 from respond.store.approvals import Approvals
 from respond.store.audit import Audit
 from respond.store.brakes import Brakes
@@ -44,6 +45,21 @@ class Ticket:
     outcome: str
     title: str
     body: str
+
+
+@dataclass(frozen=True)
+class UnreadableCase:
+    """A case whose newest report cannot be read.
+
+    Attributes:
+        reason: in a sentence, without the values of the report.
+    """
+
+    case: str
+    tenant: str
+    user_id: str
+    opened: str
+    reason: str
 
 
 class Store:
@@ -222,17 +238,8 @@ class Store:
                 query = theirs.where(facts.c.value.in_(values[start : start + _VALUES_AT_ONCE]))
                 rows += db.execute(query).mappings().all()
         rows.sort(key=lambda row: (row["at"], row["case_id"]), reverse=True)
-        return tuple(
-            EarlierCase(
-                case=row["case_id"],
-                verdict=row["verdict"],
-                at=datetime.fromisoformat(row["at"]),
-                upn=row["upn"],
-                fact=Fact(kind=FactKind(row["kind"]), value=row["value"]),
-            )
-            for row in rows
-            if (row["kind"], row["value"]) in wanted
-        )
+        shared = [row for row in rows if (row["kind"], row["value"]) in wanted]
+        return tuple(SETBACKS.readable("fact", shared, _earlier, lambda row: row["case_id"]))
 
     def has(self, case: str) -> bool:
         """Whether there is such a case."""
@@ -267,7 +274,7 @@ class Store:
         query = sa.select(reports.c.body).where(reports.c.case_id == case, reports.c.mode == "live")
         with self._db.connect() as db:
             bodies = db.execute(query.order_by(reports.c.at)).scalars().all()
-        found = [Report.model_validate_json(body) for body in bodies]
+        found = _reports(case, bodies)
         return [one for report in found for one in report.actions if one.status is ActionStatus.DONE]
 
     def settled(self, case: str) -> list[Accounted]:
@@ -275,7 +282,7 @@ class Store:
         query = sa.select(reports.c.body).where(reports.c.case_id == case, reports.c.mode == "live")
         with self._db.connect() as db:
             bodies = db.execute(query.order_by(reports.c.at)).scalars().all()
-        found = [Report.model_validate_json(body) for body in bodies]
+        found = _reports(case, bodies)
         done = {
             (one.name, one.step.object)
             for report in found
@@ -296,10 +303,20 @@ class Store:
         return Report.model_validate_json(body) if body else None
 
     def all_reports(self) -> list[Report]:
-        """The newest report of every case, newest case first."""
+        """The newest report of every case, newest case first; without those that cannot be read."""
+        return [report for report in self.listed() if isinstance(report, Report)]
+
+    def listed(self) -> list[Report | UnreadableCase]:
+        """Every case that has a report, newest first: its newest report, or why that cannot be read."""
         with self._db.connect() as db:
-            ids = db.execute(sa.select(cases.c.id).order_by(cases.c.opened.desc())).scalars().all()
-        return [report for report in map(self.report, ids) if report]
+            rows = db.execute(sa.select(cases).order_by(cases.c.opened.desc())).mappings().all()
+        return [found for row in rows if (found := self._listed(row)) is not None]
+
+    def _listed(self, row: sa.RowMapping) -> Report | UnreadableCase | None:
+        try:
+            return self.report(row["id"])
+        except Unreadable as error:
+            return UnreadableCase(row["id"], row["tenant"], row["user_id"], row["opened"], error.message)
 
     def ticket(self, case: str) -> Ticket | None:
         """The ticket of a case."""
@@ -381,6 +398,16 @@ def _others_were_at(db: sa.Connection, tenant: str, user_id: str, run: str, seen
     last = sa.select(releases.c.at).where(releases.c.tenant == tenant, releases.c.user_id == user_id)
     at = db.execute(last).scalar_one_or_none()
     return at is not None and datetime.fromisoformat(at) > seen_at - _CLOCKS_DIFFER
+
+
+def _earlier(row: sa.RowMapping) -> EarlierCase:
+    found = Fact.from_row(kind=row["kind"], value=row["value"])
+    at = datetime.fromisoformat(row["at"])
+    return EarlierCase.from_row(case=row["case_id"], verdict=row["verdict"], at=at, upn=row["upn"], fact=found)
+
+
+def _reports(case: str, bodies: Sequence[str]) -> list[Report]:
+    return SETBACKS.readable("report", bodies, Report.model_validate_json, lambda _: case)
 
 
 def _ticket(row: sa.Row[tuple[object, ...]]) -> Ticket:

@@ -15,6 +15,7 @@ from tenacity import retry, retry_if_exception, stop_after_delay, wait_random
 
 from respond.durable import engine_kwargs, sqlalchemy_url
 from respond.errors import UsageError
+from respond.models.base import DOCUMENTS
 from respond.plain_errors import state_error
 from respond.store.schema import Fit, bring_up_to_date, read_schema
 
@@ -52,6 +53,7 @@ reports = sa.Table(
     sa.Column("mode", sa.Text, nullable=False),
     sa.Column("at", sa.Text, nullable=False),
     sa.Column("body", sa.Text, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False, default=DOCUMENTS, server_default="1"),
 )
 tickets = sa.Table(
     "respond_tickets",
@@ -91,6 +93,7 @@ deliveries = sa.Table(
     sa.Column("broken", sa.Integer, nullable=False),
     sa.Column("due", sa.Text, nullable=False),
     sa.Column("body", sa.Text, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False, default=DOCUMENTS, server_default="1"),
     sa.Index("respond_deliveries_by_digest", "tenant", "digest"),
 )
 asks = sa.Table(
@@ -104,6 +107,7 @@ asks = sa.Table(
     sa.Column("run", sa.Text, nullable=False),
     sa.Column("case_id", sa.Text, nullable=False),
     sa.Column("open", sa.Boolean, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False, default=DOCUMENTS, server_default="1"),
     sa.Index("respond_asks_by_delivery", "tenant", "delivery"),
 )
 turns = sa.Table(
@@ -198,6 +202,7 @@ approvals = sa.Table(
     sa.Column("answered_by", sa.Text, nullable=False),
     sa.Column("answered_at", sa.Text, nullable=False),
     sa.Column("because", sa.Text, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False, default=DOCUMENTS, server_default="1"),
 )
 intents = sa.Table(
     "respond_intents",
@@ -212,6 +217,7 @@ intents = sa.Table(
     sa.Column("before", sa.Text, nullable=False),
     sa.Column("at", sa.Text, nullable=False),
     sa.Column("undone_at", sa.Text, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False, default=DOCUMENTS, server_default="1"),
 )
 watches = sa.Table(
     "respond_watches",
@@ -254,6 +260,7 @@ later = sa.Table(
     sa.Column("due", sa.Text, nullable=False),
     sa.Column("taken_by", sa.Text, nullable=False),
     sa.Column("tries", sa.Integer, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False, default=DOCUMENTS, server_default="1"),
     sa.Index("respond_later_by_time", "tenant", "due"),
 )
 

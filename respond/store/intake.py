@@ -258,7 +258,8 @@ class Intake:
                 db.execute(sa.update(turns).where(turn).values(owner=""))
                 return None
             db.execute(sa.update(asks).where(theirs).values(run=run))
-        found = sorted((Ask.model_validate_json(body) for body in bodies), key=lambda one: one.sighting.at)
+        asked = SETBACKS.readable("question", bodies, Ask.model_validate_json, lambda _: user)
+        found = sorted(asked, key=lambda one: one.sighting.at)
         return Round(
             run=run,
             user_id=user,
@@ -292,7 +293,9 @@ class Intake:
         with self._db.connect() as db:
             rows = db.execute(query).mappings().all()
         found = (
-            Sighting(path=row["path"], ref=row["ref"], at=datetime.fromisoformat(row["at"]), incident=row["incident"])
+            Sighting.from_row(
+                path=row["path"], ref=row["ref"], at=datetime.fromisoformat(row["at"]), incident=row["incident"]
+            )
             for row in rows
         )
         return tuple(sorted(found, key=lambda one: (one.at, one.ref)))

@@ -75,6 +75,11 @@ class Schema:
         return Fit.FITS if self.revision == migrations.HEAD else Fit.NEWER_AND_USABLE
 
     @property
+    def needs_upgrade(self) -> bool:
+        """Whether `respond state upgrade` has something to do."""
+        return self.fit in (Fit.OLDER, Fit.DAMAGED)
+
+    @property
     def told(self) -> str:
         """The fit in one line."""
         named, ours = self.revision or "without a version", migrations.HEAD

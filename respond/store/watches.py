@@ -75,4 +75,4 @@ def _this(case: str, number: int) -> sa.ColumnElement[bool]:
 def _watch(row: sa.RowMapping) -> Watch:
     same = {name: value for name, value in row.items() if name not in ("case_id", "plan")}
     times = {name: moment(row[name]) for name in ("due", "done_at")}
-    return Watch(**{**same, **times, "case": row["case_id"]})
+    return Watch.from_row(**{**same, **times, "case": row["case_id"]})

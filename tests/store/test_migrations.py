@@ -182,5 +182,5 @@ def test_every_command_refuses_a_newer_database_with_exit_2(command: tuple[str, 
 def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
     file = tmp_path / "state.db"
     file.write_bytes(b"not a database at all" * 100)
-    with pytest.raises(UsageError, match="state.url: the file is no SQLite database"):
+    with pytest.raises(UsageError, match=r"state\.url: the file is no SQLite database"):
         open_database(f"sqlite:///{file}")
