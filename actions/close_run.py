@@ -16,7 +16,7 @@ from respond.models.case import Case
 from respond.models.evidence import Fact
 from respond.models.later import Later
 from respond.models.report import ActionStatus, Outcome, Report
-from respond.step import process, read_action
+from respond.step import process, read_action, response_mode
 from respond.ticketing.keep import ticket_ref
 
 
@@ -38,6 +38,7 @@ async def close_run(case: Case, *, report: Report, facts: Sequence[Fact] = (), l
             # What Sentinel does not show is news until it does: the next answer to the incident replaces it.
             "write_backs": report.write_backs or (before.write_backs if before else ()),
             "timings_ms": timings,
+            "response_mode": response_mode(case),
             "ticket": None if case.is_dry_run else ticket_ref(case),
             "sightings": store.intake.sightings(report.case),
             "confirmed_at": _confirmed(case, report, before, now),

@@ -53,6 +53,7 @@ def _report(case: Case, headline: str, told: Change) -> Report:
     return Report(
         case=case.id,
         mode=case.mode,
+        response_mode=case.policy.response_mode,
         tenant=case.tenant,
         user=Person(id="", upn="", display_name=""),
         window=Span(start=case.window.start, end=case.window.end),

@@ -15,7 +15,7 @@ from respond.models.case import Case
 from respond.models.intake import Sighting, Unanswered
 from respond.models.report import ActionStatus, Change, Outcome, Person, Report, Span, VerdictKind
 from respond.models.tickets import Severity
-from respond.step import process, write_action
+from respond.step import process, response_mode, write_action
 from respond.ticketing.keep import keep_ticket, ticket_ref
 
 NAME = "open_unanswered"
@@ -44,7 +44,9 @@ async def open_unanswered(
     )
     case = case.model_copy(update={"id": claim.case})
     store.intake.seen(case.id, sightings)
-    written = process().templates.write("unanswered", about=about, case=case, people=people)
+    written = process().templates.write(
+        "unanswered", about=about, case=case, mode=response_mode(case).value, people=people
+    )
     found = store.ticket(case.id)
     told = await keep_ticket(
         case,
@@ -65,6 +67,7 @@ def _report(case: Case, people: Sequence[Unanswered], told: Change) -> Report:
     return Report(
         case=case.id,
         mode=case.mode,
+        response_mode=case.policy.response_mode,
         tenant=case.tenant,
         user=Person(id="", upn=defang(labels), display_name=""),
         window=Span(start=case.window.start, end=case.window.end),

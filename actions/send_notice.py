@@ -18,7 +18,7 @@ from respond.models.notices import Notice
 from respond.models.owed import OwedKind
 from respond.models.report import ActionStatus, Change, Outcome, Verdict
 from respond.settings import NoticeOn
-from respond.step import Owes, process, soon, write_action
+from respond.step import Owes, process, response_mode, soon, write_action
 from respond.ticketing.notify import pending, tell
 
 NAME = "send_notice"
@@ -71,7 +71,9 @@ def _notice(case: Case, account: Account, verdict: Verdict, changes: Sequence[Ch
         case=case,
         done=[change for change in changes if change.status is ActionStatus.DONE],
         failed=[change for change in changes if change.status is ActionStatus.FAILED],
+        mode=response_mode(case).value,
         outcome=outcome,
+        planned=[change for change in changes if change.status is ActionStatus.PLANNED and change.step],
         verdict={**verdict.model_dump(), "survived": verdict.survived},
     )
     decide = (f"respond approve {case.id}", f"respond deny {case.id}") if asked else ()

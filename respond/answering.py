@@ -132,6 +132,7 @@ def report_on_nobody(case: Case, account: Account | None, told: Change, reason: 
     return Report(
         case=told.target,
         mode=case.mode,
+        response_mode=case.policy.response_mode,
         tenant=case.tenant,
         user=user or Person(id="", upn=defang(case.who), display_name=""),
         window=Span(start=case.window.start, end=case.window.end),

@@ -17,6 +17,7 @@ from respond.models.ladder import NOBODY, May, OnTimeout, Step, Word
 from respond.models.orders import Order
 from respond.observe.logs import Level, log
 from respond.observe.setbacks import SETBACKS
+from respond.response_mode import ResponseMode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -146,7 +147,9 @@ class Following:
         return Started(case, run)
 
     async def _time_out(self, expired: Sequence[Asked], now: datetime) -> list[Started]:
-        yes = self._session.policy.ladder.approval.on_timeout is OnTimeout.APPROVE
+        policy = self._session.policy
+        # Without a person nothing is carried out in the other modes.
+        yes = policy.ladder.approval.on_timeout is OnTimeout.APPROVE and policy.response_mode is ResponseMode.AUTO
         runs: list[Started] = []
         for case in dict.fromkeys(one.case for one in expired):
             with SETBACKS.alone("approval", case):

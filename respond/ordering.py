@@ -88,6 +88,7 @@ def _report(case: Case, order: Order, actions: Sequence[Change], outcome: Outcom
     return order.report.model_copy(
         update={
             "mode": case.mode,
+            "response_mode": case.policy.response_mode,
             "actions": tuple(actions),
             "outcome": outcome,
             "run": case.run,

@@ -295,7 +295,8 @@ async def open_session(
     Raises:
         UsageError: a setting, the policy or the lab's data is wrong.
     """
-    settings, policy = load_settings(config), load_policy(config)
+    settings = load_settings(config)
+    policy = load_policy(config).model_copy(update={"response_mode": settings.response_mode})
     _check_tenant(settings)
     async with AsyncExitStack() as stack:
         lab = _start_lab(settings, config, stack)

@@ -32,6 +32,7 @@ from respond.observe.bound import bound
 from respond.observe.runs import running
 from respond.observe.traces import span
 from respond.plain_errors import is_database_error, named, state_error
+from respond.response_mode import ResponseMode, stricter_mode
 from respond.settings import Settings
 from respond.store.cases import Store
 from respond.templates import Templates
@@ -137,6 +138,11 @@ def process() -> Process:
 def clients(case: Case) -> Clients:
     """The services, in the mode of the case: a dry run gets clients that cannot write."""
     return process().connections.clients(read_only=case.is_dry_run)
+
+
+def response_mode(case: Case) -> ResponseMode:
+    """The mode that a write of the case is held to: that of its trigger, or of this process where that is stricter."""
+    return stricter_mode(case.policy.response_mode, process().settings.response_mode)
 
 
 def limit_of(action: str) -> timedelta:

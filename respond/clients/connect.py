@@ -14,9 +14,10 @@ from urllib.parse import urlsplit
 from respond.clients.clock import ask_time
 from respond.clients.clouds import arm_endpoint, authority, graph_endpoint, logs_endpoint, unless_absent
 from respond.clients.credentials import credential
-from respond.clients.guard import Check, reading_from, unless_frozen
+from respond.clients.guard import Check, observing, reading_from, unless_frozen
 from respond.clients.pace import Pace
 from respond.errors import Service
+from respond.response_mode import ResponseMode
 from respond.settings import LAB_TENANT_ID, LAB_WORKSPACE_ID, Settings, TicketsIn
 
 if TYPE_CHECKING:
@@ -69,7 +70,10 @@ class Clients:
         self._settings = settings
         self._read_only = read_only
         self._pace = pace or Pace(settings.pace)
-        self._check = unless_absent(settings, reading_from(self._hosts) if read_only else unless_frozen(frozen))
+        check = reading_from(self._hosts) if read_only else unless_frozen(frozen)
+        if settings.response_mode is ResponseMode.OBSERVE:
+            check = observing(self._hosts, check)
+        self._check = unless_absent(settings, check)
         self._lab_url = lab_url
 
     @cached_property

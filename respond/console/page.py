@@ -17,6 +17,7 @@ from rich.text import Text
 from respond.console.legs import side_by_side
 from respond.console.terminal import WIDTH, SafeConsole, terminal
 from respond.defang import defang, printable
+from respond.models.case import Mode
 from respond.models.intake import Sighting, Trigger
 from respond.models.persistence import Accounted, Fate
 from respond.models.report import LOOKS_LIKE, ActionStatus, Change, Outcome, Report, VerdictKind
@@ -43,7 +44,7 @@ _OUTCOME = {
     Outcome.AWAITING_APPROVAL: ("yellow", "A person decides"),
     Outcome.NO_ACTION: ("green", "No action needed"),
 }
-
+_OBSERVED = ("cyan", "Observe mode: no containment action was sent")
 _NEXT = {Outcome.PLANNED: "respond apply", Outcome.AWAITING_APPROVAL: "respond approve"}
 
 
@@ -79,7 +80,9 @@ def page(report: Report, *, legs: bool = False) -> Group:
 def _head(report: Report) -> Text:
     tenant = "LAB tenant" if report.tenant == "lab" else f"tenant {report.tenant}"
     dry = " · DRY RUN" if report.mode == "dry-run" else ""
-    return Text.assemble(("respond", "bold"), f" · {tenant} · {report.case} · {defang(report.user.upn)}{dry}")
+    mode = f" · mode {report.response_mode}" if report.response_mode else ""
+    about = f" · {tenant} · {report.case} · {defang(report.user.upn)}"
+    return Text.assemble(("respond", "bold"), f"{about}{mode}{dry}")
 
 
 def _verdict(report: Report) -> Text:
@@ -98,7 +101,10 @@ def _body(report: Report, *, whole: bool) -> Group:
         ("why", [(_points(finding.weight), Text(defang(finding.summary))) for finding in report.findings]),
         ("gaps", [(Text(defang(gap.source)), Text(defang(gap.told), style="yellow")) for gap in report.gaps]),
         ("when", [(Text(f"{moment.at:%d %b %H:%M:%SZ}"), Text(defang(moment.what))) for moment in report.timeline]),
-        ("plan" if report.mode == "dry-run" else "done", [_change(report, change, whole) for change in report.actions]),
+        (
+            "plan" if report.outcome is Outcome.PLANNED else "done",
+            [_change(report, change, whole) for change in report.actions],
+        ),
         ("gone", [(Text(one.kind.value), _named(one)) for one in report.persistence if one.fate is Fate.GONE]),
         ("to do", [(Text("by hand"), Text(defang(task), style="yellow")) for task in report.tasks]),
         ("told", [_write_back(change) for change in report.write_backs if _is_lost(change)]),
@@ -185,9 +191,17 @@ def _change(report: Report, change: Change, whole: bool) -> tuple[Text, Text]:  
     return Text(change.name), text
 
 
+def _is_observed(report: Report) -> bool:
+    return report.outcome is Outcome.PLANNED and report.mode is Mode.LIVE
+
+
+def _next(report: Report) -> str:
+    return "respond show" if _is_observed(report) else _NEXT.get(report.outcome, "respond show")
+
+
 def _end(report: Report) -> Text:
     unknown = ("bold", f"{report.outcome.value}: a newer version wrote this; look with it")
-    style, words = _OUTCOME.get(report.outcome, unknown)
+    style, words = _OBSERVED if _is_observed(report) else _OUTCOME.get(report.outcome, unknown)
     by_hand = any(one.is_open for one in report.persistence)
     if by_hand and report.outcome is Outcome.CONTAINED_UNVERIFIED:
         words = "Contained, but not verified: a person has to do what is left by hand"
@@ -213,7 +227,7 @@ def _end(report: Report) -> Text:
     line.append(".")
     if report.outcome in (Outcome.CONTAINED_VERIFIED, Outcome.CONTAINED_UNVERIFIED):
         line.append("  Access tokens already issued still work until they expire (60 to 90 min).", "yellow")
-    line.append(f"  {_NEXT.get(report.outcome, 'respond show')} {report.case}", "dim")
+    line.append(f"  {_next(report)} {report.case}", "dim")
     if total is not None:
         line.append(f"  ({total / 1000:.1f} s)", "dim")
     return line

@@ -41,7 +41,8 @@ def outcome_of(
     if verdict.is_benign:
         return Outcome.NO_ACTION
     statuses = {change.status for change in changes}
-    if mode is Mode.DRY_RUN and ActionStatus.PLANNED in statuses:
+    # In observe mode a live run plans containment too, and nothing else.
+    if any(one.status is ActionStatus.PLANNED and (one.step or mode is Mode.DRY_RUN) for one in changes):
         return Outcome.PLANNED
     # Where the sessions live on, whatever else waits for a yes must not read as all that is left.
     lives_on = any(one.name == Rung.REVOKE_SESSIONS and one.status is ActionStatus.FAILED for one in changes)

@@ -10,6 +10,7 @@ from respond.models.intake import Sighting
 from respond.models.ladder import Step
 from respond.models.persistence import Accounted
 from respond.models.signin import LegRow, SignIns
+from respond.response_mode import ResponseMode
 
 SURVIVED = "attacker-survived"
 """Id of the finding that says so."""
@@ -169,6 +170,9 @@ class Report(Model):
 
     case: str
     mode: Mode
+    response_mode: ResponseMode | None = Field(
+        default=None, description="how far respond went without a person; null in reports of earlier versions"
+    )
     tenant: str
     user: Person
     window: Span

@@ -27,6 +27,7 @@ from respond.models.report import ActionStatus, Outcome, Report, VerdictKind
 from respond.observe.logs import Level, log
 from respond.observe.setbacks import SETBACKS, Setbacks
 from respond.plain_errors import named
+from respond.response_mode import ResponseMode
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 OTHER = "other"
@@ -84,8 +85,8 @@ class Metrics:
         def counter(name: str, help_text: str, *labels: str) -> Counter:
             return Counter(f"respond_{name}_total", help_text, labels, registry=registry)
 
-        def gauge(name: str, help_text: str) -> Gauge:
-            return Gauge(f"respond_{name}", help_text, registry=registry)
+        def gauge(name: str, help_text: str, *labels: str) -> Gauge:
+            return Gauge(f"respond_{name}", help_text, labels, registry=registry)
 
         def histogram(name: str, help_text: str, buckets: Sequence[float], *labels: str) -> Histogram:
             return Histogram(f"respond_{name}_seconds", help_text, labels, buckets=buckets, registry=registry)
@@ -93,6 +94,7 @@ class Metrics:
         ProcessCollector(registry=registry)
         registry.register(SetbackFigures(SETBACKS))
         Info("respond_build", "The version that runs.", registry=registry).info({"version": __version__})
+        self._mode = gauge("mode", "1 for the response mode in force (response.mode), 0 for the others.", "mode")
         self._cases = counter("cases", "Runs that ended with a report of their own.", "verdict", "outcome")
         self._contain = histogram("time_to_contain", "From the trigger to the containment.", _TO_CONTAIN, "path")
         self._running = gauge("runs_in_progress", "Runs that this process works on.")
@@ -134,6 +136,11 @@ class Metrics:
     def text(self) -> bytes:
         """What `/metrics` answers with, as `CONTENT_TYPE`. Blocks as long as the queue's depth takes to read."""
         return generate_latest(self._registry)
+
+    def mode_is(self, mode: ResponseMode) -> None:
+        """How far this process goes without a person."""
+        for one in ResponseMode:
+            self._mode.labels(one).set(one is mode)
 
     def report_done(self, report: Report, path: Trigger) -> None:
         """A run ended with a report. One that found everything answered already is no new case."""

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from respond import collector
+from respond import __version__, collector
 from respond.clients.credentials import weak_identities
 from respond.errors import RespondError, StateAway
 from respond.following import Following
@@ -26,7 +26,7 @@ from respond.serving.stopping import Stop, beside, passing_on
 from respond.serving.supervised import Loop
 from respond.serving.waiting import Lobby
 from respond.session import Session, open_session
-from respond.settings import LAB_WORKSPACE_ID, Settings, load_settings, state_url
+from respond.settings import LAB_WORKSPACE_ID, Settings, load_settings, state_url, tenant_of
 from respond.webhook.app import Limits, make_app
 from respond.webhook.gate import Gate, check_startup
 
@@ -58,7 +58,7 @@ async def serve(config: Path, *, host: str, port: int, front: Front | None = Non
             limits = Limits(
                 settings.webhook.body_within, tenant.workspace_id or LAB_WORKSPACE_ID, tenant.workspace_resource_id
             )
-            app = make_app(service, gate, metrics, limits)
+            app = make_app(service, gate, metrics, limits, mode=settings.response_mode)
             server = Server(front.alone(app) if front else app, patience=settings.webhook.body_within)
             async with beside(*_loops(session, service, metrics), passing_on(stop, server)):
                 try:
@@ -127,6 +127,8 @@ async def _at_work(
     """A session once the state database answers; None when the process is told to stop before."""
     metrics = Metrics()
     async with AsyncExitStack() as stack:
+        log("starting", mode=settings.response_mode, tenant=tenant_of(settings), version=__version__)
+        metrics.mode_is(settings.response_mode)
         if flush := traces.configure():
             stack.callback(flush)
         stack.enter_context(observing(metrics))

@@ -46,6 +46,7 @@ from respond.settings.work import Evidence as Evidence
 from respond.settings.work import Hunt as Hunt
 from respond.settings.work import Pace as Pace
 from respond.settings.work import Place as Place
+from respond.settings.work import Response as Response
 from respond.settings.work import Retry as Retry
 from respond.settings.work import Sources as Sources
 from respond.settings.work import State as State

@@ -1,4 +1,4 @@
-"""How a response is worked out: `[state]`, `[hunt]`, `[evidence]`, `[sources]`, `[retry]`, `[pace]`."""
+"""How a response is worked out: `[response]`, `[state]`, `[hunt]`, `[evidence]`, `[sources]`, `[retry]`, `[pace]`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from enum import StrEnum
 from pydantic import Field, SecretStr, field_validator
 
 from respond.durations import Duration, PositiveDuration, parse_duration
+from respond.response_mode import ResponseMode
 from respond.settings.base import Section
 
 
@@ -17,6 +18,21 @@ class State(Section):
     url: SecretStr = SecretStr("")
     dir: str = ""
     keep_runs: PositiveDuration = parse_duration("30d")
+
+
+class Response(Section):
+    """How far respond goes without a person.
+
+    Attributes:
+        mode: None: `ask`, and `auto` in the lab.
+    """
+
+    mode: ResponseMode | None = None
+
+    @field_validator("mode", mode="before")
+    @classmethod
+    def _empty_is_unset(cls, value: object) -> object:
+        return None if value == "" else value
 
 
 class Hunt(Section):

@@ -30,6 +30,7 @@ from respond.observe.metrics import CONTENT_TYPE, Answer, Metrics
 from respond.observe.setbacks import SETBACKS
 from respond.observe.traces import continued
 from respond.plain_errors import named
+from respond.response_mode import ResponseMode
 from respond.webhook import openapi
 from respond.webhook.callers import How
 from respond.webhook.gate import Gate
@@ -99,13 +100,19 @@ def bare_app() -> FastAPI:
     return app
 
 
-def make_app(door: Door, gate: Gate, metrics: Metrics, limits: Limits) -> FastAPI:
-    """The application; whoever runs it is the edge of the process."""
+def make_app(
+    door: Door, gate: Gate, metrics: Metrics, limits: Limits, *, mode: ResponseMode = ResponseMode.AUTO
+) -> FastAPI:
+    """The application; whoever runs it is the edge of the process.
+
+    Args:
+        mode: `/readyz` says how far the service goes without a person.
+    """
     app = bare_app()
     hook = _Hook(door, gate, metrics, limits)
     app.add_api_route("/webhooks/sentinel", hook.receive, methods=["POST"], **openapi.DELIVER)
     app.add_api_route("/healthz", healthy, methods=["GET"], **openapi.HEALTH)
-    app.add_api_route("/readyz", _ready(door), methods=["GET"], **openapi.READY)
+    app.add_api_route("/readyz", _ready(door, mode), methods=["GET"], **openapi.READY)
     app.add_api_route("/metrics", _figures(metrics), methods=["GET"], **openapi.METRICS)
     return app
 
@@ -201,13 +208,14 @@ async def healthy() -> Response:
     return JSONResponse({"status": "ok"})
 
 
-def _ready(door: Door) -> Callable[[], Awaitable[Response]]:
+def _ready(door: Door, mode: ResponseMode) -> Callable[[], Awaitable[Response]]:
     async def ready() -> Response:
         """The service can take deliveries and work on them; what fails beside that is named."""
         if reason := await door.ready():
             return answer(Problem(HTTPStatus.SERVICE_UNAVAILABLE, reason, headers={"Retry-After": _RETRY_AFTER}))
         beside = {"failing": dict(SETBACKS.failing()), "passed_over": dict(SETBACKS.passed_over())}
-        return JSONResponse({"status": "ready"} | {name: told for name, told in beside.items() if told})
+        ready = {"status": "ready", "mode": mode}
+        return JSONResponse(ready | {name: told for name, told in beside.items() if told})
 
     return ready
 
