@@ -8,6 +8,8 @@ object.
     revoke      {"seconds": [from the delivery to the revocation received]}: one incident at a time, no latency
     workers     {"one": [cases a second], "two": [cases a second]}: 150 ms a request, PostgreSQL, lab limits lifted
     memory      {"megabytes": [after each tenth of the cases]}: resident size of the service
+    rechecks    {"idle": [seconds from the delivery to the revocation], "busy": [with COUNT rechecks due], "left":
+                [rechecks still due after that], "drained": [seconds until none was]}
     kills       {"contained": [cases], "tickets": [], "most_revocations": [of one user], "elapsed": [seconds]}: 1,000
                 new incidents, and the service killed three times in between
 """
@@ -23,16 +25,19 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.request import urlopen
 
 import httpx
+import sqlalchemy as sa
 
 from respond.lab.child import ChildLab
+from respond.models.base import stamp
 from respond.models.report import Outcome
 from respond.settings import shipped_config
 from respond.store.cases import Store
+from respond.store.database import watches
 from tests.helpers import deliveries, postgres, victims
 from tests.helpers import dug_in_story as house
 from tests.helpers.serving import Serving, serving
@@ -41,6 +46,9 @@ _CONNECTIONS = 8
 _KILLS = 3
 _IDLE = 1.5
 """Seconds after a delivery before anybody asks how far it is."""
+_FRESH = 9
+"""Deliveries of each kind."""
+_LONGEST = 3600
 _QUICK = {"RESPOND_SCHEDULE__EVERY": "0s"}
 _LIFTED = {
     "RESPOND_LAB__QUERIES_PER_30S": "1000000",
@@ -192,7 +200,46 @@ def _megabytes(service: Serving) -> float:
     return float(line.removeprefix(name)) / 1e6
 
 
+def measure_rechecks(database: str, count: int = 300) -> dict[str, list[float]]:
+    """From a delivery to its revocation while rechecks of so many cases are due, and with nothing else to do."""
+    first = count + 5
+    with _tenant(first + 2 * _FRESH, database) as lab, serving(**_QUICK) as service:
+        asyncio.run(_deliver(service, range(first)))
+        service.answers(first, 3600)
+        idle = [_to_revocation(service, lab, first + number) for number in range(_FRESH)]
+        _make_due()
+        busy = [_to_revocation(service, lab, first + _FRESH + number) for number in range(_FRESH)]
+        left, began = _due(), time.perf_counter()
+        while _due() and time.perf_counter() - began < _LONGEST:
+            time.sleep(_IDLE)
+        return {"idle": idle, "busy": busy, "left": [left], "drained": [time.perf_counter() - began]}
+
+
+def _to_revocation(service: Serving, lab: str, number: int) -> float:
+    path = f"/v1.0/users/{victims.user_id(number)}/revokeSignInSessions"
+    began = time.time()
+    service.post(deliveries.body(number)).raise_for_status()
+    while True:
+        time.sleep(_IDLE)
+        with urlopen(f"{lab}/_lab/requests") as answer:  # noqa: S310 - the lab, on loopback
+            sent = [one["at"] for one in json.load(answer) if one["path"] == path]
+        if sent:
+            return datetime.fromisoformat(sent[0]).timestamp() - began
+
+
+def _make_due() -> None:
+    with closing(Store(os.environ["RESPOND_STATE__URL"])) as store, store.database.begin() as db:
+        db.execute(sa.update(watches).where(watches.c.number == 1).values(due=stamp(datetime.now(UTC))))
+
+
+def _due() -> int:
+    query = sa.select(sa.func.count()).where(watches.c.done_at == "", watches.c.due <= stamp(datetime.now(UTC)))
+    with closing(Store(os.environ["RESPOND_STATE__URL"])) as store, store.database.connect() as db:
+        return int(db.execute(query).scalar_one())
+
+
 MEASURES = {
+    "rechecks": measure_rechecks,
     "deliveries": measure_deliveries,
     "revoke": measure_revoke,
     "workers": measure_workers,

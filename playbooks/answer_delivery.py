@@ -47,7 +47,7 @@ from respond.models.evidence import Account
 from respond.models.intake import Delivery, Round, Unanswered
 from respond.models.notice import Named
 from respond.models.report import Attached, Report
-from respond.step import playbook, room
+from respond.step import playbook
 from respond.telling import tell_answer, tell_end, tell_taken
 
 
@@ -172,9 +172,8 @@ async def answer_user(case: Case, account: Account) -> Report | None:
 async def _look(case: Case, account: Account, looked: Round) -> tuple[Report | None, Trouble | None]:
     """What a look at the user says, or why there was none."""
     try:
-        async with room():
-            look = case_of(case, account, looked)
-            answer = await durable.part(device_code_phishing, look.run, look)
+        look = case_of(case, account, looked)
+        answer = await durable.part(device_code_phishing, look.run, look)
         report = await join_run(case, attached=answer) if isinstance(answer, Attached) else answer
     except RespondError as error:
         return None, Trouble.of(error)

@@ -23,7 +23,7 @@ from respond.step import playbook
 from respond.tasks import gone_already
 
 
-@playbook("carry_out")
+@playbook("carry_out", takes_place=True)
 async def carry_out(case: Case, order: Order) -> Report | Attached:
     """Carry out the steps of an order."""
     if busy := await hold_case(case):

@@ -50,7 +50,7 @@ from respond.step import playbook
 from respond.tasks import gone_already, tasks_for
 
 
-@playbook("device_code_phishing")
+@playbook("device_code_phishing", takes_place=True)
 async def device_code_phishing(case: Case) -> Report | Attached:
     """Triage one user; contain and record if the evidence says so. What was done is recorded, whatever breaks."""
     account = None

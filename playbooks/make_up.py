@@ -24,14 +24,13 @@ from respond.models.incidents import Classification
 from respond.models.owed import Owed, OwedKind
 from respond.models.report import Change, Outcome
 from respond.models.tickets import Severity
-from respond.step import playbook, room
+from respond.step import playbook
 
 
-@playbook("make_up")
+@playbook("make_up", takes_place=True)
 async def make_up(case: Case, work: Owed) -> Change:
     """Try once more what is owed."""
-    async with room():
-        change = await _written(case, work.kind, wire.loads(work.body))
+    change = await _written(case, work.kind, wire.loads(work.body))
     await keep_made_up(case, change=change)
     return change
 

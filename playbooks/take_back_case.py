@@ -21,7 +21,7 @@ from respond.ordering import taken_back, verdict_of
 from respond.step import playbook
 
 
-@playbook("take_back_case")
+@playbook("take_back_case", takes_place=True)
 async def take_back_case(case: Case, order: Order) -> Report | Attached:
     """Undo every write of a case that can be undone."""
     if not case.is_dry_run and (busy := await hold_case(case)):

@@ -13,13 +13,12 @@ from respond import durable
 from respond.models.case import Case
 from respond.models.report import Attached, Report
 from respond.models.watches import Watch
-from respond.step import playbook, room
+from respond.step import playbook
 
 
 @playbook("watch_case")
 async def watch_case(case: Case, watch: Watch) -> Report | Attached:
     """Look at a contained case again. A look that fails has a report of its own, and a ticket that says so."""
-    async with room():
-        answer = await durable.part(device_code_phishing, f"{case.run}/look", case)
+    answer = await durable.part(device_code_phishing, f"{case.run}/look", case)
     await end_watch(case, watch=watch, answer=answer)
     return answer

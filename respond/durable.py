@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import dbos._serialization as _dbos_serialization
 import sqlalchemy as sa
-from dbos import DBOS, DBOSClient, DBOSConfig, SetWorkflowID, WorkflowHandleAsync
+from dbos import DBOS, DBOSClient, DBOSConfig, SetWorkflowID, WorkflowHandleAsync, WorkflowStatus
 from dbos._dbos import _get_dbos_instance
 from dbos._serialization import Serializer
 from dbos._utils import INTERNAL_QUEUE_NAME
@@ -55,8 +56,15 @@ https://www.postgresql.org/docs/current/libpq-connect.html"""
 _POLL = 0.25
 _QUEUE = "respond"
 _RECOVERED = "respond-recovered"
-"""Runs of dead processes. Without a limit: a run waits for the runs within it, which are in here as well."""
+"""Runs of dead processes. Without a limit: a run waits for the runs within it, which are in here as well. How many of
+them work at the same time, `respond.ranks` says."""
 _QUEUE_POLL = 0.2
+_ASKED_EVERY = 2.0
+"""Seconds between two questions whether anybody can end the run that is waited for."""
+_IDLE_FOR = 5.0
+"""Seconds after which a run of this process that nobody works on is put back."""
+_UNCLAIMED_FOR = 10.0
+"""Seconds after which a command takes a queued run that it waits for."""
 _UNFINISHED = ["PENDING", "ENQUEUED"]
 _OVER = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 _PRUNED_AT_ONCE = 200
@@ -147,6 +155,12 @@ def this_run() -> str:
     return DBOS.workflow_id or ""
 
 
+def was_put_back() -> bool:
+    """Whether this run is one that another execution had begun: it comes from the queue of those."""
+    entries = _get_dbos_instance()._active_workflows_set._m.get(this_run(), [])  # noqa: SLF001 - no question to the database
+    return any(entry is not None and entry[0] in (_RECOVERED, INTERNAL_QUEUE_NAME) for entry in entries)
+
+
 async def first_of(tasks: Sequence[asyncio.Task[Any]]) -> set[asyncio.Task[Any]]:
     """Wait for the first of several; which ones it was is recorded, so a replay sees the same ones."""
     done, _ = await DBOS.asyncio_wait(list(tasks), return_when=asyncio.FIRST_COMPLETED)
@@ -188,6 +202,8 @@ class Engine:
         self._from_queue = from_queue
         self._realm = realm
         self._version = version(realm)
+        self._idle: dict[str, float] = {}
+        self._unclaimed: dict[str, float] = {}
         logging.getLogger("dbos").setLevel(logging.CRITICAL)
         config: DBOSConfig = {
             "name": "respond",
@@ -280,8 +296,7 @@ class Engine:
                 return status.output
             if status.status not in _UNFINISHED:
                 raise _reason(run, status.error)
-            if status.executor_id != self._name:
-                await asyncio.to_thread(self.take_over)
+            await asyncio.to_thread(self._see_to, status)
             await asyncio.sleep(_POLL)
 
     async def wait(self, run: str) -> Any:  # noqa: ANN401 - whatever the playbook returns
@@ -291,12 +306,59 @@ class Engine:
             RespondError: what the run ended with.
         """
         handle: WorkflowHandleAsync[Any] = await DBOS.retrieve_workflow_async(run)
+        ended = asyncio.ensure_future(handle.get_result(polling_interval_sec=0.02))
         try:
-            return await handle.get_result(polling_interval_sec=0.02)
+            while not (await asyncio.wait((ended,), timeout=_ASKED_EVERY))[0]:
+                status = await DBOS.get_workflow_status_async(run)
+                if status is not None and status.status in _UNFINISHED:
+                    await asyncio.to_thread(self._see_to, status)
+            return await ended
         except RespondError:
             raise
         except Exception as error:
             raise _reason(run, error) from error
+        finally:
+            ended.cancel()
+
+    def _see_to(self, status: WorkflowStatus) -> None:
+        """Make sure that somebody can end a run that is waited for."""
+        if status.app_version != self._version:
+            self.abandon()
+        elif status.status == "ENQUEUED":
+            self._claim(status)
+        elif status.executor_id == self._name:
+            self.put_back()
+        else:
+            self.take_over()
+
+    def _claim(self, status: WorkflowStatus) -> None:
+        """A command takes what waits in a service's queue for long: the service may have ended since."""
+        first_seen = self._unclaimed.setdefault(status.workflow_id, time.monotonic())
+        is_ours = not self._from_queue and status.name in self._finishes and status.queue_name != INTERNAL_QUEUE_NAME
+        if is_ours and time.monotonic() - first_seen > _UNCLAIMED_FOR:
+            del self._unclaimed[status.workflow_id]
+            DBOS.resume_workflow(status.workflow_id)
+
+    def put_back(self) -> int:
+        """Put back runs of this process that nobody works on: their end could not be recorded. Returns how many.
+
+        One that has only just begun looks the same for a moment, so it takes two looks some seconds apart.
+        """
+        pending = DBOS.list_workflows(
+            status=["PENDING"],
+            app_version=self._version,
+            executor_id=self._name,
+            load_input=False,
+            load_output=False,
+        )
+        active = set(_get_dbos_instance()._active_workflows_set.activeList())  # noqa: SLF001 - DBOS has no question for it
+        now = time.monotonic()
+        idle = {run.workflow_id for run in pending} - active
+        self._idle = {run: self._idle.get(run, now) for run in idle}
+        queue = _RECOVERED if self._from_queue else INTERNAL_QUEUE_NAME
+        database = _get_dbos_instance()._sys_db  # noqa: SLF001 - what DBOS's own recovery calls, for one run
+        long = [run for run, since in self._idle.items() if now - since >= _IDLE_FOR]
+        return sum(database.reenqueue_for_recovery(run, [self._name], queue) for run in long)
 
     def take_over(self) -> int:
         """Put the unfinished runs of dead processes back, for a live one to go on with; how many there were.
@@ -339,8 +401,8 @@ class Engine:
         status = await DBOS.get_workflow_status_async(run)
         return status is not None and status.executor_id == self._name and status.status == "PENDING"
 
-    def abandoned(self) -> list[str]:
-        """Unfinished runs of this realm in a version of the records that no living process writes; cancelled now.
+    def abandon(self) -> list[str]:
+        """Cancel unfinished runs of this realm in a version of the records that no living process writes; which.
 
         They cannot be gone on with, so whoever asked for them has to ask again.
         """

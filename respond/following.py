@@ -12,12 +12,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from respond.durable import RunState
 from respond.models.approvals import Answer
 from respond.models.ladder import NOBODY, May, OnTimeout, Step, Word
 from respond.models.orders import Order
 from respond.observe.logs import Level, log
 from respond.observe.setbacks import SETBACKS
+from respond.ranks import Rank, ranked
 from respond.response_mode import ResponseMode
+from respond.step import places
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from respond.models.watches import Watch
     from respond.session import Session
 
+_MOST_TRIES = 3
 _EVERY = 1.0
 _PRUNE_EVERY = 3600.0
 
@@ -41,7 +45,7 @@ class Started:
 
 
 class Following:
-    """Starts what is due in one tenant."""
+    """Starts what is due in one tenant: no more at once than there are places for soon, whatever else is due."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -72,27 +76,46 @@ class Following:
         watches = await asyncio.to_thread(self._store.watches.due, self._session.tenant, now)
         expired = await asyncio.to_thread(self._store.approvals.expired, now)
         mine = [one for one in expired if one.tenant == self._session.tenant]
-        started: list[Started] = []
+        started = await self._time_out(mine, now)
         for watch in watches:
             with SETBACKS.alone("recheck", f"{watch.case}/{watch.number}"):
                 started += filter(None, [await self._look(watch)])
         again = [*await self._try_again(now), *await self._make_up(now)]
-        return [*started, *await self._time_out(mine, now), *again]
+        return [*started, *again]
 
     async def _look(self, watch: Watch) -> Started | None:
         from playbooks.watch_case import watch_case
 
-        report = self._store.live(watch.case)
-        if report is None:
-            self._store.watches.done(watch.case, watch.number, datetime.now(UTC), "the case is gone")
+        store, engine = self._store, self._session.engine
+        run = _run_of_look(watch, 0)
+        if watch.taken_by:
+            state = await asyncio.to_thread(engine.state, watch.taken_by)
+            if state is RunState.UNFINISHED:
+                return None
+            run = watch.taken_by if state is RunState.UNKNOWN else self._next_try(watch)
+        if not run or not places().to_start():
             return None
-        # The same id whoever takes it, and however often: the engine starts it once.
-        run = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{watch.case}|watch|{watch.number}|{watch.due.isoformat()}"))
-        if not self._store.watches.take(watch.case, watch.number, run):
+        report = store.live(watch.case)
+        if report is None:
+            store.watches.done(watch.case, watch.number, datetime.now(UTC), "the case is gone")
+            return None
+        if not store.watches.take(watch.case, watch.number, run, instead_of=watch.taken_by):
             return None
         case = self._session.case_again(report, run=run, watch=watch.number)
-        await self._session.engine.start(watch_case, run, case, watch)
+        with ranked(Rank.BACKGROUND):
+            await engine.start(watch_case, run, case, watch)
         return Started(watch.case, run)
+
+    def _next_try(self, watch: Watch) -> str:
+        """The run of the next try of a recheck whose run ended without an answer; empty when that was the last."""
+        tries = [_run_of_look(watch, number) for number in range(_MOST_TRIES)]
+        number = tries.index(watch.taken_by) + 1 if watch.taken_by in tries else 1
+        if number < _MOST_TRIES:
+            return tries[number]
+        reason = f"its run broke {_MOST_TRIES} times; the log says why"
+        log("recheck-given-up", level=Level.ERROR, case=watch.case, run=watch.taken_by, reason=reason)
+        self._store.watches.done(watch.case, watch.number, datetime.now(UTC), reason)
+        return ""
 
     async def _try_again(self, now: datetime) -> list[Started]:
         waits = await asyncio.to_thread(self._store.later.due, self._session.tenant, now)
@@ -121,18 +144,29 @@ class Following:
                 pauses = self._session.settings.retry.make_up
                 await asyncio.to_thread(self._store.owed.put_off, work, work.reason, now=now, pauses=pauses)
             return None
-
+        if not places().to_start():
+            return None
         # The same id whoever takes it, and however often: the engine starts it once.
         about = f"{work.tenant}|{work.kind}|{work.key}|{work.since.isoformat()}|{work.tries}|{work.due.isoformat()}"
         run = str(uuid.uuid5(uuid.NAMESPACE_OID, about))
         if not await asyncio.to_thread(self._store.owed.take, work, run):
             return None
-        await self._session.engine.start(make_up, run, self._session.case_owed(work, run=run), work)
+        with ranked(Rank.BACKGROUND):
+            await self._session.engine.start(make_up, run, self._session.case_owed(work, run=run), work)
         return Started(work.case, run)
 
     async def _order(self, case: str, due: datetime, by: str, waits: Sequence[Later]) -> Started | None:
         from playbooks.try_again import try_again
 
+        taken = next((one.taken_by for one in waits if one.taken_by), "")
+        if taken:
+            state = await asyncio.to_thread(self._session.engine.state, taken)
+            if state is RunState.OVER:  # it ended without an answer
+                self._store.later.put_off(case, taken, datetime.now(UTC))
+            if state is not RunState.UNKNOWN:
+                return None
+        if not places().to_start():
+            return None
         report = self._store.live(case)
         if report is None:
             self._store.later.forget(case)
@@ -143,7 +177,8 @@ class Following:
             return None
         word = Word(may=May.AUTO, why="a service had asked to wait", by=by)
         order = Order(report=report, word=word, steps=tuple(one.step for one in waits))
-        await self._session.engine.start(try_again, run, self._session.case_again(report, run=run), order)
+        with ranked(Rank.BACKGROUND):
+            await self._session.engine.start(try_again, run, self._session.case_again(report, run=run), order)
         return Started(case, run)
 
     async def _time_out(self, expired: Sequence[Asked], now: datetime) -> list[Started]:
@@ -180,3 +215,14 @@ class Following:
         order = Order(report=report, word=word, steps=tuple(Step.model_validate_json(one.step) for one in mine))
         await self._session.engine.start(carry_out, run, self._session.case_again(report, run=run), order)
         return Started(case, run)
+
+
+def _run_of_look(watch: Watch, number: int) -> str:
+    """The same id whoever takes it, and however often: the engine starts it once.
+
+    Args:
+        number: of the try, from 0.
+    """
+    again = f"|{number}" if number else ""
+    about = f"{watch.case}|watch|{watch.number}|{watch.due.isoformat()}{again}"
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, about))

@@ -85,12 +85,15 @@ class Session:
         from playbooks.take_back_case import take_back_case
         from respond.models.report import Attached
 
-        case = self.case_again(order.report, run=str(uuid.uuid4()), dry_run=dry_run)
-        await self.engine.start(take_back_case if undo else carry_out, case.run, case, order)
-        answer = await self.engine.wait(case.run)
-        if isinstance(answer, Attached):
-            raise RunFailed(f"{answer.case}: another run is at work on it (respond show {answer.case}); try again")
-        return cast("Report", answer)
+        while True:
+            case = self.case_again(order.report, run=str(uuid.uuid4()), dry_run=dry_run)
+            await self.engine.start(take_back_case if undo else carry_out, case.run, case, order)
+            answer = await self.engine.wait(case.run)
+            if not isinstance(answer, Attached):
+                return cast("Report", answer)
+            if not await asyncio.to_thread(self.engine.is_over, answer.run):
+                raise RunFailed(f"{answer.case}: another run is at work on it (respond show {answer.case}); try again")
+            self.store.release(case=answer.case, run=answer.run)  # it ended without letting go of the case
 
     def case_again(self, report: Report, *, run: str, dry_run: bool = False, watch: int = 0) -> Case:
         """The case of a report, for a further run about it.
@@ -340,6 +343,9 @@ async def open_session(
             if is_database_error(error):
                 raise state_error(error) from error
             raise
+        if not (serves or dry_run):
+            # A service does it in each of its turns; where there is none, nobody else would.
+            await asyncio.to_thread(engine.abandon)
         yield Session(settings, policy, engine, store, connections)
 
 

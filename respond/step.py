@@ -10,13 +10,12 @@ import asyncio
 import functools
 import time
 import uuid
-from collections.abc import Callable, Coroutine, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
-from weakref import WeakKeyDictionary
 
 from respond import durable, progress
 from respond.clients.connect import Clients, Connections
@@ -32,6 +31,7 @@ from respond.observe.bound import bound
 from respond.observe.runs import running
 from respond.observe.traces import span
 from respond.plain_errors import is_database_error, named, state_error
+from respond.ranks import Places, Rank, rank, ranked
 from respond.response_mode import ResponseMode, stricter_mode
 from respond.settings import Settings
 from respond.store.cases import Store
@@ -87,16 +87,12 @@ _TURNS = ("match_threat_intel", "find_usual_places", "find_address_use", "find_l
 cases; whoever is not named comes last."""
 _HEAD_START = timedelta(milliseconds=15)
 
+_LONGEST_PAUSE = 15.0
+"""Seconds that a step of the background makes way for fresh work."""
+
 _process: Process | None = None
+_places: Places | None = None
 _timings: ContextVar[list[Timing]] = ContextVar("timings")
-
-
-_room: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
-
-
-def room() -> asyncio.Semaphore:
-    """Room for one more response: an incident may name hundreds of users, and services answer only so many at once."""
-    return _room.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(process().settings.serve.runs_at_once))
 
 
 async def aside(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -124,8 +120,9 @@ def runs_that_rest() -> int:
 
 def install(process: Process | None) -> None:
     """Give the actions their connections; once for a process, before the engine is launched."""
-    global _process  # noqa: PLW0603 - recovered runs start on a thread that inherits no context
+    global _process, _places  # noqa: PLW0603 - recovered runs start on a thread that inherits no context
     _process = process
+    _places = Places(process.settings.serve.runs_at_once) if process else None
 
 
 def process() -> Process:
@@ -133,6 +130,13 @@ def process() -> Process:
     if _process is None:
         raise RuntimeError("install() comes before the first action")
     return _process
+
+
+def places() -> Places:
+    """Places for responses: an incident may name hundreds of users, and services answer only so many at once."""
+    if _places is None:
+        raise RuntimeError("install() comes before the first run")
+    return _places
 
 
 def clients(case: Case) -> Clients:
@@ -167,17 +171,24 @@ def last_timing(name: str) -> Timing | None:
     return next((entry for entry in reversed(_timings.get()) if entry.name == name), None)
 
 
-def playbook(name: str) -> Callable[[Chain[P, T]], Chain[P, T]]:
-    """A chain of actions that survives the death of its process."""
+def playbook(name: str, *, takes_place: bool = False) -> Callable[[Chain[P, T]], Chain[P, T]]:
+    """A chain of actions that survives the death of its process.
+
+    Args:
+        takes_place: it works on one user, and waits for a place first. One that waits for such runs takes none, or
+            after a crash all places could be taken by runs that wait for a place.
+    """
 
     def wrap(chain: Chain[P, T]) -> Chain[P, T]:
         @functools.wraps(chain)
         async def run(case: Case, /, *args: P.args, **kwargs: P.kwargs) -> T:
             token = _timings.set([])
             try:
-                with running(name, case) as this:
-                    answer = await chain(case, *args, **kwargs)
-                    this.answer = answer
+                with ranked(_rank_of(case)):
+                    async with _place() if takes_place else nullcontext():
+                        with running(name, case) as this:
+                            answer = await chain(case, *args, **kwargs)
+                            this.end(answer)
                 return answer
             finally:
                 _timings.reset(token)  # a chain within a chain: the outer one goes on with its own
@@ -187,11 +198,33 @@ def playbook(name: str) -> Callable[[Chain[P, T]], Chain[P, T]]:
     return wrap
 
 
-def read_action(*permissions: str, first: bool = False) -> Callable[[Action[P, T]], Action[P, T]]:
+def _rank_of(case: Case) -> Rank:
+    """A recheck, and a run that was put back, wait behind what is new."""
+    return Rank.BACKGROUND if case.watch or durable.was_put_back() else rank()
+
+
+@asynccontextmanager
+async def _place() -> AsyncIterator[None]:
+    with _work():
+        async with places().place(rank()):
+            yield
+
+
+def _work(*, waits: bool = False) -> AbstractContextManager[None]:
+    """What background work makes way for, if it is fresh.
+
+    Args:
+        waits: it waits for another run, which may be of the background.
+    """
+    return places().fresh_work() if rank() is Rank.FRESH and not waits else nullcontext()
+
+
+def read_action(*permissions: str, first: bool = False, waits: bool = False) -> Callable[[Action[P, T]], Action[P, T]]:
     """A question. Least permissions: Graph application permissions or Azure roles.
 
     Args:
         first: containing waits for the answer, so it is asked before other evidence.
+        waits: it asks no service, and waits for another run.
     """
     lane = Lane.FIRST if first else Lane.REST
 
@@ -210,7 +243,9 @@ def read_action(*permissions: str, first: bool = False) -> Callable[[Action[P, T
                     known = is_database_error(error)
                     raise (state_error(error) if known else _defect(question.__name__, case, error)) from error
 
-            return await _recorded(case, question.__name__, call)
+            if rank() is Rank.BACKGROUND and durable.this_run():
+                await places().make_way(_LONGEST_PAUSE)  # before the limit of the action begins to count
+            return await _recorded(case, question.__name__, call, waits=waits)
 
         return _declared(cast("Action[P, T]", ask), permissions, writes=False)
 
@@ -310,10 +345,10 @@ def owe(case: Case, kind: OwedKind, key: str, body: Mapping[str, Any], change: C
         here.store.owed.put(work, now=now, pauses=here.settings.retry.make_up, until=change.again)
 
 
-async def _recorded(case: Case, name: str, call: Callable[[], Coroutine[Any, Any, T]]) -> T:
+async def _recorded(case: Case, name: str, call: Callable[[], Coroutine[Any, Any, T]], *, waits: bool = False) -> T:
     async def timed() -> dict[str, Any]:
         started = datetime.now(UTC)
-        with bound(case=case.id, action=name), progress.action(name):
+        with bound(case=case.id, action=name), progress.action(name), _work(waits=waits):
             value = await _told(case, name, call)
         return {"value": value, "started": started, "ended": datetime.now(UTC)}
 

@@ -73,7 +73,7 @@ class _Observer:
                 _tell(run, "run-attached", Level.INFO, {"case": attached.case, "to": attached.run})
             case Run(error=Exception() as error):
                 _tell(run, "run-failed", Level.ERROR, {"error": named(error)})
-            case _:
+            case Run(is_over=False):
                 _tell(run, "run-interrupted", Level.WARNING, {})
 
 

@@ -27,6 +27,7 @@ from respond.models.report import ActionStatus, Outcome, Report, VerdictKind
 from respond.observe.logs import Level, log
 from respond.observe.setbacks import SETBACKS, Setbacks
 from respond.plain_errors import named
+from respond.ranks import Places, Rank
 from respond.response_mode import ResponseMode
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
@@ -209,6 +210,10 @@ class Metrics:
         """Have read at each scrape by how many seconds the services are ahead of this machine."""
         self._skew.set_function(ahead)
 
+    def observe_places(self, places: Places) -> None:
+        """Have read at each scrape how many runs work and wait, by rank."""
+        self._registry.register(_Runs(places))
+
     def observe_queue(self, depth: QueueDepth) -> None:
         """Have the queue's depth read at each scrape.
 
@@ -262,6 +267,21 @@ class SetbackFigures(Collector):
         for kind, number in self._setbacks.passed_over().items():
             rows.add_metric([kind], number)
         yield from (failed, failing, rows)
+
+
+class _Runs(Collector):
+    def __init__(self, places: Places) -> None:
+        self._places = places
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        for name, text, numbers in (
+            ("working", "Runs about a user that have a place to work in, by rank.", self._places.working()),
+            ("waiting", "Runs about a user that wait for a place, by rank.", self._places.waiting()),
+        ):
+            family = GaugeMetricFamily(f"respond_runs_{name}", text, labels=["rank"])
+            for each in Rank:
+                family.add_metric([each.label], numbers[each])
+            yield family
 
 
 class _Counted(Collector):

@@ -27,6 +27,7 @@ from respond.serving.supervised import Loop
 from respond.serving.waiting import Lobby
 from respond.session import Session, open_session
 from respond.settings import LAB_WORKSPACE_ID, Settings, load_settings, state_url, tenant_of
+from respond.step import places
 from respond.webhook.app import Limits, make_app
 from respond.webhook.gate import Gate, check_startup
 
@@ -142,6 +143,7 @@ async def _at_work(
         metrics.observe_queue(service.depth)
         metrics.observe_owed(service.owed)
         metrics.observe_clock(session.connections.clock.ahead)
+        metrics.observe_places(places())
         metrics.observe_breakers(session.connections.pace.unasked)
         try:
             await session.connections.clients(read_only=False).warm_up()

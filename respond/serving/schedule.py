@@ -19,6 +19,7 @@ from respond.models.notice import Named, Notice, Shape
 from respond.models.report import ActionStatus, Outcome
 from respond.models.survey import Survey
 from respond.plain_errors import plain
+from respond.ranks import Rank, ranked
 from respond.session import Session
 
 _SETTLED = (Outcome.CONTAINED_VERIFIED, Outcome.NO_ACTION, Outcome.AWAITING_APPROVAL)
@@ -90,8 +91,9 @@ class Schedule:
         last = await asyncio.to_thread(intake.last_arrival, self._session.tenant)
         # One that looked beyond the present, by a clock that was wrong, has not seen what arrives until then.
         begin = max(min(last, now) - settings.overlap, case.window.start) if last else case.window.start
-        fresh = await find_fresh_users(case, arrived_from=begin, arrived_to=now)
-        survey = await tenant_hunt(case, people=fresh.people) if fresh.people else None
+        with ranked(Rank.BACKGROUND):  # what it finds is delivered, and fresh from then on
+            fresh = await find_fresh_users(case, arrived_from=begin, arrived_to=now)
+            survey = await tenant_hunt(case, people=fresh.people) if fresh.people else None
         people = await asyncio.to_thread(self._unsettled, fresh, survey, now) if survey else ()
         if people:
             await self._deliver(self._delivery(number, now, people))

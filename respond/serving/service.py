@@ -107,11 +107,13 @@ class Service:
         engine = self._session.engine
         # The engine waits in silence for a database that is away, up to a minute longer than it is; this asks once.
         await asyncio.to_thread(self._session.store.intake.depth)
-        for run in await asyncio.to_thread(engine.abandoned):
+        for run in await asyncio.to_thread(engine.abandon):
             log("run-abandoned", run=run, reason="its records are of a version that no process writes any more")
         if taken := await asyncio.to_thread(engine.take_over):
             self._metrics.took_over(taken)
             log("runs-taken-over", runs=taken)
+        if idle := await asyncio.to_thread(engine.put_back):
+            log("runs-put-back", level=Level.WARNING, runs=idle, reason="their end could not be recorded")
         now, intake, tenant = datetime.now(UTC), self._session.store.intake, self._session.tenant
         for begun in await asyncio.to_thread(intake.due, tenant, now):
             with SETBACKS.alone("delivery", begun.delivery.key):

@@ -50,9 +50,13 @@ class Watches:
         """Looks that are not done, the next one first."""
         return self._read(watches.c.tenant == tenant, _NOT_DONE)
 
-    def take(self, case: str, number: int, by: str) -> bool:
-        """Take a look for a run; False when another has it, or it is done or gone. The same run may take it again."""
-        free = _this(case, number) & _NOT_DONE & watches.c.taken_by.in_(("", by))
+    def take(self, case: str, number: int, by: str, *, instead_of: str = "") -> bool:
+        """Take a look for a run; False when another has it, or it is done or gone. The same run may take it again.
+
+        Args:
+            instead_of: a run that had it and has ended without an answer.
+        """
+        free = _this(case, number) & _NOT_DONE & watches.c.taken_by.in_(("", by, instead_of))
         with self._db.begin() as db:
             return db.execute(sa.update(watches).where(free).values(taken_by=by)).rowcount == 1
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -39,8 +40,8 @@ def told(service: Serving, event: str) -> list[dict[str, object]]:
     return [line for line in tuple(service.lines) if line["event"] == event]
 
 
-def loops(service: Serving, event: str) -> set[object]:
-    return {line["loop"] for line in told(service, event)}
+def has_told(service: Serving, event: str, *loops: str) -> bool:
+    return {*loops} <= {line["loop"] for line in told(service, event)}
 
 
 @pytest.fixture
@@ -64,9 +65,7 @@ def test_a_service_and_a_worker_outlive_their_database(outage: Outage, worker: C
         beside.wait_for("working")
         outage.begin()
         for one in (service, beside):
-            until(
-                lambda one=one: {"follow", "take-over"} <= {str(line["loop"]) for line in told(one, "loop-failed")}, 30
-            )
+            until(partial(has_told, one, "loop-failed", "follow", "take-over"), 30)
         answer = service.get("/readyz")
         assert answer.status_code == 503
         assert "the state database" in answer.json()["detail"]
@@ -79,7 +78,7 @@ def test_a_service_and_a_worker_outlive_their_database(outage: Outage, worker: C
         assert not [line for line in failed if line["level"] != "warning"]
         outage.end()
         for one in (service, beside):
-            until(lambda one=one: "follow" in loops(one, "loop-recovered"), 60)
+            until(partial(has_told, one, "loop-recovered", "follow"), 60)
         until(lambda: service.get("/readyz").json() == {"status": "ready"}, 90, lambda: service.get("/readyz").text)
         assert service.post(deliveries.body(0)).status_code == 202
         service.answers(1, 90)

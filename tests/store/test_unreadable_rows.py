@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -45,7 +46,7 @@ def test_what_is_tried_again(sqlite: Store) -> None:
 
 def test_a_question(sqlite: Store) -> None:
     for case in ("DC-A", "DC-B"):
-        values = dict.fromkeys(("name", "object", "target", "summary", "run"), "x")
+        values: dict[str, Any] = dict.fromkeys(("name", "object", "target", "summary", "run"), "x")
         sqlite.approvals.ask(Asked(case=case, tenant="t", step="{}", at=NOW, due=NOW, answer=Answer.WAITING, **values))
     spoil(sqlite, approvals, "DC-A", due="0 no time")
     assert [one.case for one in sqlite.approvals.expired(NOW)] == ["DC-B"]
@@ -53,7 +54,7 @@ def test_a_question(sqlite: Store) -> None:
 
 def test_a_delivery(sqlite: Store) -> None:
     for key in ("a", "b"):
-        known = {"tenant": "t", "digest": key, "path": Trigger.WEBHOOK, "by": "logic app"}
+        known: dict[str, Any] = {"tenant": "t", "digest": key, "path": Trigger.WEBHOOK, "by": "logic app"}
         sqlite.intake.accept(Delivery(**known, key=key, at=NOW, notice=Notice(shape=Shape.INCIDENT)))
     spoil(sqlite, deliveries, "a", column="key", body='{"of": "another version"}')
     assert [one.delivery.key for one in sqlite.intake.open("t", before=NOW + timedelta(hours=1))] == ["b"]
