@@ -92,15 +92,31 @@ def _ask(case: Case, report: Report, now: datetime) -> None:
 def _plan_watch(case: Case, report: Report, now: datetime, late: Sequence[Gap]) -> None:
     """Look again later, after something was ended in this run, or once rows that are late must have arrived.
 
-    A case that was cleared or asked about before they came is judged again with them. A look plans no further ones.
+    A case that was cleared or asked about before they came is judged again with them. A look plans no further ones, but
+    where a service did not answer it.
     """
     ended = any(one.contains and one.status is ActionStatus.DONE for one in report.actions)
     if ended:
         dues = [now + after for after in case.policy.ladder.watch]
     else:
         dues = [] if case.watch else [now + delay for delay in delays_of(late, case.policy)]
+    dues += _once_it_answers(case, report, now)
     if dues:
         process().store.watches.plan(case.tenant, report.case, report.user.id, dues)
+
+
+def _once_it_answers(case: Case, report: Report, now: datetime) -> list[datetime]:
+    """When to look again where a service did not answer and that may change something; after longer pauses each time.
+
+    Not without end: a source that is always too slow would have the case looked at for ever.
+    """
+    if report.outcome is Outcome.CONTAINED_VERIFIED or not any(gap.passes for gap in report.gaps):
+        return []
+    planned, pauses = process().store.watches.of_case(report.case), process().settings.retry.make_up
+    if any(one.done_at is None and one.number != case.watch for one in planned):
+        return []  # one is to come anyway
+    tries = max((one.number for one in planned), default=0)
+    return [now + pauses[min(tries, len(pauses) - 1)]] if tries < len(case.policy.ladder.watch) + len(pauses) else []
 
 
 def _plan_again(case: Case, report: Report) -> None:

@@ -35,7 +35,7 @@ from respond.decision.ladder import ground_of, needed_for
 from respond.decision.lookalikes import told_of_lookalikes
 from respond.decision.survival import told_of_survivors
 from respond.decision.verdict import certain, decide
-from respond.errors import RespondError, UsageError
+from respond.errors import RespondError, Transient, UsageError
 from respond.gathering import Gathering
 from respond.models.base import Gap
 from respond.models.case import Case
@@ -61,8 +61,9 @@ async def device_code_phishing(case: Case) -> Report | Attached:
     except UsageError:
         raise
     except RespondError as error:
-        # A delivery tries again for a while, and has a ticket of its own for whom it could not answer for.
-        if case.is_dry_run or case.trigger is not Trigger.COMMAND:
+        # A delivery is put off, or has a ticket of its own for whom it could not answer for; so is a look of a watch.
+        is_put_off = bool(case.watch) and isinstance(error, Transient)
+        if case.is_dry_run or case.trigger is not Trigger.COMMAND or is_put_off:
             raise
         return await could_not_judge(case, account, error)
 

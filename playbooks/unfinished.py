@@ -12,7 +12,7 @@ from actions.open_unanswered import open_unanswered
 from actions.send_notice import send_notice
 from respond.answering import report_on_nobody
 from respond.containing import Containing
-from respond.errors import RespondError
+from respond.errors import RespondError, passes
 from respond.models.base import Gap
 from respond.models.case import Case
 from respond.models.evidence import Account, Evidence
@@ -28,7 +28,8 @@ from respond.tasks import gone_already, tasks_for
 async def record_what_was_done(account: Account, containing: Containing, verdict: Verdict, error: Exception) -> Report:
     """Ticket, notice and report of a run that broke after its first write."""
     case, changes = containing.case, containing.changes
-    gap = Gap(source=THIS_RUN, reason=f"it broke before its end, so there may be more to do: {plain(error)}")
+    reason = f"it broke before its end, so there may be more to do: {plain(error)}"
+    gap = Gap(source=THIS_RUN, reason=reason, passes=passes(error))
     containing.broken = True
     containing.gaps.append(gap)
     outcome = containing.outcome(verdict)
@@ -60,4 +61,4 @@ async def could_not_judge(case: Case, account: Account | None, error: RespondErr
     if told.target == case.who:  # not even the ticket could be kept
         raise error
     case = case.model_copy(update={"id": told.target})
-    return await close_run(case, report=report_on_nobody(case, account, told, error.message))
+    return await close_run(case, report=report_on_nobody(case, account, told, error))

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from respond.defang import defang
+from respond.errors import RespondError, passes
 from respond.models.accounts import FoundAccounts
 from respond.models.base import Gap
 from respond.models.case import Case, Window
@@ -122,13 +123,14 @@ def case_of(case: Case, account: Account, looked: Round) -> Case:
     )
 
 
-def report_on_nobody(case: Case, account: Account | None, told: Change, reason: str) -> Report:
+def report_on_nobody(case: Case, account: Account | None, told: Change, error: RespondError) -> Report:
     """The report of a run that could not judge its user.
 
     Args:
         told: the ticket that says so; its target is the case.
     """
     user = Person(id=account.id, upn=account.upn, display_name=account.display_name) if account else None
+    reason = error.message
     return Report(
         case=told.target,
         mode=case.mode,
@@ -140,7 +142,7 @@ def report_on_nobody(case: Case, account: Account | None, told: Change, reason: 
         verdict=VerdictKind.SUSPICIOUS,
         score=0,
         headline=defang(f"could not be judged: {reason}"),
-        gaps=(Gap(source=THIS_RUN, reason=reason),),
+        gaps=(Gap(source=THIS_RUN, reason=reason, passes=passes(error)),),
         actions=(told,),
         outcome=Outcome.NOT_CONTAINED,
         run=case.run,

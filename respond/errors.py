@@ -121,6 +121,18 @@ def until_of(error: RespondError) -> datetime | None:
     return error.until if isinstance(error, Transient) else None
 
 
+def passes(error: BaseException) -> bool:
+    """Whether trying again later may help: a service did not answer, or not in time."""
+    return isinstance(error, Transient | TimeoutError)
+
+
+def made_up_later(error: Transient) -> Transient:
+    """The error, with what becomes of what it has kept from being done."""
+    again = Transient(f"{error.message}; respond serve or respond watch tries it again", service=error.service)
+    again.until = error.until
+    return again
+
+
 class RunFailed(RespondError):
     """A run ended with an error that is not of this tree: a defect of ours, or of the engine."""
 

@@ -13,9 +13,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from respond.durable import RunState
+from respond.models import wire
 from respond.models.approvals import Answer
 from respond.models.ladder import NOBODY, May, OnTimeout, Step, Word
 from respond.models.orders import Order
+from respond.models.owed import OwedKind
 from respond.observe.logs import Level, log
 from respond.observe.setbacks import SETBACKS
 from respond.ranks import Rank, ranked
@@ -138,6 +140,7 @@ class Following:
 
     async def _owed(self, work: Owed, now: datetime) -> Started | None:
         from playbooks.make_up import make_up
+        from playbooks.take_back_case import take_back_case
 
         if work.taken_by:
             if await asyncio.to_thread(self._session.engine.is_over, work.taken_by):
@@ -152,7 +155,15 @@ class Following:
         if not await asyncio.to_thread(self._store.owed.take, work, run):
             return None
         with ranked(Rank.BACKGROUND):
-            await self._session.engine.start(make_up, run, self._session.case_owed(work, run=run), work)
+            if work.kind is not OwedKind.UNDO:
+                await self._session.engine.start(make_up, run, self._session.case_owed(work, run=run), work)
+                return Started(work.case, run)
+            report = self._store.live(work.case)
+            if report is None:
+                await asyncio.to_thread(self._store.owed.forget, work.tenant, work.kind, work.key)
+                return None
+            order = Order(report=report, **wire.loads(work.body))
+            await self._session.engine.start(take_back_case, run, self._session.case_again(report, run=run), order)
         return Started(work.case, run)
 
     async def _order(self, case: str, due: datetime, by: str, waits: Sequence[Later]) -> Started | None:

@@ -139,11 +139,13 @@ class Gap(Model):
 
     Attributes:
         could_weigh: in a report, the most points that findings from the source may have added.
+        passes: a service did not answer, so another look may know it.
     """
 
     source: str
     reason: str
     could_weigh: int = 0
+    passes: bool = False
 
     @property
     def told(self) -> str:

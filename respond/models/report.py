@@ -211,6 +211,11 @@ class Report(Model):
         """Why the run could not come to its end; empty when it did."""
         return next((gap.reason for gap in self.gaps if gap.source == THIS_RUN), "")
 
+    @property
+    def may_pass(self) -> bool:
+        """Whether the run could not come to its end because a service did not answer."""
+        return any(gap.passes for gap in self.gaps if gap.source == THIS_RUN)
+
 
 class Attached(Model):
     """This run's sign-ins are being answered by another run; its report is the answer."""

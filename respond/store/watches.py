@@ -60,6 +60,16 @@ class Watches:
         with self._db.begin() as db:
             return db.execute(sa.update(watches).where(free).values(taken_by=by)).rowcount == 1
 
+    def put_off(self, case: str, number: int, *, run: str, due: datetime) -> None:
+        """Nothing came of a look that a run had taken: it is free again, and due later."""
+        with self._db.begin() as db:
+            mine = _this(case, number) & _NOT_DONE & (watches.c.taken_by == run)
+            db.execute(sa.update(watches).where(mine).values(taken_by="", due=stamp(due)))
+
+    def of_case(self, case: str) -> list[Watch]:
+        """Every look that was ever planned for a case and not replaced, the first one first."""
+        return self._read(watches.c.case_id == case)
+
     def done(self, case: str, number: int, at: datetime, said: str) -> None:
         """Note what a look saw; what was noted first stays."""
         with self._db.begin() as db:

@@ -228,7 +228,11 @@ async def test_a_token_is_checked_by_the_services_time(entra: respx.Route, off: 
     """The clock of this machine is off; the token is of the services' present."""
     del entra
     check = TokenCheck(settings(), TenantKeys(KEYS_URL), now=lambda: datetime.now(UTC) - off)
-    lived = {"iat": -off - timedelta(minutes=5), "nbf": -off - timedelta(minutes=5), "exp": -off + timedelta(minutes=5)}
+    lived: dict[str, Any] = {
+        "iat": -off - timedelta(minutes=5),
+        "nbf": -off - timedelta(minutes=5),
+        "exp": -off + timedelta(minutes=5),
+    }
     assert (await check.check(f"Bearer {token(**lived)}")).how is How.OBJECT_ID
     await refusal(check, token())
 
