@@ -15,7 +15,8 @@
         ├── NotTheService     a proxy or another server answered in the place of the service
         ├── Conflict          somebody else has changed the object since it was read
         ├── Forbidden         a permission was not granted
-        ├── Unauthenticated   no token, or the service refused it
+        ├── Unauthenticated   no token could be had
+        │   └── TokenRefused  the service refused the token, and a fresh one
         ├── TableMissing      the workspace has no such table: the source is not connected
         ├── BadQuery          the service does not take the query
         ├── FieldsRefused     a ticket system does not take some of the fields
@@ -179,6 +180,10 @@ class Forbidden(Permanent):
 
 class Unauthenticated(Permanent):
     """No token could be had, or the service refused it."""
+
+
+class TokenRefused(Unauthenticated):
+    """The service refused the token (401): nothing was read and nothing was done."""
 
 
 class TableMissing(Permanent):

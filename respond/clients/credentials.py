@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _RENEW_BEFORE = 300
 """Seconds before expiry at which a cached token counts as old."""
+_RENEW_EVERY = 10.0
+"""Seconds. What many requests were refused at the same time is asked for anew once."""
 
 
 class LabCredential:
@@ -34,6 +36,10 @@ class LabCredential:
         self._client_id = client_id or "respond-lab"
         self._url = f"{authority.rstrip('/')}/{tenant_id}/oauth2/v2.0/token"
         self._tokens: dict[str, AccessToken] = {}
+
+    async def renew(self) -> None:
+        """Forget the tokens: the lab has refused one."""
+        self._tokens.clear()
 
     async def get_token(
         self,
@@ -102,17 +108,30 @@ class Tokens:
     on standard error, before ours.
 
     Args:
-        identity: of azure-identity.
+        make: makes an identity of azure-identity; a new one has no tokens yet.
         authority: where its tokens come from, for messages; empty where that is this machine.
     """
 
-    def __init__(self, identity: AsyncTokenCredential, authority: str = "") -> None:
-        self.identity = identity
+    def __init__(self, make: Callable[[], AsyncTokenCredential], authority: str = "") -> None:
+        self._make = make
+        self.identity = make()
+        self._replaced: list[AsyncTokenCredential] = []
+        self._renewed = float("-inf")
+        self._has_worked = False
         self._where = f" at {authority}" if authority else ""
         for name in ("azure", "msal"):
             logger = logging.getLogger(name)
             if not any(isinstance(handler, logging.NullHandler) for handler in logger.handlers):
                 logger.addHandler(logging.NullHandler())
+
+    async def renew(self) -> None:
+        """Forget the tokens that the identity keeps, by taking a new one, unless that was done a moment ago."""
+        if time.monotonic() - self._renewed < _RENEW_EVERY:
+            return
+        self._renewed = time.monotonic()
+        # Not closed yet: other requests may be getting their tokens from it.
+        self._replaced.append(self.identity)
+        self.identity = self._make()
 
     async def get_token(
         self,
@@ -129,12 +148,17 @@ class Tokens:
             Transient: it does not answer, or with something that is no token.
         """
         from azure.core.exceptions import AzureError, ClientAuthenticationError
+        from azure.identity import CredentialUnavailableError
 
         service = scopes[0].removesuffix("/.default") if scopes else ""
         try:
             token = await self.identity.get_token(
                 *scopes, claims=claims, tenant_id=tenant_id, enable_cae=enable_cae, **how
             )
+        except CredentialUnavailableError as error:
+            if self._has_worked:  # the service of this machine that hands out tokens is away
+                raise self._none(service, f"is not available ({type(error).__name__})") from error
+            raise self._refusal(service, error) from error
         except ClientAuthenticationError as error:
             raise self._refusal(service, error) from error
         except AzureError as error:
@@ -146,6 +170,7 @@ class Tokens:
             raise self._none(service, f"answered with something that is no token ({type(error).__name__})") from error
         if not token.token:
             raise self._none(service, "answered without a token")
+        self._has_worked = True
         return token
 
     def _none(self, service: str, why: str) -> Transient:
@@ -164,7 +189,8 @@ class Tokens:
 
     async def close(self) -> None:
         """Close its connections."""
-        await self.identity.close()
+        for identity in (*self._replaced, self.identity):
+            await identity.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -200,8 +226,9 @@ def credential(settings: Settings, lab_url: str | None, *, writes: bool = False)
         raise UsageError(f"{named} is empty: name the application; respond init prints what creates one")
     try:
         where = _where(settings)
-        made = _MAKERS[identity.kind](settings.tenant.tenant_id, identity, where)
-        return Tokens(made, str(where["authority"]))
+        return Tokens(
+            lambda: _MAKERS[identity.kind](settings.tenant.tenant_id, identity, where), str(where["authority"])
+        )
     except ValueError as error:
         raise UsageError(f"{key}: {str(error).splitlines()[0][:200]}") from error
     except OSError as error:

@@ -26,6 +26,7 @@ from respond.clients.degrade import unresolved
 from respond.clients.guard import Check
 from respond.clients.log_answer import Rows, no_answer, read_rows
 from respond.clients.pace import Pace
+from respond.clients.renewing import with_fresh_token
 from respond.clients.retry import parse_retry_after, retried
 from respond.clients.transport import Transport
 from respond.errors import (
@@ -35,6 +36,7 @@ from respond.errors import (
     RespondError,
     Service,
     TableMissing,
+    TokenRefused,
     Transient,
     Unauthenticated,
 )
@@ -99,6 +101,7 @@ class Logs:
         self._retry = retry
         pace = pace or Pace()
         self._clock = pace.service_clock
+        self._identity = credential
         base = endpoint.rstrip("/").removesuffix("/v1")
         # azure-core refuses to send a token over http; the lab on loopback is the one place where that is right.
         self._options: dict[str, Any] = {"enforce_https": False} if is_loopback_http(base) else {}
@@ -130,7 +133,7 @@ class Logs:
         """
 
         async def once() -> Rows:
-            rows = await self._once(text, start)
+            rows = await with_fresh_token(lambda: self._once(text, start), self._identity)
             if whole and rows.partial and not rows.full:
                 cut = f"Log Analytics sent only part of the rows: {rows.partial}"
                 raise Transient(cut, service=Service.LOGS)
@@ -226,7 +229,7 @@ def _refused(status: int, response: Any) -> RespondError:
     code, reason = _innermost(response)
     text = f"Log Analytics answered {status} {code}: {reason or 'no reason given'}"[:400]
     if status == 401:
-        return Unauthenticated(text)
+        return TokenRefused(text)
     if status == 403:
         return Forbidden(text)
     if status in (408, 429) or status >= 500:

@@ -25,6 +25,7 @@ from respond.errors import (
     NotFound,
     Permanent,
     RespondError,
+    TokenRefused,
     Transient,
     Unanswered,
     Unauthenticated,
@@ -248,7 +249,7 @@ async def test_what_it_sends_is_what_the_reference_says() -> None:
 
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [(400, Permanent), (401, Unauthenticated), (403, Forbidden), (404, NotFound), (409, Conflict), (302, Permanent)],
+    [(400, Permanent), (401, TokenRefused), (403, Forbidden), (404, NotFound), (409, Conflict), (302, Permanent)],
 )
 @pytest.mark.parametrize("is_write", [False, True])
 async def test_a_refusal_is_named_and_not_repeated(status: int, kind: type[RespondError], is_write: bool) -> None:
