@@ -46,7 +46,8 @@ def test_only_a_windows_device_is_disabled_and_any_is_deleted(start: Start, stor
         assert lab.request("DELETE", places[0]).status_code == 204
 
 
-WIDER = (
+OTHERS = tuple(sorted(least_permissions() - {"User.RevokeSessions.All"}))
+WIDER = (*OTHERS, "User.ReadWrite.All", "Directory.ReadWrite.All")
     *tuple(sorted(least_permissions() - {"User.RevokeSessions.All"})),
     "User.ReadWrite.All",
     "Directory.ReadWrite.All",
