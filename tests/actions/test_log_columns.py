@@ -33,7 +33,7 @@ EDGE = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/144.
 def seed_row(table: str, **columns: Any) -> dict[str, Any]:
     """The first row of the seed's table, with other columns."""
     lines = (scenario.find("seed-true-positive") / f"{table}.jsonl").read_text().splitlines()
-    return json.loads(lines[0]) | {"TimeGenerated": DUG_IN} | columns
+    return {**json.loads(lines[0]), "TimeGenerated": DUG_IN, **columns}
 
 
 def sign_in_row(table: str, number: int, **columns: Any) -> dict[str, Any]:

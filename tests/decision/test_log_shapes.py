@@ -107,7 +107,7 @@ def test_a_consent_is_tied_to_the_sign_in_whose_interrupt_asked_for_it(result: s
 )
 def test_a_strangers_first_mail_is_a_circumstance_with_or_without_a_link(mail: dict[str, Any], named: bool) -> None:
     """The code may stand in the text, which no log holds."""
-    plain = {"days": 0.05, "pattern": "", "first_contact": True}
+    plain: dict[str, Any] = {"days": 0.05, "pattern": "", "first_contact": True}
     lures = Lures(messages=(message(**plain | mail),))
     known, here = usual(place(OFFICE, days=9)), approved_and_redeemed(OFFICE, OFFICE | {"IPAddress": "198.51.100.9"})
     verdict, without = judged(here, known.model_copy(update={"lures": lures})), judged(here, known)
