@@ -14,9 +14,10 @@ from sqlalchemy.exc import DBAPIError
 from tenacity import retry, retry_if_exception, stop_after_delay, wait_random
 
 from respond.durable import engine_kwargs, sqlalchemy_url
-from respond.errors import UsageError
+from respond.errors import StateAway, UsageError
 from respond.models.base import DOCUMENTS
 from respond.plain_errors import state_error
+from respond.store.file import make_whole
 from respond.store.schema import Fit, bring_up_to_date, read_schema
 
 metadata = sa.MetaData()
@@ -313,7 +314,12 @@ def connect(url: str) -> sa.Engine:
         UsageError: not a URL, or the folder cannot be created.
     """
     if url.startswith("sqlite:///"):
-        _make_private_folder(Path(url.removeprefix("sqlite:///")).parent)
+        file = Path(sa.make_url(url).database or "")
+        _make_private_folder(file.parent)
+        try:
+            make_whole(file)
+        except OSError as error:
+            raise StateAway(f"state.url: {file} cannot be made: {error.strerror}") from error
     try:
         engine = sa.create_engine(sqlalchemy_url(url), **engine_kwargs(url))
     except (ValueError, sa.exc.ArgumentError):  # their text may hold the password

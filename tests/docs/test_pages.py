@@ -15,6 +15,7 @@ import yaml
 
 from respond.cli.main import cli
 from respond.observe.metrics import Metrics
+from respond.ranks import Places
 from tests.helpers.command import ROOT
 from tests.helpers.pages import PAGES, Command, blocks, carry_out, commands, matches, pieces
 from tests.lab.running_lab import RunningLab
@@ -197,5 +198,7 @@ def test_the_site_builds_without_a_warning_and_loads_nothing_from_elsewhere(tmp_
 def test_the_figures_that_a_page_names_are_there() -> None:
     text = (ROOT / "docs" / "operating.md").read_text()
     named = set(re.findall(r"`(respond_\w+)`", text)) - {"respond_queue_depth", "respond_owed"}
-    known = set(re.findall(r"^# TYPE (\S+)", Metrics().text().decode(), re.MULTILINE))
+    metrics = Metrics()
+    metrics.observe_places(Places(1))
+    known = set(re.findall(r"^# TYPE (\S+)", metrics.text().decode(), re.MULTILINE))
     assert named <= known, named - known

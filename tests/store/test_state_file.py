@@ -22,7 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from respond import durable, errors
-from respond.errors import RespondError, RunFailed, UsageError
+from respond.errors import RespondError, RunFailed, StateUnusable, UsageError
 from respond.models import wire
 from respond.models.accounts import AmbiguousAccount, FailedAccount, FoundAccount, FoundAccounts
 from respond.models.base import Gap, Model, Source
@@ -84,6 +84,7 @@ from respond.models.watches import Watch
 from respond.policies import load_policy
 from respond.settings import shipped_config
 from respond.store import database
+from respond.store.cases import Store
 from tests.decision.test_flows import row
 from tests.helpers.command import ROOT, VICTIM, respond
 from tests.lab.running_lab import RunningLab
@@ -539,6 +540,23 @@ def test_a_limit_of_the_url_goes_before_ours() -> None:
     ours = durable.engine_kwargs("postgresql://respond@localhost/respond?connect_timeout=3")["connect_args"]
     assert "connect_timeout" not in ours
     assert ours["tcp_user_timeout"] == 20_000
+
+
+def test_a_file_that_was_cut_to_nothing_is_not_taken_for_a_new_one(tmp_path: Path) -> None:
+    file = tmp_path / "respond.db"
+    Store(f"sqlite:///{file}").close()
+    file.write_bytes(b"")
+    with pytest.raises(StateUnusable, match="is empty: it was cut off; restore it from a backup"):
+        Store(f"sqlite:///{file}")
+    assert file.read_bytes() == b""
+    file.unlink()
+    Store(f"sqlite:///{file}").close()
+
+
+def test_a_new_state_leaves_nothing_beside_its_file(tmp_path: Path) -> None:
+    Store(f"sqlite:///{tmp_path / 'respond.db'}").close()
+    assert [file.name for file in tmp_path.iterdir()] == ["respond.db"]
+    assert (tmp_path / "respond.db").stat().st_mode & 0o777 == 0o600
 
 
 # A process of its own: the engine is one for a process. Its Python says that its SQLite is Debian 12's.
