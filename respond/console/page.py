@@ -20,7 +20,7 @@ from respond.defang import defang, printable
 from respond.models.case import Mode
 from respond.models.intake import Sighting, Trigger
 from respond.models.persistence import Accounted, Fate
-from respond.models.report import LOOKS_LIKE, ActionStatus, Change, Outcome, Report, VerdictKind
+from respond.models.report import LOOKS_LIKE, ActionStatus, Change, Outcome, Pending, Report, VerdictKind
 
 VERDICT_STYLE = {
     VerdictKind.MALICIOUS: "bold white on red",
@@ -108,6 +108,7 @@ def _body(report: Report, *, whole: bool) -> Group:
         ("gone", [(Text(one.kind.value), _named(one)) for one in report.persistence if one.fate is Fate.GONE]),
         ("to do", [(Text("by hand"), Text(defang(task), style="yellow")) for task in report.tasks]),
         ("told", [_write_back(change) for change in report.write_backs if _is_lost(change)]),
+        ("owed", [_owed(one) for one in report.owed]),
         ("seen", _seen(report.sightings)),
         (
             "ticket",
@@ -136,6 +137,14 @@ def _write_back(change: Change) -> tuple[Text, Text]:
     )
     words.append("  the incident does not show this answer", "bold red")
     return Text(change.name), words
+
+
+def _owed(one: Pending) -> tuple[Text, Text]:
+    tried = f"tried {one.tries} times" if one.tries > 1 else "tried once"
+    words = Text(f"next try {one.due:%d %b %H:%M:%SZ}, {tried}", "yellow")
+    if one.reason:
+        words.append(f": {defang(one.reason)}")
+    return Text(one.name), words
 
 
 def _section(label: str, rows: list[tuple[Text, Text]]) -> Table:

@@ -165,6 +165,15 @@ class Timings(Model):
     total: int | None = None
 
 
+class Pending(Model):
+    """Something that a service did not take, and that is tried again until it does."""
+
+    name: str = Field(description="the action")
+    due: Utc = Field(description="when it is tried next")
+    tries: int = Field(description="how often it came to nothing")
+    reason: str = Field(default="", description="why, the last time")
+
+
 class Report(Model):
     """One run's result; printed by `respond --json`."""
 
@@ -203,6 +212,9 @@ class Report(Model):
     )
     repeat: bool = Field(default=False, description="these sign-ins were answered before, and nothing was left to do")
     sightings: tuple[Sighting, ...] = Field(default=(), description="which paths brought the case, first one first")
+    owed: tuple[Pending, ...] = Field(
+        default=(), description="what a service that was away has not taken yet; as it is now, in `respond show`"
+    )
     run: str = ""
     schema_version: int = DOCUMENTS
 

@@ -15,7 +15,7 @@ from respond.models.base import iso_z
 from respond.models.case import Claim, case_id
 from respond.models.evidence import EarlierCase, Fact
 from respond.models.persistence import Accounted, Fate
-from respond.models.report import ActionStatus, Change, Report, TicketRef
+from respond.models.report import ActionStatus, Change, Pending, Report, TicketRef
 from respond.observe.setbacks import SETBACKS
 from respond.store.approvals import Approvals
 from respond.store.audit import Audit
@@ -258,8 +258,19 @@ class Store:
             body = db.execute(query).scalar_one_or_none()
         if body is None:
             return None
-        # Others may have brought the case since the report was kept.
-        return Report.model_validate_json(body).model_copy(update={"sightings": self.intake.sightings(case)})
+        # Others may have brought the case since the report was kept, and what was owed may be done.
+        now = {"sightings": self.intake.sightings(case), "owed": self._owed_to(case)}
+        return Report.model_validate_json(body).model_copy(update=now)
+
+    def _owed_to(self, case: str) -> tuple[Pending, ...]:
+        writes = [
+            Pending(name=one.kind.value, due=one.due, tries=one.tries, reason=one.reason)
+            for one in self.owed.of_case(case)
+        ]
+        steps = [
+            Pending(name=one.step.rung.value, due=one.due, tries=one.tries + 1) for one in self.later.of_case(case)
+        ]
+        return tuple(sorted((*writes, *steps), key=lambda one: (one.due, one.name)))
 
     def plan(self, case: str) -> Report | None:
         """The newest plan of a case: the report of a dry run."""

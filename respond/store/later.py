@@ -49,6 +49,10 @@ class Laters:
         """Everything that waits, the next one first."""
         return self._read(later.c.tenant == tenant)
 
+    def of_case(self, case: str) -> list[Later]:
+        """Everything of one case that waits, the next one first."""
+        return self._read(later.c.case_id == case)
+
     def take(self, case: str, due: datetime, by: str, run: str) -> bool:
         """Take for a run what is due at one moment on the word of one person; False when another run has it."""
         free = _these(case, due, by) & later.c.taken_by.in_(("", run))

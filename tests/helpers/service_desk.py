@@ -73,7 +73,8 @@ class Desk:
     def unfinished(self) -> int:
         """Runs that have begun and not ended."""
         with self.store.database.connect() as db:
-            query = "SELECT count(*) FROM workflow_status WHERE status IN ('PENDING', 'ENQUEUED')"
+            schema = "" if db.dialect.name == "sqlite" else "dbos."
+            query = f"SELECT count(*) FROM {schema}workflow_status WHERE status IN ('PENDING', 'ENQUEUED')"  # noqa: S608
             return int(db.exec_driver_sql(query).scalar_one())
 
     def runs(self, user: str) -> int:
