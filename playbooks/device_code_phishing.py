@@ -132,7 +132,7 @@ async def _triage(case: Case, account: Account, gathering: Gathering, containing
 
     facts = () if verdict.is_benign else facts_of(verdict.guilty(signins), evidence.lures, case.policy)
     report = report_on(case, account, signins, evidence, verdict, containing, tasks)
-    return await close_run(case, report=report, facts=facts, late=evidence.late)
+    return await close_run(case, report=report, facts=facts, late=(*evidence.late, *evidence.incomplete))
 
 
 async def _end_sessions(containing: Containing, account: Account, verdict: Verdict, gathering: Gathering) -> None:

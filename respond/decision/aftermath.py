@@ -158,6 +158,34 @@ def act_nearby(view: View) -> Finding | None:
     )
 
 
+def device_nearby(view: View) -> Finding | None:
+    """A device that was registered soon after the approval at a familiar address, or at one that the log does not name.
+
+    It is named and weighs nothing: without a token for the registration service nothing ties it to the sign-in.
+    """
+    until = view.approved_at + view.policy.correlation.act_within
+    found = [
+        change
+        for change in view.evidence.footholds.changes
+        if change.kind is FootholdKind.DEVICE
+        and not change.removal
+        and view.approved_at <= change.at <= until
+        and (view.exposed_at.same(change.ip) or not (change.ip or change.session))
+        and not is_the_holders(view, change)
+    ]
+    if not found:
+        return None
+    ip = next((one.ip for one in found if one.ip), "")
+    where = f"{ip}, a familiar address" if ip else "an address that the log does not name"
+    return Finding(
+        id="device-at-familiar-address",
+        weight=0,
+        summary=f"a device was registered from {where}, soon after ({found[0].what}), and no token for the "
+        "registration service is on record before it: it proves a registration in the user's name, and not by whom",
+        evidence=tuple(Source(table=change.table, id=change.id, at=change.at) for change in found),
+    )
+
+
 def uses_of(view: View) -> list[TokenUse]:
     """What was done with the tokens of this very sign-in."""
     tokens = {row.token_id for row in view.flow.successes if row.token_id}

@@ -36,6 +36,7 @@ from respond.models.signin import SignIns
 
 _DAY = timedelta(days=1)
 _LATE_ACTIVITY = "MicrosoftGraphActivityLogs"
+_LATE_CHANGES = "AuditLogs and OfficeActivity"
 _LATE_REDEMPTION = "AADNonInteractiveUserSignInLogs"
 
 
@@ -75,6 +76,7 @@ def evidence_at(signins: SignIns, collected: Collected, policy: Policy, start: d
         standing=collected.standing or Standing(),
         earlier=collected.earlier or EarlierCases(),
         late=tuple(_late(signins, collected, policy, now)),
+        incomplete=tuple(_incomplete(signins, policy, now)),
         pending=collected.pending,
     )
 
@@ -217,10 +219,23 @@ def _late(signins: SignIns, collected: Collected, policy: Policy, now: datetime)
         yield Gap(source=_LATE_ACTIVITY, reason=f"the token is {_minutes(age)} old, and calls arrive up to 2 h late")
 
 
+def _incomplete(signins: SignIns, policy: Policy, now: datetime) -> Iterable[Gap]:
+    """Logs that may have rows on sign-ins that young and not all of them yet: what was added, and what was sent."""
+    newest = max((row.at for flow in signins.completed for row in flow.successes), default=None)
+    if newest is not None and now - newest < policy.correlation.activity_delay:
+        yield Gap(
+            source=_LATE_CHANGES, reason=f"the token is {_minutes(now - newest)} old, and rows arrive up to 2 h late"
+        )
+
+
 def delays_of(late: Iterable[Gap], policy: Policy) -> tuple[timedelta, ...]:
     """How long to wait until the rows of these sources must have arrived, the shortest first."""
     near = policy.correlation
-    delays = {_LATE_REDEMPTION: near.redemption_delay, _LATE_ACTIVITY: near.activity_delay}
+    delays = {
+        _LATE_REDEMPTION: near.redemption_delay,
+        _LATE_ACTIVITY: near.activity_delay,
+        _LATE_CHANGES: near.activity_delay,
+    }
     return tuple(sorted({delays[gap.source] for gap in late if gap.source in delays}))
 
 

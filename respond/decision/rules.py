@@ -112,6 +112,7 @@ AGAINST: tuple[Rule, ...] = (
         hard=True,
     ),
     Rule(aftermath.act_nearby, needs(Part.FOOTHOLDS) | _PLACE, lambda policy: policy.weights.act_nearby),
+    Rule(aftermath.device_nearby, needs(Part.FOOTHOLDS) | _PLACE, lambda _: 0),
     _circumstance(strangers.redeemer_moved, _PLACE, "redeemer_moved"),
     _circumstance(strangers.nothing_known, _PLACE, "nothing_known"),
     Rule(strangers.token_purpose, _PLACE, lambda policy: policy.weights.token_purpose),

@@ -574,6 +574,8 @@ class Evidence(Model):
     Attributes:
         pending: parts that have not arrived yet; the decision counts with whatever they may still say.
         stretches: of sign-ins that began weeks apart, what was usual before each; otherwise `usual` holds for all.
+        late: sources that have no row yet and whose rows are known to arrive late; each is a gap of the report.
+        incomplete: sources that may get more rows on sign-ins this young. No gap: the case is judged again with them.
     """
 
     lures: Lures = Lures()
@@ -586,6 +588,7 @@ class Evidence(Model):
     standing: Standing = Standing()
     earlier: EarlierCases = EarlierCases()
     late: tuple[Gap, ...] = ()
+    incomplete: tuple[Gap, ...] = ()
     pending: frozenset[Part] = frozenset()
 
     def before(self, keys: Iterable[str]) -> Evidence:

@@ -273,6 +273,7 @@ def test_a_device_at_a_familiar_address_is_tied_by_the_token_for_its_registratio
     after = usual(HERE).model_copy(update={"footholds": Footholds(changes=(foothold(FootholdKind.DEVICE, OFFICE, 8),))})
     verdict = judged(approved_and_redeemed(OFFICE, OFFICE, **resource), after)
     assert ("device-added" in found(verdict)) == registers
+    assert ("device-at-familiar-address" in found(verdict)) != registers
 
 
 # What leaves.

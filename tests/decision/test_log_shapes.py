@@ -11,7 +11,7 @@ from actions.find_lures import kit_pattern
 from respond.decision.method_types import named_types
 from respond.decision.verdict import decide
 from respond.decision.view import View
-from respond.models.evidence import Evidence, FootholdKind, Footholds, Lures
+from respond.models.evidence import Evidence, Foothold, FootholdKind, Footholds, Lures
 from respond.models.policy import HostingNetwork, HostingRange
 from respond.models.report import VerdictKind
 from respond.models.signin import SignIns
@@ -176,3 +176,31 @@ def test_a_listed_network_without_a_name_is_told_from_one_that_is_not_listed() -
     (flow,) = approved_and_redeemed(OFFICE, TOR).flows
     view = View(policy=policy, flow=flow, evidence=Evidence())
     assert (view.kit_range(TOR["IPAddress"]), view.kit_range(OFFICE["IPAddress"])) == ("", None)
+
+
+# A device that nothing ties to the sign-in.
+
+REGISTERED = foothold(FootholdKind.DEVICE, OFFICE, 8)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (REGISTERED, True),
+        (REGISTERED.model_copy(update={"ip": ""}), True),
+        (REGISTERED.model_copy(update={"ip": "198.51.100.250"}), False),
+        (REGISTERED.model_copy(update={"removal": True}), False),
+        (REGISTERED.model_copy(update={"at": NOON - timedelta(minutes=1)}), False),
+        (REGISTERED.model_copy(update={"at": NOON + POLICY.correlation.act_within + timedelta(minutes=1)}), False),
+    ],
+    ids=["a familiar address", "no address", "another address", "a removal", "before the approval", "hours later"],
+)
+def test_a_device_at_a_familiar_address_is_named_with_what_it_proves(change: Foothold, named: bool) -> None:
+    """It weighs nothing: a new phone is set up in the office every day."""
+    signins, known = approved_and_redeemed(OFFICE, OFFICE), usual(place(OFFICE, days=9))
+    verdict = judged(signins, known.model_copy(update={"footholds": Footholds(changes=(change,))}))
+    told = [one for one in verdict.findings if one.id == "device-at-familiar-address"]
+    assert [one.weight for one in told] == [0] * named
+    assert all("not by whom" in one.summary for one in told)
+    before = judged(signins, known)
+    assert (verdict.kind, verdict.score) == (before.kind, before.score)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import closing
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from respond.lab.state import LabState
@@ -84,3 +84,54 @@ def test_a_case_cleared_or_asked_while_rows_were_late_is_judged_again_when_they_
     assert again["cat"]["verdict"] != "benign"
     assert again["ann"]["ticket"]["id"] == first["ann"]["ticket"]["id"]
     assert again["cat"]["ticket"]
+
+
+def added(folder: Path, *, complete: bool) -> Path:
+    """Dan's code stayed in the office, and calls with its token are on record; what he added there is logged late."""
+    tale = Tale(real_now())
+    tale.user("dan")
+    tale.phished("dan", ago=timedelta(minutes=20))
+    tale.redemptions[0]["IPAddress"] = OFFICE
+    for day in range(1, 9):
+        usual = tale.approvals[0] | {"Id": guid(f"dan|{day}"), "AuthenticationProtocol": "oAuth2"}
+        usual |= {"CorrelationId": guid(f"dan|{day}|c"), "SessionId": guid(f"dan|{day}|s")}
+        at = iso(tale.now - timedelta(days=day))
+        tale.approvals.append(usual | {"TimeGenerated": at, "CreatedDateTime": at})
+    at = iso(tale.now - timedelta(minutes=15))
+    call = _search(at, tale.redemptions[0]["SessionId"]) | {"UserId": guid("dan"), "IPAddress": OFFICE}
+    call["RequestUri"] = "https://graph.microsoft.com/v1.0/me"
+    tale.write(folder)
+    (folder / "MicrosoftGraphActivityLogs.jsonl").write_text(json.dumps(call) + "\n")
+    if complete:
+        who = {"user": {"id": guid("dan"), "userPrincipalName": upn("dan"), "ipAddress": OFFICE}}
+        row = {
+            "TimeGenerated": at,
+            "ActivityDateTime": at,
+            "Id": "Directory_1",
+            "Result": "success",
+            "InitiatedBy": who,
+        }
+        row |= {"OperationName": "User registered security info", "TargetResources": [{"id": guid("dan")}]}
+        (folder / "AuditLogs.jsonl").write_text(json.dumps(row) + "\n")
+    return folder
+
+
+def test_a_case_that_was_cleared_is_judged_again_with_what_the_audit_log_brings_late(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where everything else was there the first time."""
+    with running(added(tmp_path / "before", complete=False), tmp_path / "lab") as tenant:
+        monkeypatch.setenv("RESPOND_STATE__URL", state_of(tmp_path))
+        monkeypatch.setenv("RESPOND_LAB__URL", tenant.url)
+        first = report("--user", upn("dan"))
+        assert first["verdict"] == "benign", first["findings"]
+        assert not [gap for gap in first["gaps"] if "AuditLogs" in gap["source"]]
+        LabState(tmp_path / "lab").load(added(tmp_path / "after", complete=True))
+        with closing(sqlite3.connect(tmp_path / "state" / "respond.db")) as db, db:
+            (due,) = db.execute("SELECT due FROM respond_watches").fetchone()
+            assert abs(datetime.fromisoformat(due) - real_now() - timedelta(hours=2)) < timedelta(minutes=5)
+            db.execute("UPDATE respond_watches SET due = ?", (iso(real_now() - timedelta(minutes=1)),))
+        respond("watch", "--once")
+        again = report("show", first["case"])
+    assert again["verdict"] == "suspicious"
+    assert "act-at-familiar-address" in {one["id"] for one in again["findings"]}
