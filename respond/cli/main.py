@@ -230,29 +230,41 @@ def watch(context: Context, once: bool, config: str | None) -> int:
 @click.option("--cloud", type=click.Choice(["public", "usgov", "usgov-dod", "china"]), help="Which cloud [asked for].")
 @click.option(
     "--identity",
-    type=click.Choice(["managed", "certificate", "cli"]),
-    help="Who respond is: a managed identity, an application with a certificate, or you (developers) [asked for].",
+    type=click.Choice(["managed", "workload-identity", "certificate", "cli"]),
+    help="A managed identity, an application with a federated credential (Kubernetes) or with a certificate, or you "
+    "(developers) [asked for].",
 )
 @click.option("--write/--read-only", "writes", default=None, help="May it contain, or only plan [asked for].")
-@click.option("--dir", "directory", metavar="DIR", default="config", show_default=True, help="Where to write.")
-@click.option("--force", is_flag=True, help="Write respond.toml anew although there is one.")
+@click.option("--resource-group", metavar="NAME", help="Of managed identities [that of the workspace].")
+@click.option("--issuer", metavar="URL", help="Of a workload identity: issuer of its tokens [asked for].")
+@click.option("--subject", metavar="TEXT", help="Of a workload identity: subject of its tokens [asked for].")
+@click.option("--dir", "directory", metavar="DIR", default="config", show_default=True, help="The configuration.")
+@click.option("--tenant", metavar="NAME", expose_value=False, callback=_choose, help="Set up this one of [tenants].")
+@click.option("--script", "script_file", metavar="FILE", help="Where the script goes [stdout; DIR/setup.sh].")
+@click.option("--renew", is_flag=True, help="New certificates beside those in use.")
+@click.option("--fill", "filled", metavar="KEY=VALUE", multiple=True, help="Only write an id; the script does that.")
+@click.option("--force", is_flag=True, help="Replace settings that differ from the answers, and show the difference.")
 def init(
-    tenant_id: str | None,
-    workspace_id: str | None,
-    cloud: str | None,
-    identity: str | None,
-    writes: bool | None,
     directory: str,
+    script_file: str | None,
+    renew: bool,
+    filled: tuple[str, ...],
     force: bool,
+    **said: str | bool | None,
 ) -> int:
-    """Write the configuration of a real tenant, and print what creates respond's identities there; runs none of it.
+    """Write the configuration of a real tenant, and the script that creates respond's identities there.
 
-    The commands go to stdout, as a script to read and run: `respond init > setup.sh`. Each permission stands beside the
-    actions that need it.
+    Creates respond.toml, or adds what it lacks; settings that are set stay. Then writes a script to read and run, to
+    stdout, to --script FILE, or to DIR/setup.sh where stdout is a terminal. init itself changes nothing in Azure. The
+    script can be run again at any time: it adds what is missing and writes the ids into respond.toml. Each permission
+    stands beside the actions that need it.
     """
-    from respond.cli.init import Answers, initialize
+    from respond.cli.init import Answers, fill, initialize
 
-    return initialize(Answers(tenant_id, workspace_id, cloud, identity, writes), directory=directory, force=force)
+    if filled:
+        return fill(filled, directory=directory, force=force)
+    answers = Answers(**said)  # type: ignore[arg-type]  # click gives each of them its type
+    return initialize(answers, directory=directory, script_file=script_file, renew=renew, force=force)
 
 
 @cli.command()
