@@ -31,7 +31,8 @@ ENV PATH=/opt/respond/bin:/usr/local/bin:/usr/bin:/bin \
     TMPDIR=/tmp \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
-    RESPOND_STATE__DIR=/var/lib/respond
+    RESPOND_STATE__DIR=/var/lib/respond \
+    RESPOND_TICKETS__PAGES=false
 # Not the state directory: settings are looked for in ./config, and who can write state must not set them.
 WORKDIR /
 VOLUME /var/lib/respond

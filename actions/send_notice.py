@@ -77,12 +77,11 @@ def _notice(case: Case, account: Account, verdict: Verdict, changes: Sequence[Ch
         verdict={**verdict.model_dump(), "survived": verdict.survived},
     )
     decide = (f"respond approve {case.id}", f"respond deny {case.id}") if asked else ()
-    link = process().settings.notices.link.rstrip("/")
     return Notice(
         title=f"{'LAB: ' if case.tenant == 'lab' else ''}{written.title}",
         text=as_text(written.body),
         commands=(f"respond show {case.id}", *decide),
-        link=f"{link}/cases/{case.id}" if link else "",
+        link=process().settings.notices.case_link(case.id),
     )
 
 

@@ -6,7 +6,7 @@ import asyncio
 import signal
 import sys
 import time
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -77,10 +77,12 @@ async def _backtest(config: Path, length: timedelta, other: Path | None, tell: T
 async def _until_interrupted(work: asyncio.Future[Backtest], replay: Replay) -> Backtest:
     """The whole result, or what there is when the first Ctrl-C comes."""
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGINT, work.cancel)
+    with suppress(NotImplementedError):  # Windows: Ctrl-C ends it without figures
+        loop.add_signal_handler(signal.SIGINT, work.cancel)
     try:
         return await work
     except asyncio.CancelledError:
         return replay.result()
     finally:
-        loop.remove_signal_handler(signal.SIGINT)
+        with suppress(NotImplementedError):
+            loop.remove_signal_handler(signal.SIGINT)

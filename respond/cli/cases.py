@@ -72,6 +72,10 @@ def show_case(case: str, *, html: str | None, as_json: bool, config: str | None)
         raise UsageError(f"show: there is no case {case[:40]}; `respond cases` lists them")
     if as_json:
         sys.stdout.write(json_text(report.model_dump_json(by_alias=True, indent=2)) + "\n")
+    elif html == "-":
+        from respond.console.page import html_page
+
+        sys.stdout.write(html_page(report))
     elif html is not None:
         from respond.console.page import write_html
 

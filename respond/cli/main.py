@@ -7,12 +7,12 @@ Exit codes: 0 nothing left to do, 1 failed or not contained, 2 usage or configur
 from __future__ import annotations
 
 import os
-import sys
 from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from respond import __version__, tenants
+from respond.cli.streams import steady_output, writes_json
 from respond.errors import RespondError, UsageError
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def _choose(_context: Context, _option: click.Parameter, name: str | None) -> No
     if name is not None:
         if not tenants.is_name(name):
             raise UsageError(f"--tenant: {name[:40]!r}: write {tenants.FORM}")
-        os.environ[tenants.VARIABLE] = name
+        tenants.choose(name)
 
 
 def config_option(command: _Command) -> _Command:
@@ -42,14 +42,45 @@ def config_option(command: _Command) -> _Command:
     return where(which(command))
 
 
-json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def _json(_context: Context, _option: click.Parameter, chosen: bool) -> bool:
+    if chosen:
+        writes_json()
+    return chosen
+
+
+json_option = click.option("--json", "as_json", is_flag=True, callback=_json, help="One JSON document on stdout.")
 
 as_option = click.option("--as", "name", metavar="NAME", help="Who you are, for the audit log [user@host].")
 
 behind_option = click.option("--behind", is_flag=True, hidden=True, help="Work for the process at standard input.")
 
 
-@click.group(invoke_without_command=True, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+_WHOLE = 400
+_JOBS = {
+    "Triage": ("hunt", "cases", "show", "watch"),
+    "Decide and contain": ("apply", "approve", "deny", "undo", "freeze", "thaw"),
+    "Service": ("serve", "worker", "state", "audit"),
+    "Set-up and tuning": ("init", "doctor", "permissions", "backtest", "schema", "lab"),
+}
+"""Commands as `respond --help` lists them; those that stand nowhere here come last."""
+
+
+class _ByJob(click.Group):
+    """Lists commands by what people come for, each with its whole first sentence."""
+
+    def format_commands(self, context: Context, formatter: click.HelpFormatter) -> None:
+        listed = {name for names in _JOBS.values() for name in names}
+        rest = tuple(name for name in self.list_commands(context) if name not in listed)
+        for job, names in {**_JOBS, "Other": rest}.items():
+            there = [(name, command) for name in names if (command := self.get_command(context, name))]
+            if rows := [(name, command.get_short_help_str(_WHOLE)) for name, command in there if not command.hidden]:
+                with formatter.section(job):
+                    formatter.write_dl(rows)
+
+
+@click.group(
+    cls=_ByJob, invoke_without_command=True, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.option(
     "--user",
     "users",
@@ -130,7 +161,7 @@ def cases(context: Context, as_json: bool, config: str | None) -> int:
 
 @cli.command()
 @click.argument("case")
-@click.option("--html", metavar="FILE", help="Write the page as HTML.")
+@click.option("--html", metavar="FILE", help="Write the page as HTML; - is standard output.")
 @json_option
 @config_option
 @click.pass_context
@@ -338,6 +369,7 @@ def audit_export(context: Context, case: str | None, config: str | None) -> int:
     """The log on stdout, one JSON object a line, oldest entry first."""
     from respond.cli.audit import export
 
+    writes_json()
     return export(case=case, config=config or context.find_root().obj)
 
 
@@ -440,6 +472,23 @@ def lab_reset(context: Context, config: str | None) -> int:
     return reset(config=config or context.find_root().obj)
 
 
+@lab.command("deliver")
+@click.argument("scenario", default="")
+@click.option("--url", default="http://127.0.0.1:8080", show_default=True, metavar="URL", help="Of a running service.")
+@click.option("--wait", default="60s", show_default=True, metavar="DURATION", help="How long to wait for the answer.")
+@config_option
+@click.pass_context
+def lab_deliver(context: Context, scenario: str, url: str, wait: str, config: str | None) -> int:
+    """Deliver an incident of SCENARIO to a running `respond serve`, as Sentinel's Logic App would, and print the case.
+
+    SCENARIO is the lab's current one unless given. A scenario without incidents of its own gets a sample incident that
+    names its phished users. The delivery is signed, or carries a token, as the settings ask.
+    """
+    from respond.cli.lab import deliver
+
+    return deliver(scenario, url=url, wait=wait, config=config or context.find_root().obj)
+
+
 @lab.command("scenarios")
 @json_option
 def lab_scenarios(as_json: bool) -> int:
@@ -454,6 +503,7 @@ def schema() -> int:
     """The JSON Schema of what `--json` prints."""
     from respond.schema import schema_text
 
+    writes_json()
     click.echo(schema_text(), nl=False)
     return 0
 
@@ -463,7 +513,8 @@ def run(arguments: Sequence[str]) -> int:
     os.umask(0o077)  # cases, tickets and the lab's tenant name people and addresses
     before = os.environ.get(tenants.VARIABLE)
     try:
-        return _guarded(lambda: cli.main(args=list(arguments), prog_name="respond", standalone_mode=False))
+        with steady_output():
+            return _guarded(lambda: cli.main(args=list(arguments), prog_name="respond", standalone_mode=False))
     finally:
         os.environ.pop(tenants.VARIABLE, None)
         if before is not None:
@@ -483,10 +534,6 @@ def _guarded(command: Callable[[], object]) -> int:  # noqa: PLR0911 - one way o
         return _say(error.message, 2)
     except RespondError as error:
         return _say(error.message, 1)
-    except BrokenPipeError:
-        # Whoever read us has gone; Python would complain once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
     except Exception as error:
         if os.environ.get("RESPOND_DEBUG"):
             raise

@@ -63,9 +63,14 @@ def write_html(report: Report, file: Path) -> None:
     Raises:
         OSError: the file cannot be written.
     """
+    file.write_text(html_page(report), encoding="utf-8")
+
+
+def html_page(report: Report) -> str:
+    """The same page as one HTML document."""
     console = SafeConsole(record=True, width=WIDTH, highlight=False, file=io.StringIO())
     console.print(page(report, legs=True))
-    file.write_text(console.export_html(inline_styles=True), encoding="utf-8")
+    return console.export_html(inline_styles=True)
 
 
 def page(report: Report, *, legs: bool = False) -> Group:
@@ -112,7 +117,7 @@ def _body(report: Report, *, whole: bool) -> Group:
         ("seen", _seen(report.sightings)),
         (
             "ticket",
-            [(Text(defang(report.ticket.id)), Text(printable(report.ticket.url), style="dim"))]
+            [(Text(defang(report.ticket.id)), Text(printable(report.ticket.url or ""), style="dim"))]
             if report.ticket
             else [],
         ),

@@ -13,6 +13,7 @@ from respond.console.terminal import terminal
 from respond.defang import defang
 from respond.models.report import Report
 
+_LONGEST_VERDICT = len("no-activity")
 _WHOLE = frozenset({"IPAddress", "TimeGenerated"})
 """Columns that are of no use broken over two lines."""
 
@@ -92,11 +93,12 @@ def _permissions(needed: _Needed) -> Table:
 def print_scenarios(found: Sequence[tuple[str, str, Mapping[str, Mapping[str, str]]]]) -> None:
     """Name, title, and the expected verdict of each user."""
     table = Table(box=None, pad_edge=False)
-    for column in ("scenario", "story", "verdicts"):
-        table.add_column(column, overflow="fold")
+    table.add_column("scenario", no_wrap=True)
+    table.add_column("verdicts", overflow="fold", min_width=_LONGEST_VERDICT)
+    table.add_column("story", overflow="fold")
     for name, title, expect in found:
-        verdicts = ", ".join(sorted({person["verdict"] for person in expect.values()}))
-        table.add_row(Text(name), Text(title), Text(verdicts))
+        verdicts = sorted({person["verdict"] for person in expect.values()})
+        table.add_row(Text(name), Text("\n".join(verdicts)), Text(title))
     terminal().print(table)
 
 

@@ -144,7 +144,7 @@ class Span(Model):
 class TicketRef(Model):
     system: str
     id: str
-    url: str
+    url: str | None = Field(description="null where nobody but this process can reach the page of an embedded ticket")
 
 
 class Moment(Model):

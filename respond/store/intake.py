@@ -199,6 +199,13 @@ class Intake:
         with self._db.connect() as db:
             return {state: count for state, count in db.execute(query).all()}  # noqa: C416 - Row is no tuple to mypy
 
+    def is_open(self, tenant: str, key: str) -> bool:
+        """Whether a delivery is still to be answered."""
+        this = (deliveries.c.tenant == tenant) & (deliveries.c.key == key)
+        with self._db.connect() as db:
+            state = db.execute(sa.select(deliveries.c.state).where(this)).scalar()
+        return state in (_ACCEPTED, _WAITING, _ASKED)
+
     def ask(
         self, tenant: str, key: str, questions: Sequence[Ask], *, owner: str, is_over: Callable[[str], bool]
     ) -> Rounds:

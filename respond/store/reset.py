@@ -62,6 +62,6 @@ def forget_lab(url: str, folder: Path) -> int:
             db.execute(sa.delete(table).where(table.c.tenant == "lab"))
         count = db.execute(sa.delete(cases).where(cases.c.tenant == "lab")).rowcount
     database.dispose()
-    for page in (folder / "tickets").glob("LAB-*.md"):
+    for page in folder.glob("LAB-*.md"):
         page.unlink()
     return count

@@ -16,7 +16,7 @@ from respond.models.owed import OwedKind
 from respond.models.report import ActionStatus, Change, Outcome, TicketRef
 from respond.models.tickets import Draft, Severity
 from respond.models.written import Written
-from respond.settings import state_dir
+from respond.settings import tickets_dir
 from respond.step import owe, process, soon
 from respond.store.cases import Ticket
 from respond.ticketing.mirror import linked_ref, mirror, outside
@@ -45,7 +45,8 @@ async def keep_ticket(
         key=case.id, title=ticket.title, body=ticket.body, severity=severity, outcome=Outcome(ticket.outcome), tags=tags
     )
     mirrored = await mirror(case, draft)
-    _write_page(case, ticket)
+    if process().settings.tickets.pages:
+        _write_page(case, ticket)
     status = ActionStatus.DONE if said else ActionStatus.UNNEEDED
     summary = "; ".join(said) or f"{ticket_id(case, ticket)} is open"
     if mirrored and mirrored.said:
@@ -64,7 +65,7 @@ def ticket_ref(case: Case) -> TicketRef | None:
     found = process().store.ticket(case.id)
     if found is None:
         return None
-    here = TicketRef(system="local", id=ticket_id(case, found), url=_page(case, found).resolve().as_uri())
+    here = TicketRef(system="local", id=ticket_id(case, found), url=_url(case, found))
     return linked_ref(case) or here
 
 
@@ -91,7 +92,15 @@ def _planned(case: Case, name: str, ticket: Ticket | None, *, stays: bool) -> Ch
 
 
 def _page(case: Case, ticket: Ticket) -> Path:
-    return state_dir(process().settings) / "tickets" / f"{ticket_id(case, ticket)}.md"
+    return tickets_dir(process().settings) / f"{ticket_id(case, ticket)}.md"
+
+
+def _url(case: Case, ticket: Ticket) -> str | None:
+    """Where people read it: the page, or the case in the console. A page in a container is out of their reach."""
+    settings = process().settings
+    if settings.tickets.pages:
+        return _page(case, ticket).resolve().as_uri()
+    return settings.notices.case_link(case.id) or None
 
 
 def _write_page(case: Case, ticket: Ticket) -> None:

@@ -43,9 +43,7 @@ class Gate:
         webhook = settings.webhook
         return cls(
             TokenCheck.of(settings, lab_url, now=now) if webhook.audience else None,
-            SignatureCheck(webhook.hmac_secret, webhook.hmac_window, clock=lambda: now().timestamp())
-            if webhook.hmac_secret.get_secret_value()
-            else None,
+            SignatureCheck.of(webhook, clock=lambda: now().timestamp()),
         )
 
     async def admit(self, headers: Mapping[str, str], body: bytes) -> Caller:
@@ -99,7 +97,7 @@ def check_startup(settings: Settings, host: str) -> None:
         UsageError: names the key that is missing or wrong.
     """
     webhook = settings.webhook
-    secret = webhook.hmac_secret.get_secret_value()
+    secret = webhook.hmac_secret.get_secret_value() or webhook.hmac_secret_next.get_secret_value()
     if not webhook.audience and not secret:
         if not settings.is_lab:
             raise UsageError(
@@ -118,8 +116,7 @@ def check_startup(settings: Settings, host: str) -> None:
     for caller in webhook.callers if webhook.audience else ():
         if not GUID.fullmatch(caller):
             raise UsageError(f"webhook.callers: {caller!r} is no object id; a client id or a name does not do either")
-    if secret:
-        SignatureCheck(webhook.hmac_secret, webhook.hmac_window)
+    SignatureCheck.of(webhook)
 
 
 def is_loopback(host: str) -> bool:

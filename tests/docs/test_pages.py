@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from respond.cli.main import cli
+from respond.lab import scenario
 from respond.observe.metrics import Metrics
 from respond.ranks import Places
 from tests.helpers.command import ROOT
@@ -202,3 +203,9 @@ def test_the_figures_that_a_page_names_are_there() -> None:
     metrics.observe_places(Places(1))
     known = set(re.findall(r"^# TYPE (\S+)", metrics.text().decode(), re.MULTILINE))
     assert named <= known, named - known
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/first-response.md"])
+def test_the_number_of_scenarios_that_a_page_names_is_the_number_that_ships(page: str) -> None:
+    named = re.findall(r"(\w+) scenarios ship", (ROOT / page).read_text())
+    assert set(named) <= {str(len(scenario.shipped()))}
