@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from respond.durable import RunState
@@ -22,7 +22,10 @@ from respond.observe.logs import Level, log
 from respond.observe.setbacks import SETBACKS
 from respond.ranks import Rank, ranked
 from respond.response_mode import ResponseMode
+from respond.settings import tickets_dir
 from respond.step import places
+from respond.store.engine_records import compact
+from respond.store.purge import delete_pages, old_cases, purge_cases
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +38,10 @@ if TYPE_CHECKING:
 
 _MOST_TRIES = 3
 _EVERY = 1.0
-_PRUNE_EVERY = 3600.0
+_PRUNE_EVERY = 300.0
+_CASES_AT_ONCE = 50
+_STEPS_FOR = timedelta(hours=1)
+"""What a finished run recorded is of use to nobody but who looks into a defect."""
 
 
 @dataclass(frozen=True)
@@ -65,12 +71,25 @@ class Following:
         return _PRUNE_EVERY
 
     def prune(self) -> None:
-        """Forget what finished runs recorded long ago, and deliveries that were answered then."""
-        before = datetime.now(UTC) - self._session.settings.state.keep_runs
+        """Delete what has been kept long enough: records of finished runs, answered deliveries, cases."""
+        now, settings = datetime.now(UTC), self._session.settings.state
+        while compact(self._store.database, now - _STEPS_FOR):
+            pass
+        self._purge(now - settings.keep, now)
+        before = now - settings.keep_runs
         while runs := self._session.engine.prune(before):
             log("pruned", runs=runs)
         while self._store.intake.prune(before):
             pass
+
+    def _purge(self, before: datetime, now: datetime) -> None:
+        """Delete cases that have been kept long enough, some at a time: other writers wait meanwhile."""
+        database, tenant = self._store.database, self._session.tenant
+        while which := old_cases(database, tenant, before, most=_CASES_AT_ONCE):
+            purged = purge_cases(database, tenant, which, by="respond", at=now)
+            delete_pages(tickets_dir(self._session.settings), purged.tickets)
+            log("purged", cases=len(purged.cases))
+        purge_cases(database, tenant, (), by="respond", at=now, before=before)
 
     async def start_due(self) -> list[Started]:
         """Start everything that is due now; it goes on by itself. A row that breaks is passed over."""

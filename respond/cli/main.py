@@ -402,6 +402,33 @@ def state_upgrade(context: Context, config: str | None) -> int:
     return upgrade(config=config or context.find_root().obj)
 
 
+@state.command("purge")
+@click.option("--before", metavar="DATE|DURATION", help="Cases without a report since: 2026-01-31, or 400d.")
+@click.option("--user", metavar="UPN|OBJECT-ID", help="Everything about one person, and their name everywhere else.")
+@click.option("--dry-run", is_flag=True, help="Show what would be deleted.")
+@as_option
+@config_option
+@click.pass_context
+def state_purge(
+    context: Context, before: str | None, user: str | None, dry_run: bool, name: str | None, config: str | None
+) -> int:
+    """Delete cases, or a person; the audit log stays verifiable. Cannot be undone."""
+    from respond.cli.purge import purge
+
+    return purge(before=before, user=user, dry_run=dry_run, name=name, config=config or context.find_root().obj)
+
+
+@state.command("export")
+@click.option("--user", required=True, metavar="UPN|OBJECT-ID", help="Whose data.")
+@config_option
+@click.pass_context
+def state_export(context: Context, user: str, config: str | None) -> int:
+    """Everything about one person as JSON, for a request of theirs."""
+    from respond.cli.purge import export
+
+    return export(user=user, config=config or context.find_root().obj)
+
+
 @cli.command("serve")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address; beyond loopback needs authentication.")
 @click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")

@@ -7,17 +7,23 @@ from enum import StrEnum
 
 from pydantic import Field, SecretStr, field_validator
 
-from respond.durations import Duration, PositiveDuration, parse_duration
+from respond.durations import Duration, KeptDuration, PositiveDuration, parse_duration, parse_kept
 from respond.response_mode import ResponseMode
 from respond.settings.base import Section
 
 
 class State(Section):
-    """Where cases, tickets and unfinished runs are kept."""
+    """Where cases, tickets and unfinished runs are kept, and for how long.
+
+    Attributes:
+        keep_runs: answers of finished runs, and answered deliveries.
+        keep: cases since their last report, with everything about them.
+    """
 
     url: SecretStr = SecretStr("")
     dir: str = ""
     keep_runs: PositiveDuration = parse_duration("30d")
+    keep: KeptDuration = parse_kept("400d")
 
 
 class Response(Section):

@@ -159,6 +159,15 @@ audit = sa.Table(
     sa.Column("before", sa.Text, nullable=False),
     sa.Column("digest", sa.Text, nullable=False),
 )
+audit_texts = sa.Table(
+    "respond_audit_texts",
+    metadata,
+    sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("salt", sa.Text, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("what", sa.Text, nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+)
 audit_head = sa.Table(
     "respond_audit_head",
     metadata,
@@ -278,6 +287,7 @@ owed = sa.Table(
     sa.Column("since", sa.Text, nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("taken_by", sa.Text, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False, default=DOCUMENTS, server_default="1"),
     sa.Index("respond_owed_by_time", "tenant", "due"),
 )
 

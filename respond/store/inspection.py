@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 
 from respond.errors import Unreadable
+from respond.models import wire
 from respond.models.base import DOCUMENTS
 from respond.models.intake import Ask, Delivery
 from respond.models.ladder import Begun, Step
 from respond.models.report import Report
 from respond.store.approvals import asked_of
-from respond.store.database import approvals, asks, deliveries, intents, later, metadata, reports
+from respond.store.database import approvals, asks, deliveries, intents, later, metadata, owed, reports
 from respond.store.schema import Fit, Schema, read_schema
 
 _AT_ONCE = 200
@@ -111,4 +112,5 @@ _DOCUMENTS: dict[sa.Table, Callable[[sa.RowMapping], object]] = {
     approvals: _question,
     intents: _intent,
     later: _step,
+    owed: lambda row: row["body"] and wire.loads(row["body"]),
 }

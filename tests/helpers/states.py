@@ -49,6 +49,8 @@ def load(name: str, url: str) -> None:
                 row |= {name: bool(row[name]) for name in row if isinstance(table.c[name].type, sa.Boolean)}
             if rows:
                 db.execute(sa.insert(table), rows)
+        numbers = "SELECT setval(pg_get_serial_sequence('respond_tickets', 'number'), max(number)) FROM respond_tickets"
+        db.exec_driver_sql(numbers)
     engine.dispose()
 
 

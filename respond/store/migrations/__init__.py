@@ -18,7 +18,7 @@ SQLite changes few things in place: use `op.batch_alter_table`, which copies the
 on both databases, so a failed one leaves the old state.
 """
 
-HEAD = "0002"
+HEAD = "0004"
 """Revision of the tables in `respond/store/database.py`."""
 
 OLDEST = "0001"

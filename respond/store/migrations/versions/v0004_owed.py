@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "0004"
+down_revision = "0003"
 oldest = "0001"
 
 
@@ -22,6 +22,7 @@ def upgrade() -> None:
         sa.Column("since", sa.Text, nullable=False),
         sa.Column("reason", sa.Text, nullable=False),
         sa.Column("taken_by", sa.Text, nullable=False),
+        sa.Column("version", sa.Integer, nullable=False, server_default="1"),
     )
     op.create_index("ix_respond_owed_case_id", "respond_owed", ["case_id"])
     op.create_index("respond_owed_by_time", "respond_owed", ["tenant", "due"])
