@@ -104,7 +104,7 @@ def added(folder: Path, *, complete: bool) -> Path:
     (folder / "MicrosoftGraphActivityLogs.jsonl").write_text(json.dumps(call) + "\n")
     if complete:
         who = {"user": {"id": guid("dan"), "userPrincipalName": upn("dan"), "ipAddress": OFFICE}}
-        row = {
+        row: dict[str, object] = {
             "TimeGenerated": at,
             "ActivityDateTime": at,
             "Id": "Directory_1",
