@@ -3,12 +3,13 @@
 FROM python:3.13-slim AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /build
-COPY requirements.build.lock requirements.runtime.lock ./
+COPY requirements.build.lock requirements.runtime.lock deploy/trim_sdk.py ./
 # Dependencies before the source, so that a change of the source does not fetch them again.
 RUN python -m pip install --require-hashes --only-binary :all: -r requirements.build.lock \
  && python -m venv --without-pip /opt/respond \
  && python -m pip --python /opt/respond/bin/python install --compile --require-hashes --only-binary :all: \
-      -r requirements.runtime.lock
+      -r requirements.runtime.lock \
+ && python trim_sdk.py /opt/respond/lib/python3.13/site-packages
 COPY pyproject.toml README.md LICENSE ./
 COPY config config
 COPY actions actions

@@ -7,7 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, TextIO
+from typing import IO, TYPE_CHECKING, TextIO, cast
 
 from rich.console import Console
 
@@ -41,7 +41,7 @@ def terminal() -> Console:
         return console
     told = os.environ.get("COLUMNS", "")
     width = max(int(told), _NARROWEST) if told.isascii() and told.isdigit() else WIDTH
-    return SafeConsole(highlight=False, width=width, file=_Trimmed(sys.stdout))
+    return SafeConsole(highlight=False, width=width, file=cast("IO[str]", _Trimmed(sys.stdout)))
 
 
 class _Trimmed(io.TextIOBase):

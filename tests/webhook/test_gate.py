@@ -120,7 +120,7 @@ async def test_a_signature_is_waited_for_and_a_token_is_not() -> None:
 @pytest.mark.parametrize("used", ["hmac_secret", "hmac_secret_next"])
 async def test_while_a_secret_is_changed_both_are_taken_and_no_third(used: str) -> None:
     keys = {"hmac_secret": SECRET, "hmac_secret_next": f"{SECRET}-next"}
-    webhook: Any = {key: SecretStr(value) for key, value in keys.items()}
+    webhook: dict[str, Any] = {key: SecretStr(value) for key, value in keys.items()}
     gate = Gate.of(settings(audience="", **webhook), host="127.0.0.1")
     assert (await gate.admit(signed(b"{}", keys[used]), b"{}")).how is How.SIGNATURE
     assert "signature is not right" in (await refused(gate.admit(signed(b"{}", "another" * 6), b"{}"))).line
