@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from respond.durable import RunState
@@ -25,7 +25,7 @@ from respond.response_mode import ResponseMode
 from respond.settings import tickets_dir
 from respond.step import places
 from respond.store.engine_records import compact
-from respond.store.purge import delete_pages, old_cases, purge_cases
+from respond.store.purge import delete_pages, old_cases, purge_cases, shrink
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,10 +38,8 @@ if TYPE_CHECKING:
 
 _MOST_TRIES = 3
 _EVERY = 1.0
-_PRUNE_EVERY = 300.0
+_PRUNE_EVERY = 60.0
 _CASES_AT_ONCE = 50
-_STEPS_FOR = timedelta(hours=1)
-"""What a finished run recorded is of use to nobody but who looks into a defect."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,7 @@ class Following:
     def prune(self) -> None:
         """Delete what has been kept long enough: records of finished runs, answered deliveries, cases."""
         now, settings = datetime.now(UTC), self._session.settings.state
-        while compact(self._store.database, now - _STEPS_FOR):
+        while compact(self._store.database, now - settings.keep_steps):
             pass
         self._purge(now - settings.keep, now)
         before = now - settings.keep_runs
@@ -81,6 +79,7 @@ class Following:
             log("pruned", runs=runs)
         while self._store.intake.prune(before):
             pass
+        shrink(self._store.database)
 
     def _purge(self, before: datetime, now: datetime) -> None:
         """Delete cases that have been kept long enough, some at a time: other writers wait meanwhile."""

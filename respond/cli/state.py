@@ -58,15 +58,28 @@ def upgrade(*, config: str | None) -> int:
                 found = read_schema(db, metadata)
             if found.fit in (Fit.FITS, Fit.NEWER_AND_USABLE):
                 sys.stdout.write(f"{name}: {found.told}; nothing to do\n")
+                _let_it_shrink(database)
                 continue
             kept = _back_up(url, found.revision or "unversioned") if found.needs_upgrade else ""
             with writing(database, "schema") as db:
                 added = repair(db, metadata) if found.fit is Fit.DAMAGED else []
                 before = bring_up_to_date(db, metadata)
+            _let_it_shrink(database)
         what = f"added {', '.join(added)}" if added else f"schema {before.revision or 'without a version'}"
         done = what if added else f"{what} -> {migrations.HEAD}"
         sys.stdout.write(f"{name}: {done}{f'; the state before is in {kept}' if kept else ''}\n")
     return 0
+
+
+def _let_it_shrink(database: sa.Engine) -> None:
+    """Rewrite a SQLite file of an earlier version once, so that it gives deleted pages back; not while it is used."""
+    from respond.store.purge import reclaim
+
+    if database.dialect.name == "sqlite":
+        with database.connect() as db:
+            grows_only = db.exec_driver_sql("PRAGMA auto_vacuum").scalar() == 0
+        if grows_only:
+            reclaim(database)
 
 
 def _urls(config: str | None) -> dict[str, str]:

@@ -16,12 +16,14 @@ class State(Section):
     """Where cases, tickets and unfinished runs are kept, and for how long.
 
     Attributes:
+        keep_steps: what the steps of finished runs recorded.
         keep_runs: answers of finished runs, and answered deliveries.
         keep: cases since their last report, with everything about them.
     """
 
     url: SecretStr = SecretStr("")
     dir: str = ""
+    keep_steps: PositiveDuration = parse_duration("1h")
     keep_runs: PositiveDuration = parse_duration("30d")
     keep: KeptDuration = parse_kept("400d")
 

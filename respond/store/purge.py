@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -54,6 +54,7 @@ _APART = ("respond_audit", "respond_audit_head", "respond_audit_texts")
 _AT_ONCE = 200
 
 Value = TypeVar("Value")
+_PAGES_AT_ONCE = 1000
 _FINISHED = ("answered", "repeated", "given-up")
 
 
@@ -216,6 +217,22 @@ def reclaim(database: sa.Engine) -> bool:
     except sa.exc.OperationalError:
         return False
     return not busy
+
+
+def shrink(database: sa.Engine) -> None:
+    """Give the free pages of a SQLite file back to the disk, some at a time; a file from before needs one `VACUUM`.
+
+    PostgreSQL's autovacuum does its own.
+    """
+    if database.dialect.name != "sqlite":
+        return
+    with database.connect().execution_options(isolation_level="AUTOCOMMIT") as db:
+        driver: Any = db.connection.dbapi_connection
+        while free := int(db.exec_driver_sql("PRAGMA freelist_count").scalar_one()):
+            # Each step of the statement frees a page, and SQLAlchemy takes one step.
+            driver.execute(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})").fetchall()
+            if int(db.exec_driver_sql("PRAGMA freelist_count").scalar_one()) >= free:
+                return
 
 
 def _reports(db: sa.Connection, tenant: str) -> Iterator[Report]:

@@ -39,7 +39,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture
 def store(url: str) -> Iterator[Store]:
-    """The case of an earlier version, with an unsealed audit log, and a newer one of another person that names them."""
+    """The case of an earlier version, its audit log unsealed, and a newer case of another person that names them."""
     states.load(states.names()[-1], url)
     with closing(Store(url)) as found:
         with_another_case(found)
