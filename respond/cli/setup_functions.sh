@@ -147,9 +147,9 @@ refuse_namesakes() {
 refuse_owners() {
   seek "$1" graph GET "applications/$object/owners?\$select=id" --query "value[?id!='$ME'].id" --output tsv
   for owner in $out; do
-    case " ${RESPOND_OWNERS:-} " in
+    case " ${ACCEPTED_OWNERS:-} " in
     *" $owner "*) ;;
-    *) stop "$1: $owner owns it and can sign in as it. Remove that owner, or accept with RESPOND_OWNERS='$owner'" ;;
+    *) stop "$1: $owner owns it and can sign in as it. Remove that owner, or accept with ACCEPTED_OWNERS='$owner'" ;;
     esac
   done
 }

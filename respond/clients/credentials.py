@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
     from azure.core.exceptions import ClientAuthenticationError
 
+ADVICE = "; sign in with a managed identity, a certificate or the Azure CLI"
+"""How a message ends where nothing is known of the identity that was meant to sign in."""
+
 _RENEW_BEFORE = 300
 """Seconds before expiry at which a cached token counts as old."""
 _RENEW_EVERY = 10.0
@@ -202,7 +205,7 @@ class Tokens:
 def no_token(service: str, error: Exception) -> str:
     """One line for azure-identity's many: the first says what, the rest is a list of everything that was tried."""
     first = (str(error).strip().splitlines() or ["no reason given"])[0]
-    return f"no token for {service}: {first[:200]}; sign in with a managed identity, a certificate or the Azure CLI"
+    return f"no token for {service}: {first[:200]}{ADVICE}"
 
 
 def credential(settings: Settings, lab_url: str | None, *, writes: bool = False) -> AsyncTokenCredential:
@@ -229,7 +232,7 @@ def credential(settings: Settings, lab_url: str | None, *, writes: bool = False)
         return Tokens(
             lambda: _MAKERS[identity.kind](settings.tenant.tenant_id, identity, where), str(where["authority"])
         )
-    except ValueError as error:
+    except (ValueError, TypeError) as error:  # TypeError: a password for a key that has none
         raise UsageError(f"{key}: {str(error).splitlines()[0][:200]}") from error
     except OSError as error:
         raise UsageError(f"{key}.certificate: {identity.certificate} cannot be read: {error.strerror}") from error

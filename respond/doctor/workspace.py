@@ -15,7 +15,7 @@ from functools import cache
 from respond.clients.whereabouts import Where, where_is
 from respond.doctor.patient import Patient
 from respond.durations import format_duration
-from respond.errors import BadQuery, Forbidden, NotFound, RespondError, TableMissing
+from respond.errors import BadQuery, Forbidden, NotFound, RespondError, TableMissing, Transient, Unauthenticated
 from respond.log_schema import sentinel_tables
 from respond.models.checkup import Result, error, ok, warning
 from respond.models.signin import DEFENDER_TABLE
@@ -52,6 +52,7 @@ _TODO = {
     "OfficeActivity": "Sentinel, Data connectors: Microsoft 365",
     "IdentityInfo": "Sentinel, Settings: turn on UEBA",
 }
+_LET_READ = "give the reading identity a role that includes this table, such as Log Analytics Reader on the workspace"
 _CONNECT = "Sentinel, Data connectors: connect its source, or live with the gap"
 
 
@@ -61,13 +62,22 @@ async def reachable(patient: Patient) -> Sequence[Result]:
     try:
         async with patient.room:
             await patient.clients.logs.query("print Answer = 1")
-    except Forbidden as refused:
-        todo = "assign Log Analytics Reader on the workspace to the reading identity; it takes up to an hour"
-        return [error("workspace", refused.message, todo)]
     except RespondError as refused:
-        todo = "check tenant.workspace_id (the workspace's id, not its name), tenant.cloud and tenant.logs_endpoint"
-        return [error("workspace", refused.message, todo)]
+        return [error("workspace", refused.message, _remedy(refused))]
     return [ok("workspace", f"answers in {time.monotonic() - began:.1f} s")]
+
+
+def _remedy(refused: RespondError) -> str:
+    """What to do when the workspace does not answer a query."""
+    if isinstance(refused, Forbidden):
+        return "assign Log Analytics Reader on the workspace to the reading identity; it takes up to an hour"
+    if isinstance(refused, Unauthenticated):
+        return (
+            "check tenant.cloud, tenant.tenant_id and this machine's clock: the token is of another tenant or expired"
+        )
+    if isinstance(refused, Transient):
+        return "check tenant.logs_endpoint, tenant.cloud and the way out of this network; then try again"
+    return "check tenant.workspace_id: the workspace's id, not its name, in this tenant and cloud"
 
 
 async def tables(patient: Patient) -> Sequence[Result]:
@@ -104,13 +114,36 @@ async def _table(patient: Patient, name: str, used_by: Sequence[str]) -> Result:
             whole = f"{name} | where TimeGenerated > ago({format_duration(_EVER)}) | take 1"
             ever = newest is not None or bool(await logs.query(whole))
     except TableMissing:
+        if await _is_hidden(patient, name):
+            return error(name, "exists, and is hidden from the reading identity: table-level access", _LET_READ)
         return await _elsewhere(patient, name, used_by)
+    except Forbidden as refused:
+        return error(
+            name, f"may not be read, though the workspace may: table-level access. {refused.message}", _LET_READ
+        )
     except RespondError as refused:
-        return error(name, refused.message, "see the line of the workspace")
-    if protected:
-        found = "protected: rows that the reading identity may not read are left out, and no error says so"
-        return warning(name, found, "assign it a role whose condition names this table")
-    return _judged(name, newest, plan, ever=ever)
+        return error(name, refused.message, _remedy(refused))
+    return _protected(name) if protected else _judged(name, newest, plan, ever=ever)
+
+
+def _protected(name: str) -> Result:
+    found = "protected: rows that the reading identity may not read are left out, and no error says so"
+    return warning(name, found, "assign it a role whose condition names this table")
+
+
+async def _is_hidden(patient: Patient, name: str) -> bool:
+    """Whether Azure knows a table that the workspace says it does not have: that is how table-level access looks.
+
+    https://learn.microsoft.com/azure/azure-monitor/logs/manage-table-access
+    """
+    workspace = patient.settings.tenant.workspace_resource_id
+    if not workspace:
+        return False
+    try:
+        await patient.clients.sentinel.plan(workspace, name)
+    except RespondError:
+        return False
+    return True
 
 
 async def _elsewhere(patient: Patient, name: str, used_by: Sequence[str]) -> Result:

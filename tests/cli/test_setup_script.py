@@ -318,7 +318,7 @@ def test_an_owner_can_be_accepted(setup: Make) -> None:
     assert made.init("--read-only").code == 0
     unique = strange_application(made, uniqueName=name_of(made), federated=[])
     made.become(applications=[unique], owners={SOMEBODY: [SOMEBODY]})
-    assert made.run(RESPOND_OWNERS=f"{stand_in.ME} {SOMEBODY}").code == 0
+    assert made.run(ACCEPTED_OWNERS=f"{stand_in.ME} {SOMEBODY}").code == 0
 
 
 def test_a_grant_that_another_run_was_quicker_with_is_no_failure(setup: Make) -> None:
