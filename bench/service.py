@@ -204,8 +204,8 @@ def megabytes(service: Serving) -> float:
 def measure_rechecks(database: str, count: int = 300) -> dict[str, list[float]]:
     """From a delivery to its revocation while rechecks of so many cases are due, and with nothing else to do."""
     first = count + 5
-    with _tenant(first + 2 * _FRESH, database) as lab, serving(**_QUICK) as service:
-        asyncio.run(_deliver(service, range(first)))
+    with tenant(first + 2 * _FRESH, database) as lab, serving(**_QUICK) as service:
+        asyncio.run(deliver(service, range(first)))
         service.answers(first, 3600)
         idle = [_to_revocation(service, lab, first + number) for number in range(_FRESH)]
         _make_due()
