@@ -54,6 +54,8 @@ class Lobby:
         """
         if await self._look():
             return True
+        if self._stop.told.is_set():
+            return False
         async with self._answering():
             return await self._wait()
 
