@@ -7,7 +7,9 @@ import sqlite3
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
+import pytest
 import sqlalchemy as sa
 from alembic.script import ScriptDirectory
 
@@ -19,7 +21,14 @@ _SKIPPED = ("respond_processes",)
 
 
 def names() -> list[str]:
+    """By date, the earliest first."""
     return sorted(file.stem for file in FOLDER.glob("*.sql"))
+
+
+def parameters() -> list[Any]:
+    """Their names as parameters of a test; those between the first and the last are for `make soak`."""
+    first, *others, last = names()
+    return [first, *(pytest.param(name, marks=pytest.mark.soak) for name in others), last]
 
 
 def base_tables() -> sa.MetaData:
@@ -35,12 +44,12 @@ def load(name: str, url: str) -> None:
         with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as db:
             db.executescript(text)
         return
-    engine = connect(url)
+    engine, base = connect(url), base_tables()
     with closing(sqlite3.connect(":memory:")) as old, engine.begin() as db:
         old.executescript(text)
         held = {table for (table,) in old.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        tables = [table for table in base_tables().sorted_tables if table.name in held]
-        base_tables().create_all(db, tables=tables)
+        tables = [table for table in base.sorted_tables if table.name in held]
+        base.create_all(db, tables=tables)
         for table in tables:
             found = old.execute(f'SELECT * FROM "{table.name}"')  # noqa: S608 - a table's name
             columns = [column[0] for column in found.description]
