@@ -84,7 +84,24 @@ async def tables(patient: Patient) -> Sequence[Result]:
     """Each table of our queries: the essential ones first."""
     used = queries_by_table()
     names = [*_ESSENTIAL, *sorted(used.keys() - set(_ESSENTIAL))]
-    return await asyncio.gather(*(_table(patient, name, used[name]) for name in names))
+    arriving = await _arriving(patient)
+    return await asyncio.gather(*(_table(patient, name, used[name], arrives=name in arriving) for name in names))
+
+
+async def _arriving(patient: Patient) -> frozenset[str]:
+    """Tables that took rows in, whoever may read them; none where that cannot be read.
+
+    https://learn.microsoft.com/azure/azure-monitor/reference/tables/usage
+    """
+    days = format_duration(_LOOK_BACK)
+    try:
+        async with patient.room:
+            rows = await patient.clients.logs.query(
+                f"Usage | where TimeGenerated > ago({days}) and Quantity > 0 | distinct DataType"
+            )
+    except RespondError:
+        return frozenset()
+    return frozenset(str(row.get("DataType")) for row in rows)
 
 
 @cache
@@ -100,7 +117,7 @@ def queries_by_table() -> Mapping[str, tuple[str, ...]]:
     return {table: tuple(names) for table, names in found.items() if names}
 
 
-async def _table(patient: Patient, name: str, used_by: Sequence[str]) -> Result:
+async def _table(patient: Patient, name: str, used_by: Sequence[str], *, arrives: bool) -> Result:
     if name in Sources.model_fields and patient.settings.sources.of(name) is Place.DEFENDER:
         return await _elsewhere(patient, name, used_by)
     logs = patient.clients.logs
@@ -123,7 +140,7 @@ async def _table(patient: Patient, name: str, used_by: Sequence[str]) -> Result:
         )
     except RespondError as refused:
         return error(name, refused.message, _remedy(refused))
-    return _protected(name) if protected else _judged(name, newest, plan, ever=ever)
+    return _protected(name) if protected else _judged(name, newest, plan, ever=ever, arrives=arrives)
 
 
 def _protected(name: str) -> Result:
@@ -164,11 +181,16 @@ async def _elsewhere(patient: Patient, name: str, used_by: Sequence[str]) -> Res
     return ok(name, "read in Defender XDR")
 
 
-def _judged(name: str, newest: object, plan: str, *, ever: bool) -> Result:
+def _judged(name: str, newest: object, plan: str, *, ever: bool, arrives: bool) -> Result:
     on = f", {plan} plan"
     if plan != "Analytics":
         found = f"present{on}: queries that join are refused, and plainer ones see less"
         return warning(name, found, "set the table's plan to Analytics")
+    if not isinstance(newest, datetime) and arrives:
+        since = format_duration(_LOOK_BACK)
+        found = f"rows arrived in the last {since} (Usage), and the reading identity sees none: row-level access"
+        report = error if name in _ESSENTIAL else warning
+        return report(name, found, f"{_LET_READ}, without a condition that leaves its rows out")
     if not isinstance(newest, datetime):
         # Of the others many are quiet by nature, or of a source that is not in use.
         found = f"present, empty for {format_duration(_LOOK_BACK)}{on}"

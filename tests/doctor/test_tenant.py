@@ -104,6 +104,23 @@ def test_a_table_that_the_identity_may_not_read_is_told_from_one_that_is_missing
     assert "missing; read by" in found["UrlClickEvents"][2]
 
 
+def test_a_table_that_takes_rows_in_and_shows_none_is_not_called_empty(ill: Start) -> None:
+    columns = [{"name": "DataType", "type": "string"}]
+    answer = {"tables": [{"name": "PrimaryResult", "columns": columns, "rows": [["AuditLogs"], ["SigninLogs"]]}]}
+    usage = {
+        "match": "POST */query",
+        "contains": "Usage |",
+        "kind": "answer",
+        "status": 200,
+        "body": json.dumps(answer),
+    }
+    found = {line[0]: line for line in told("tables", url=ill(faults=(usage,)).url, settings=hurried())}
+    assert found["AuditLogs"][1] == "warning"
+    assert "rows arrived in the last 7d (Usage), and the reading identity sees none: row-level" in found["AuditLogs"][2]
+    assert found["SigninLogs"][1] == "ok"
+    assert "no row in 90d" in found["AADRiskyUsers"][2]
+
+
 def test_every_table_that_a_query_reads_is_looked_at(tenant: str) -> None:
     found = {line[0]: line for line in told("tables", url=tenant)}
     assert set(found) == set(queries_by_table())
