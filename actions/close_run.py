@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from respond.decision.cut import delays_of
+from respond.decision.cut import LATE_CHANGES, delays_of
 from respond.models.approvals import Answer, Asked
 from respond.models.base import Gap
 from respond.models.case import Case
@@ -93,8 +93,10 @@ def _plan_watch(case: Case, report: Report, now: datetime, late: Sequence[Gap]) 
     """Look again later, after something was ended in this run, or once rows that are late must have arrived.
 
     A case that was cleared or asked about before they came is judged again with them. A look plans no further ones, but
-    where a service did not answer it.
+    where a service did not answer it; logs that may only grow are not waited for where a write is tried again anyway.
     """
+    if any(one.again for one in report.actions):
+        late = [gap for gap in late if gap.source != LATE_CHANGES]
     ended = any(one.contains and one.status is ActionStatus.DONE for one in report.actions)
     if ended:
         dues = [now + after for after in case.policy.ladder.watch]

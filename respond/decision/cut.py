@@ -36,7 +36,7 @@ from respond.models.signin import SignIns
 
 _DAY = timedelta(days=1)
 _LATE_ACTIVITY = "MicrosoftGraphActivityLogs"
-_LATE_CHANGES = "AuditLogs and OfficeActivity"
+LATE_CHANGES = "AuditLogs and OfficeActivity"
 _LATE_REDEMPTION = "AADNonInteractiveUserSignInLogs"
 
 
@@ -224,7 +224,7 @@ def _incomplete(signins: SignIns, policy: Policy, now: datetime) -> Iterable[Gap
     newest = max((row.at for flow in signins.completed for row in flow.successes), default=None)
     if newest is not None and now - newest < policy.correlation.activity_delay:
         yield Gap(
-            source=_LATE_CHANGES, reason=f"the token is {_minutes(now - newest)} old, and rows arrive up to 2 h late"
+            source=LATE_CHANGES, reason=f"the token is {_minutes(now - newest)} old, and rows arrive up to 2 h late"
         )
 
 
@@ -234,7 +234,7 @@ def delays_of(late: Iterable[Gap], policy: Policy) -> tuple[timedelta, ...]:
     delays = {
         _LATE_REDEMPTION: near.redemption_delay,
         _LATE_ACTIVITY: near.activity_delay,
-        _LATE_CHANGES: near.activity_delay,
+        LATE_CHANGES: near.activity_delay,
     }
     return tuple(sorted({delays[gap.source] for gap in late if gap.source in delays}))
 
