@@ -12,9 +12,12 @@ thought dead cannot go on beside its successor.
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import sqlite3
+import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -126,7 +129,27 @@ def engine_kwargs(url: str) -> dict[str, Any]:
 
 def workflow(name: str) -> Callable[[Callable[P, Coroutine[Any, Any, T]]], Callable[P, Coroutine[Any, Any, T]]]:
     """Make a function a workflow of that name."""
-    return DBOS.workflow(name=name)
+
+    def wrap(chain: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+        @functools.wraps(chain)
+        async def counted(*args: P.args, **kwargs: P.kwargs) -> T:
+            run = this_run()
+            with _lock:
+                _executed[run] += 1
+            try:
+                return await chain(*args, **kwargs)
+            finally:
+                with _lock:
+                    _executed[run] -= 1
+
+        return DBOS.workflow(name=name)(counted)
+
+    return wrap
+
+
+_lock = threading.Lock()
+_executed: Counter[str] = Counter()
+"""Runs that this process executes just now. The engine's own list lacks runs within a run."""
 
 
 async def step(name: str, call: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -353,6 +376,10 @@ class Engine:
         )
         active = set(_get_dbos_instance()._active_workflows_set.activeList())  # noqa: SLF001 - DBOS has no question for it
         now = time.monotonic()
+        with _lock:
+            active |= {run for run, number in (+_executed).items() if number}
+            for run in [run for run, number in _executed.items() if not number]:
+                del _executed[run]
         idle = {run.workflow_id for run in pending} - active
         self._idle = {run: self._idle.get(run, now) for run in idle}
         queue = _RECOVERED if self._from_queue else INTERNAL_QUEUE_NAME
