@@ -6,13 +6,12 @@ number of the call at which its process group is killed: before it takes effect,
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
 import signal
 import sys
-import uuid
-from pathlib import Path
 from typing import Any
 
 State = dict[str, Any]
@@ -30,7 +29,8 @@ class Refused(Exception):
 
 
 def made_id(*of: str) -> str:
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, "/".join(of)))
+    text = hashlib.sha256("/".join(of).encode()).hexdigest()
+    return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-8{text[17:20]}-{text[20:32]}"
 
 
 def sound(tenant: str, workspace: str, permissions: list[str], *, cloud: str = "AzureCloud", delay: int = 0) -> State:
@@ -297,13 +297,23 @@ class Graph:
         return found
 
 
+def _read(file: str) -> State:
+    with open(file, encoding="utf-8") as text:  # noqa: PTH123 - pathlib takes longer to load than all of this
+        return dict(json.load(text))
+
+
+def _write(file: str, state: State) -> None:
+    with open(file, "w", encoding="utf-8") as text:  # noqa: PTH123
+        json.dump(state, text)
+
+
 def main() -> int:
-    file = Path(os.environ["AZ_STATE"])
-    state = json.loads(file.read_text())
+    file = os.environ["AZ_STATE"]
+    state = _read(file)
     state["calls"] += 1
     is_cut = state["calls"] == int(os.environ.get("AZ_CUT", "0"))
     if is_cut and not os.environ.get("AZ_CUT_AFTER"):
-        file.write_text(json.dumps(state))
+        _write(file, state)
         os.killpg(0, signal.SIGKILL)
     az = Az(state, sys.argv[1:])
     state["asked"].append(sys.argv[1:])
@@ -312,7 +322,7 @@ def main() -> int:
         out = _printed(_asked(az), az.option("--output") or "json")
     except Refused as refused:
         problem = f"ERROR: {refused}\n"
-    file.write_text(json.dumps(state))
+    _write(file, state)
     if is_cut:
         os.killpg(0, signal.SIGKILL)
     sys.stdout.write(out)
