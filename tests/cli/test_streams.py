@@ -72,3 +72,10 @@ def test_the_list_of_commands_is_by_job_and_whole() -> None:
     jobs = ("Triage:", "Decide and contain:", "Service:", "Set-up and tuning:")
     assert [line for line in told.splitlines() if line in jobs] == list(jobs)
     assert not [line for line in told.splitlines() if line.endswith("...") and not line.startswith("Usage")]
+
+
+@pytest.mark.parametrize("name", ["bash", "zsh", "fish"])
+def test_a_shell_gets_its_completion_as_the_page_says(name: str) -> None:
+    told = shell("$R", _RESPOND_COMPLETE=f"{name}_source")
+    assert told.returncode == 0
+    assert b"_RESPOND_COMPLETE" in told.stdout

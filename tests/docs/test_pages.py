@@ -24,6 +24,8 @@ from tools.pages.write import pages
 
 ELSEWHERE = {
     "deploy": {"az", "docker", "openssl", "sudo"},
+    "install": {"docker"},
+    "rotation": {"az", "openssl"},
     "sentinel": {"az", "curl", "docker", "openssl"},
 }
 """Not carried out: blocks marked ```sh, by page, and the programs in them that no machine for tests has."""
