@@ -285,7 +285,12 @@ async def open_survey(config: Path) -> AsyncIterator[Survey]:
 
 @asynccontextmanager
 async def open_session(
-    config: Path, *, dry_run: bool = False, serves: bool = False, watches: bool = False
+    config: Path,
+    *,
+    dry_run: bool = False,
+    serves: bool = False,
+    watches: bool = False,
+    starting: Callable[[], None] = lambda: None,
 ) -> AsyncIterator[Session]:
     """Everything a trigger needs, closed again at the end.
 
@@ -294,6 +299,7 @@ async def open_session(
         serves: take runs from the queue and all of those of dead processes. Otherwise it is one command, which finishes
             interrupted runs about users.
         watches: a command that also goes on with looks after a containment.
+        starting: called when the settings and the state have been found good, before any run is taken up.
 
     Raises:
         UsageError: a setting, the policy or the lab's data is wrong.
@@ -337,6 +343,7 @@ async def open_session(
         step.install(step.Process(settings, connections, store, engine, templates))
         # Closed first: recovered runs have theirs on the engine's own event loop.
         stack.push_async_callback(connections.close)
+        starting()
         try:
             await asyncio.to_thread(engine.launch)
         except Exception as error:

@@ -16,17 +16,17 @@ def serve(*, host: str, port: int, behind: bool, config: str | None) -> int:
     """Serve until told to stop: one tenant here, or each of several in a process of its own."""
     directory = config_dir(config)
     _check_system("serve")
-    if not behind:
-        _say(directory, f"listening on http://{host}:{port} in some seconds" if port else "on a free port, see the log")
     with leaving_at_once():  # until it serves; from then on it winds down
         if not tenants.chosen() and load_tenants(directory):
             from respond.serving.front import serve_tenants
 
-            return asyncio.run(serve_tenants(directory, host=host, port=port))
+            return asyncio.run(serve_tenants(directory, host=host, port=port, ready=lambda what: _say(directory, what)))
         from respond.serving.behind import Front
         from respond.serving.run import serve as run
 
-        return asyncio.run(run(directory, host=host, port=port, front=Front() if behind else None))
+        if behind:
+            return asyncio.run(run(directory, host=host, port=port, front=Front()))
+        return asyncio.run(run(directory, host=host, port=port, ready=lambda what: _say(directory, what)))
 
 
 def work(*, behind: bool, config: str | None) -> int:
@@ -40,16 +40,12 @@ def work(*, behind: bool, config: str | None) -> int:
     if not tenants.chosen() and load_tenants(directory):
         from respond.serving.front import work_tenants
 
-        _say(directory, "working")
-
         with leaving_at_once():
             return asyncio.run(work_tenants(directory))
     if state_url(load_settings(directory)).startswith("sqlite"):
         raise UsageError(
             "state.url: a worker shares its work through PostgreSQL; write postgresql://USER@HOST/DATABASE"
         )
-    if not behind:
-        _say(directory, "working")
     from respond.serving.behind import Front
     from respond.serving.run import work as run
 

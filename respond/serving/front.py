@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 
@@ -29,8 +29,11 @@ from respond.webhook.gate import check_startup
 from respond.webhook.routing import Routes
 
 
-async def serve_tenants(config: Path, *, host: str, port: int) -> int:
+async def serve_tenants(config: Path, *, host: str, port: int, ready: Callable[[str], None]) -> int:
     """Take the deliveries of all tenants until told to stop.
+
+    Args:
+        ready: told where it listens.
 
     Returns:
         The exit code.
@@ -56,6 +59,7 @@ async def serve_tenants(config: Path, *, host: str, port: int) -> int:
             watching = (Loop(f"tenant-watch:{name}", way.turn) for name, way in ways.items())
             async with beside(*watching, passing_on(stop, server)):
                 try:
+                    ready(f"listening on http://{host}:{sockets[0].getsockname()[1]}")
                     await server.serve(sockets)
                 except OSError as error:  # another program was quicker to listen on what both had bound
                     raise cannot_listen(host, port, error) from error

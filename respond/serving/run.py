@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -32,11 +33,18 @@ from respond.webhook.app import Limits, make_app
 from respond.webhook.gate import Gate, check_startup
 
 
-async def serve(config: Path, *, host: str, port: int, front: Front | None = None) -> int:
+def _silent(_what: str) -> None:
+    """Nobody is told."""
+
+
+async def serve(
+    config: Path, *, host: str, port: int, front: Front | None = None, ready: Callable[[str], None] = _silent
+) -> int:
     """Take deliveries, hunt on schedule and answer, until told to stop.
 
     Args:
         front: the process that passes deliveries on to this one, where there are several tenants.
+        ready: told, when nothing stands in the way any more, where it listens.
 
     Returns:
         The exit code.
@@ -63,6 +71,7 @@ async def serve(config: Path, *, host: str, port: int, front: Front | None = Non
             server = Server(front.alone(app) if front else app, patience=settings.webhook.body_within)
             async with beside(*_loops(session, service, metrics), passing_on(stop, server)):
                 try:
+                    ready(f"listening on http://{host}:{sockets[0].getsockname()[1]}")
                     await server.serve(sockets)
                 except OSError as error:  # another program was quicker to listen on what both had bound
                     raise cannot_listen(host, port, error) from error
@@ -128,12 +137,15 @@ async def _at_work(
     """A session once the state database answers; None when the process is told to stop before."""
     metrics = Metrics()
     async with AsyncExitStack() as stack:
-        log("starting", mode=settings.response_mode, tenant=tenant_of(settings), version=__version__)
         metrics.mode_is(settings.response_mode)
+        starting = functools.cache(  # said once, whoever is first
+            lambda: log("starting", mode=settings.response_mode, tenant=tenant_of(settings), version=__version__)
+        )
         if flush := traces.configure():
             stack.callback(flush)
         stack.enter_context(observing(metrics))
-        session = await _opened(config, Lobby(state_url(settings), stop, sockets), stack)
+        lobby = Lobby(state_url(settings), stop, sockets, waits=starting)
+        session = await _opened(config, lobby, stack, starting)
         if session is None:
             yield None
             return
@@ -154,10 +166,10 @@ async def _at_work(
         yield session, service, metrics
 
 
-async def _opened(config: Path, lobby: Lobby, stack: AsyncExitStack) -> Session | None:
+async def _opened(config: Path, lobby: Lobby, stack: AsyncExitStack, starting: Callable[[], None]) -> Session | None:
     while await lobby.passed():
         try:
-            return await stack.enter_async_context(open_session(config, serves=True))
+            return await stack.enter_async_context(open_session(config, serves=True, starting=starting))
         except StateAway as error:  # it went away again, between the two
             log("not-ready", level=Level.WARNING, reason=error.message)
     return None

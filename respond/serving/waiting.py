@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, closing
 from datetime import timedelta
 from http import HTTPStatus
@@ -37,12 +37,21 @@ class Lobby:
         url: of the database.
         stop: ends the wait.
         sockets: to answer on meanwhile; none for a process that does not listen.
+        waits: called before the wait is told of.
     """
 
-    def __init__(self, url: str, stop: Stop, sockets: Sequence[socket.socket] = ()) -> None:
+    def __init__(
+        self,
+        url: str,
+        stop: Stop,
+        sockets: Sequence[socket.socket] = (),
+        *,
+        waits: Callable[[], None] = lambda: None,
+    ) -> None:
         self._url = url
         self._stop = stop
         self._sockets = sockets
+        self._waits = waits
         self._reason = ""
 
     async def passed(self) -> bool:
@@ -62,6 +71,7 @@ class Lobby:
     async def _wait(self) -> bool:
         began = told = time.monotonic()
         pause = _FIRST_PAUSE
+        self._waits()
         log("waiting-for-state", level=Level.WARNING, reason=self._reason)
         while not self._stop.told.is_set():
             try:
