@@ -44,6 +44,7 @@ _REFUSALS = (
     "authentication failed for user",
 )
 _MISSING = 'role "', 'database "'
+_NO_ADDRESS = "invalid port number", "invalid connection option", "invalid integer value", "invalid sslmode value"
 _SCHEMA_SQLITE = ("no such table", "no such column", "has no column named")
 
 
@@ -125,6 +126,8 @@ def _not_connected(text: str, name: str, error: BaseException) -> RespondError:
     missing = "does not exist" in text and any(part in text for part in _MISSING)
     if missing or any(part in text for part in _REFUSALS):
         return _refused()
+    if any(part in text for part in _NO_ADDRESS):
+        return UsageError("state.url: not an address of a database server; correct its port or its options")
     if type(error).__name__ in ("OperationalError", "InterfaceError", "DisconnectionError"):
         if "too many" in text:
             return _away(_POSTGRES_AWAY["53300"])
