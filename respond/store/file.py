@@ -50,6 +50,7 @@ def _first_page(beside: Path) -> bytes:
     with TemporaryDirectory(prefix=".respond-", dir=beside) as folder:
         file = Path(folder) / "new.db"
         connection = sqlite3.connect(file)
+        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # cannot be changed once there is a table
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA user_version=0")
         connection.close()

@@ -79,7 +79,11 @@ def test_a_service_and_a_worker_outlive_their_database(outage: Outage, worker: C
         outage.end()
         for one in (service, beside):
             until(partial(has_told, one, "loop-recovered", "follow"), 60)
-        until(lambda: service.get("/readyz").json() == {"status": "ready"}, 90, lambda: service.get("/readyz").text)
+        until(
+            lambda: service.get("/readyz").json() == {"status": "ready", "mode": "auto"},
+            90,
+            lambda: service.get("/readyz").text,
+        )
         assert service.post(deliveries.body(0)).status_code == 202
         service.answers(1, 90)
         assert beside.code is None
