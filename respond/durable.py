@@ -19,7 +19,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -155,16 +155,6 @@ _executed: Counter[str] = Counter()
 async def step(name: str, call: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run once and record what came back, or read the record. The code inside runs at least once, not exactly once."""
     return await DBOS.run_step_async({"name": name}, call)
-
-
-async def sleep(length: timedelta) -> None:
-    """Wait inside a run; after a crash only for what was left of it."""
-    await DBOS.sleep_async(length.total_seconds())
-
-
-async def sleep_until(moment: datetime, *, least: timedelta) -> None:
-    """Wait inside a run until then, and so long in any case; which moment it was is recorded."""
-    await sleep(max(moment - datetime.now(UTC), least))
 
 
 async def part(playbook: Callable[..., Coroutine[Any, Any, T]], run: str, *arguments: object) -> T:

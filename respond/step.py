@@ -10,8 +10,8 @@ import asyncio
 import functools
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -98,24 +98,6 @@ _timings: ContextVar[list[Timing]] = ContextVar("timings")
 async def aside(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Work out something pure beside the event loop: an attacker decides how long it takes, others must not wait."""
     return await asyncio.to_thread(work, *args, **kwargs)
-
-
-_resting: set[object] = set()
-
-
-@contextmanager
-def resting() -> Iterator[None]:
-    """A run that only waits for its time takes no place that another could work in."""
-    _resting.add(this := object())
-    try:
-        yield
-    finally:
-        _resting.discard(this)
-
-
-def runs_that_rest() -> int:
-    """How many runs of this process wait for their time."""
-    return len(_resting)
 
 
 def install(process: Process | None) -> None:

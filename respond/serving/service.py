@@ -22,7 +22,6 @@ from respond.observe.metrics import Metrics
 from respond.observe.setbacks import SETBACKS
 from respond.plain_errors import named, plain
 from respond.session import Session
-from respond.step import runs_that_rest
 from respond.store.readiness import prove_writable
 
 _BEFORE = timedelta(hours=1)
@@ -157,7 +156,7 @@ class Service:
 
         engine, run = self._session.engine, _run_of(delivery, number)
         case = self._session.case_of(delivery, run=run, before=_BEFORE)
-        if self._at_work - runs_that_rest() >= self._session.settings.serve.runs_at_once:
+        if self._at_work >= self._session.settings.serve.runs_at_once:
             await engine.enqueue(answer_delivery, run, case, delivery, number)
             return
         self._at_work += 1
