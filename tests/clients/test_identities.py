@@ -11,6 +11,7 @@ import json
 import os
 import stat
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -145,8 +146,9 @@ def test_a_fresh_token_that_is_refused_too_is_final(request_of: str, who: str, l
     answer = respond("--user", VICTIM)
     assert (answer.code, answer.err.count("\n")) == (1, 1)
     assert f"{who} answered 401" in answer.err
-    asked = [one for one in tenant.get("/_lab/requests") if one["status"] == 401]
-    assert {len([one for one in asked if one["path"] == path]) % 2 for path in {one["path"] for one in asked}} == {0}
+    asked = Counter(one["path"] for one in tenant.get("/_lab/requests") if one["status"] == 401)
+    # Twice each; questions of the same moment share the fresh token, and those that come after it have it already.
+    assert min(asked.values()) >= 2
 
 
 @pytest.mark.parametrize(("name", "password"), [("known", ""), ("pfx", PASSWORD)])
@@ -344,6 +346,7 @@ def test_a_real_run_reads_with_one_identity_and_writes_with_the_other(
         "WRITE__SECRET": PASSWORD,
     }.items():
         monkeypatch.setenv(f"RESPOND_TENANT__{key}", value)
+    monkeypatch.setenv("RESPOND_RESPONSE__MODE", "auto")
     answer = respond("--user", VICTIM, "--json")
     assert (answer.code, answer.json["outcome"]) == (0, "contained-verified"), answer
     assert answer.json["gaps"] == []
