@@ -37,12 +37,14 @@ def colleagues(
         # One row may hold several names: where one of them followed a lure, none of the row is counted.
         clean = [day for day in found if day.users - {me} and not day.names & shared.lured]
         if clean:
+            who = frozenset().union(*(day.users for day in clean)) - {me}
             yield CodeUse(
                 app_id=app_id,
                 agent=agent,
-                users=len(frozenset().union(*(day.users for day in clean)) - {me}),
+                users=len(who),
                 days=len({day.day for day in clean}),
                 first=min(day.day for day in clean),
+                who=who,
             )
 
 

@@ -35,6 +35,7 @@ from respond.models.policy import Policy
 from respond.models.signin import SignIns
 
 _DAY = timedelta(days=1)
+_SAME_DAY = timedelta(hours=12)
 _LATE_ACTIVITY = "MicrosoftGraphActivityLogs"
 LATE_CHANGES = "AuditLogs and OfficeActivity"
 _LATE_REDEMPTION = "AADNonInteractiveUserSignInLogs"
@@ -183,11 +184,13 @@ def _tenant(
     addresses: Sequence[str], shared: SharedAddresses, me: str, recent: datetime, policy: Policy
 ) -> Iterable[AddressUse]:
     today = recent.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    # Days are counted in UTC; whose codes were there some hours before is in question, wherever midnight lies between.
+    around = (recent - _SAME_DAY).astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     for address in addresses:
         days = shared.at(address)
         before = [day for day in days if not day.by_code and today - policy.usual.history <= day.day < today]
         codes = [day for day in days if day.by_code]
-        in_question = frozenset().union(*(day.users for day in codes if day.day >= today)) - {me}
+        in_question = frozenset().union(*(day.users for day in codes if day.day >= around)) - {me}
         # Accounts whose codes were redeemed there now are in question themselves: they vouch for nothing.
         regulars = [day.users - {me} - in_question - _coded_by(codes, day.day) for day in before]
         yield AddressUse(
@@ -195,8 +198,9 @@ def _tenant(
             users=len(frozenset().union(*regulars)),
             days=sum(1 for users in regulars if users),
             code_users=len(in_question),
+            coded=in_question,
             colleagues=tuple(colleagues(days, shared, me, today, policy)),
-            batches=batches(days, me, today),
+            batches=batches(days, me, around),
         )
 
 

@@ -360,12 +360,17 @@ def hosting_network(view: View) -> Finding | None:
 
 
 def shared_redeemer(view: View) -> Finding | None:
-    """Other people's codes went to the same address, where hardly anybody signs in the plain way."""
+    """Other people's codes went to the same address, where hardly anybody signs in the plain way.
+
+    Colleagues who have redeemed there for weeks, as the user did now, are no sign of it, whenever they were there last.
+    """
     for row in view.exposed:
         use = view.tenant_use(row.ip)
         at_home = view.is_common(row.ip) or view.is_usual(row.ip) or view.is_approvers_network(row)
-        if use and use.code_users and not at_home:
-            others = "another user" if use.code_users == 1 else f"{use.code_users} other users"
+        known = view.colleague_use(row)
+        count = use.code_users - len(use.coded & known.who if known else ()) if use else 0
+        if count and not at_home:
+            others = "another user" if count == 1 else f"{count} other users"
             return Finding(
                 id="shared-redeemer",
                 weight=view.policy.weights.shared_redeemer,

@@ -7,12 +7,9 @@ from __future__ import annotations
 
 from respond.address_index import AddressIndex
 from respond.decision.aftermath import is_mass_reading, token_searches
-from respond.decision.colleagues import client_of
 from respond.decision.strangers import redeemer_moved
 from respond.decision.view import View, sources
-from respond.models.evidence import CodeUse
 from respond.models.report import Finding
-from respond.models.signin import SignIn
 
 
 def habit(view: View) -> Finding | None:
@@ -153,7 +150,7 @@ def beside_office(view: View) -> Finding | None:
 
 def colleagues(view: View) -> Finding | None:
     """Colleagues redeemed the same app with the same client at this address, for weeks."""
-    met = [(row, use) for row in view.telling if (use := colleague_use(view, row))]
+    met = [(row, use) for row in view.telling if (use := view.colleague_use(row))]
     if len(met) < len(view.telling) or view.has_lure:
         return None
     row, use = met[0]
@@ -164,17 +161,6 @@ def colleagues(view: View) -> Finding | None:
         "on managed devices",
         evidence=sources(*view.telling),
     )
-
-
-def colleague_use(view: View, row: SignIn) -> CodeUse | None:
-    """What enough colleagues redeemed on enough days at the row's address, with its app and client."""
-    use, usual = view.tenant_use(row.ip), view.policy.usual
-    for one in use.colleagues if use else ():
-        same = (one.app_id, one.agent) == (row.app_id, client_of(row.user_agent))
-        weeks = one.first <= view.approved_at - usual.colleague_since
-        if same and weeks and one.users >= usual.colleagues and one.days >= usual.colleague_days:
-            return one
-    return None
 
 
 def batch(view: View) -> Finding | None:

@@ -11,8 +11,19 @@ from functools import cached_property
 
 from respond.address_index import AddressIndex, Networks
 from respond.addresses import domains_of, is_hidden, may_be_same, neighbourhood
+from respond.decision.colleagues import client_of
 from respond.models.base import Source
-from respond.models.evidence import AddressUse, Click, EarlierCase, Evidence, FactKind, Indicator, Message, Place
+from respond.models.evidence import (
+    AddressUse,
+    Click,
+    CodeUse,
+    EarlierCase,
+    Evidence,
+    FactKind,
+    Indicator,
+    Message,
+    Place,
+)
 from respond.models.facts import lure_hosts
 from respond.models.policy import HostingRange, Policy
 from respond.models.report import Finding, VerdictKind
@@ -155,6 +166,16 @@ class View:
 
     def tenant_use(self, ip: str) -> AddressUse | None:
         return next(iter(self.evidence.usual.tenant_by_address.same(ip)), None)
+
+    def colleague_use(self, row: SignIn) -> CodeUse | None:
+        """What enough colleagues redeemed on enough days, for weeks, at the row's address, with its app and client."""
+        use, usual = self.tenant_use(row.ip), self.policy.usual
+        for one in use.colleagues if use else ():
+            same = (one.app_id, one.agent) == (row.app_id, client_of(row.user_agent))
+            weeks = one.first <= self.approved_at - usual.colleague_since
+            if same and weeks and one.users >= usual.colleagues and one.days >= usual.colleague_days:
+                return one
+        return None
 
     def is_common(self, ip: str) -> bool:
         """Whether enough other users have signed in from the address, on enough days: an office egress."""

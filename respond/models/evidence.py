@@ -251,6 +251,7 @@ class CodeUse(Model):
         users: how many others, none of whom followed a lure.
         days: on how many days.
         first: the first of them.
+        who: object ids of the users.
     """
 
     app_id: str
@@ -258,6 +259,7 @@ class CodeUse(Model):
     users: int
     days: int
     first: Utc
+    who: Names = frozenset()
 
 
 class AddressUse(Model):
@@ -265,6 +267,7 @@ class AddressUse(Model):
 
     Attributes:
         code_users: other users whose device codes the address touched in the window or after it.
+        coded: object ids of up to 500 of these.
         colleagues: what others redeemed there on earlier days.
         batches: apps, and how many others both approved and redeemed a code for them there today.
     """
@@ -273,6 +276,7 @@ class AddressUse(Model):
     users: int
     days: int
     code_users: int = 0
+    coded: Names = frozenset()
     colleagues: tuple[CodeUse, ...] = ()
     batches: dict[str, int] = Field(default_factory=dict)
 
