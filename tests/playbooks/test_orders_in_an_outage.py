@@ -48,7 +48,8 @@ def test_what_was_approved_in_an_outage_is_done_when_it_is_over(answered: Answer
         assert (said.code, said.err.count("\n")) == (1, 1)
         assert "Graph answered 503" in said.err
         assert "respond serve or respond watch tries it again" in said.err
-    assert respond("watch", *config).code == 0
+    time.sleep(0.3)
+    assert respond("watch", "--once", *config).code == 0
     report = respond("show", asked.id, "--json").json
     assert report["outcome"] == "contained-verified"
     assert {one["by"] for one in report["actions"] if one["step"]} == {"ann"}
