@@ -188,7 +188,7 @@ class Service:
             return
         if begun.asked:
             owners = await asyncio.to_thread(store.intake.owners, delivery.tenant, delivery.key)
-            if not any([await asyncio.to_thread(engine.is_over, owner) for owner in owners]):
+            if owners and not any([await asyncio.to_thread(engine.is_over, owner) for owner in owners]):
                 return  # others are at it, and will answer for this one as well
         if await asyncio.to_thread(
             store.intake.broke, delivery.tenant, delivery.key, number=begun.number, most=_MOST_BROKEN

@@ -66,6 +66,13 @@ def naming(db: sa.Connection, matches: Callable[[str], object]) -> tuple[set[str
     return found - open_runs, open_runs
 
 
+def texts(db: sa.Connection) -> Iterator[str]:
+    """Every text in the records of all runs."""
+    for table in tables_of(db).values():
+        for _, text in _texts(db, table):
+            yield text
+
+
 def delete_runs(db: sa.Connection, runs: Sequence[str]) -> None:
     """Delete all records of runs that are over."""
     tables = tables_of(db)
