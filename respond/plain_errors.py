@@ -72,7 +72,10 @@ def is_database_error(error: BaseException) -> bool:
 def is_of_one_row(error: BaseException) -> bool:
     """Whether a database error is about what was read or written; any other is about the whole database."""
     alchemy = sys.modules.get("sqlalchemy.exc")
-    return alchemy is not None and isinstance(error, alchemy.IntegrityError | alchemy.DataError)
+    if alchemy is None:
+        return False
+    kinds = (alchemy.IntegrityError, alchemy.DataError, alchemy.NoResultFound, alchemy.MultipleResultsFound)
+    return isinstance(error, kinds)
 
 
 def state_error(error: BaseException) -> RespondError:
