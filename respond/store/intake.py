@@ -383,6 +383,8 @@ def _same_said(db: sa.Connection, delivery: Delivery) -> str:
     """The key of a recent delivery that says the same, or an empty text."""
     if not delivery.digest:
         return ""
+    # One of a time to come was dated by a clock that was wrong.
+    recent = deliveries.c.at.between(iso_z(delivery.at - ECHO_FOR), iso_z(delivery.at + _CLOCKS_DIFFER))
     query = (
         sa.select(deliveries.c.key)
         .where(
@@ -390,11 +392,7 @@ def _same_said(db: sa.Connection, delivery: Delivery) -> str:
             deliveries.c.digest == delivery.digest,
             deliveries.c.state.not_in((_REPEATED, _GIVEN_UP)),
             # One that is not answered yet will answer this one as well, however long that takes.
-            sa.or_(
-                # One of a time to come was dated by a clock that was wrong.
-                deliveries.c.at.between(iso_z(delivery.at - ECHO_FOR), iso_z(delivery.at + _CLOCKS_DIFFER)),
-                deliveries.c.state.in_(_OPEN),
-            ),
+            sa.or_(recent, deliveries.c.state.in_(_OPEN)),
         )
         .order_by(deliveries.c.at.desc())
     )
