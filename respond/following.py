@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from respond.durable import RunState
@@ -21,6 +21,7 @@ from respond.models.orders import Order
 from respond.models.owed import OwedKind
 from respond.observe.logs import Level, log
 from respond.observe.setbacks import SETBACKS
+from respond.present import present
 from respond.ranks import Rank, ranked
 from respond.response_mode import ResponseMode
 from respond.settings import tickets_dir
@@ -74,15 +75,21 @@ class Following:
 
     def prune(self) -> None:
         """Delete what has been kept long enough: records of finished runs, answered deliveries, cases."""
-        now, settings = datetime.now(UTC), self._session.settings.state
-        while compact(self._store.database, now - settings.keep_steps):
-            pass
-        self._purge(now - settings.keep, now)
+        now, settings = present(), self._session.settings.state
         before = now - settings.keep_runs
-        while runs := self._session.engine.prune(before):
-            log("pruned", runs=runs)
-        while self._store.intake.prune(before):
-            pass
+        with SETBACKS.alone("pruning", "steps"):
+            while compact(self._store.database, now - settings.keep_steps):
+                pass
+        with SETBACKS.alone("pruning", "cases"):
+            # A clock that was set years ahead would have every case deleted.
+            if self._session.connections.clock.is_known:
+                self._purge(now - settings.keep, now)
+        with SETBACKS.alone("pruning", "runs"):
+            while runs := self._session.engine.prune(before):
+                log("pruned", runs=runs)
+        with SETBACKS.alone("pruning", "deliveries"):
+            while self._store.intake.prune(before):
+                pass
         shrink(self._store.database)
 
     def _purge(self, before: datetime, now: datetime) -> None:
@@ -96,7 +103,7 @@ class Following:
 
     async def start_due(self) -> list[Started]:
         """Start everything that is due now; it goes on by itself. A row that breaks is passed over."""
-        now = datetime.now(UTC)
+        now = present()
         watches = await asyncio.to_thread(self._store.watches.due, self._session.tenant, now)
         expired = await asyncio.to_thread(self._store.approvals.expired, now)
         mine = [one for one in expired if one.tenant == self._session.tenant]
@@ -121,7 +128,7 @@ class Following:
             return None
         report = store.live(watch.case)
         if report is None:
-            store.watches.done(watch.case, watch.number, datetime.now(UTC), "the case is gone")
+            store.watches.done(watch.case, watch.number, present(), "the case is gone")
             return None
         if not store.watches.take(watch.case, watch.number, run, instead_of=watch.taken_by):
             return None
@@ -138,7 +145,7 @@ class Following:
             return tries[number]
         reason = f"its run broke {_MOST_TRIES} times; the log says why"
         log("recheck-given-up", level=Level.ERROR, case=watch.case, run=watch.taken_by, reason=reason)
-        self._store.watches.done(watch.case, watch.number, datetime.now(UTC), reason)
+        self._store.watches.done(watch.case, watch.number, present(), reason)
         return ""
 
     async def _try_again(self, now: datetime) -> list[Started]:
@@ -195,7 +202,7 @@ class Following:
         if taken:
             state = await asyncio.to_thread(self._session.engine.state, taken)
             if state is RunState.OVER:  # it ended without an answer
-                self._store.later.put_off(case, taken, datetime.now(UTC))
+                self._store.later.put_off(case, taken, present())
             if state is not RunState.UNKNOWN:
                 return None
         if not places().to_start():

@@ -151,7 +151,9 @@ class Session:
         begin = min(now - self.settings.hunt.since, (delivery.notice.window_start or now) - before)
         start = max(begin, now - self.policy.usual.history)
         replies = Replies.model_validate(self.settings.sentinel.model_dump())
-        return self._about_nobody(run, start, now).model_copy(update={"started": delivery.at, "replies": replies})
+        # By this machine's clock, as all that is measured against it.
+        started = delivery.at - self.connections.clock.skew
+        return self._about_nobody(run, start, now).model_copy(update={"started": started, "replies": replies})
 
     def case_owed(self, work: Owed, *, run: str) -> Case:
         """The case that owed work is done under; about nobody, because no sign-in is looked at."""

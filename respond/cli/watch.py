@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from datetime import UTC, datetime
 
 from respond.defang import printable
+from respond.present import present
 from respond.settings import config_dir
 
 
@@ -26,6 +26,7 @@ async def _watch(*, once: bool, config: str | None) -> int:
 
     worst = 0
     async with open_session(config_dir(config), watches=True) as session:
+        await session.connections.learn_time()
         await session.finish_interrupted()
         following, store = Following(session), session.store
         while True:
@@ -45,4 +46,4 @@ async def _watch(*, once: bool, config: str | None) -> int:
             if once or not dues:
                 return worst
             next_due = min(dues)
-            await asyncio.sleep(max(0.2, min((next_due - datetime.now(UTC)).total_seconds(), 5)))
+            await asyncio.sleep(max(0.2, min((next_due - present()).total_seconds(), 5)))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,6 +18,7 @@ from respond.models.base import iso_z
 from respond.models.intake import Accepted, Ask, Begun, Delivery, Round, Rounds, Sighting, Trigger
 from respond.models.owed import Owed, OwedKind
 from respond.observe.setbacks import SETBACKS
+from respond.present import present
 from respond.store import owed
 from respond.store.database import asks, deliveries, keys, rounds, sightings, turns, writing
 
@@ -436,7 +437,7 @@ def _end(db: sa.Connection, tenant: str, told: Iterable[str]) -> None:
         if db.execute(left.limit(1)).first() is None:
             this = (deliveries.c.tenant == tenant) & (deliveries.c.key == key) & (deliveries.c.state == _ASKED)
             if db.execute(sa.update(deliveries).where(this).values(state=_ANSWERED)).rowcount:
-                owed.settle(db, tenant, OwedKind.DELIVERY, key, now=datetime.now(UTC))
+                owed.settle(db, tenant, OwedKind.DELIVERY, key, now=present())
 
 
 def _put_off(
