@@ -9,10 +9,11 @@ up in logs, in reports and on terminals. Here the cause is told by its class and
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 import sys
 
-from respond.errors import RespondError, StateAway, StateUnusable, UsageError
+from respond.errors import RespondError, StateAway, StateUnusable, Transient, UsageError
 
 _SQLITE_AWAY = {
     sqlite3.SQLITE_BUSY: "is locked by another process; end what keeps it open, a backup or an SQL shell",
@@ -46,6 +47,35 @@ _REFUSALS = (
 _MISSING = 'role "', 'database "'
 _NO_ADDRESS = "invalid port number", "invalid connection option", "invalid integer value", "invalid sslmode value"
 _SCHEMA_SQLITE = ("no such table", "no such column", "has no column named")
+
+
+_PASSING = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EIO,
+    errno.ESTALE,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ENOMEM,
+    errno.EAGAIN,
+    errno.EINTR,
+    errno.EBUSY,
+    errno.ETIMEDOUT,
+)
+
+
+def file_error(told: str, error: OSError, *, passing: type[Transient] = Transient) -> RespondError:
+    """What it means that a file or a folder cannot be used.
+
+    Args:
+        told: which one, and what cannot be done with it.
+        passing: the kind of an error that may pass: a full disk, too many open files, a share that is away.
+
+    Returns:
+        One of `passing`, or UsageError: the setting that names it is wrong.
+    """
+    kind = passing if error.errno in _PASSING else UsageError
+    return kind(f"{told}: {error.strerror or type(error).__name__}")
 
 
 def plain(error: BaseException) -> str:

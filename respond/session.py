@@ -11,9 +11,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from respond.errors import RespondError, RunFailed, UsageError
+from respond.errors import RespondError, RunFailed, StateAway, UsageError
 from respond.models.policy import Policy
-from respond.plain_errors import is_database_error, state_error
+from respond.plain_errors import file_error, is_database_error, state_error
 from respond.policies import load_policy
 from respond.settings import Settings, TicketsIn, load_settings, state_dir, state_url, tenant_of
 
@@ -366,7 +366,7 @@ def _liveness(settings: Settings, store: Store) -> Liveness:
         try:
             return Locks(folder)
         except OSError as error:
-            raise UsageError(f"state.dir: {folder} cannot be written: {error.strerror}") from error
+            raise file_error(f"state.dir: {folder} cannot be written", error, passing=StateAway) from error
     return Beats(store.database, settings.serve.beat)
 
 

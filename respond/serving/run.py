@@ -167,11 +167,12 @@ async def _at_work(
 
 
 async def _opened(config: Path, lobby: Lobby, stack: AsyncExitStack, starting: Callable[[], None]) -> Session | None:
-    while await lobby.passed():
+    failed = ""
+    while await lobby.passed(failed):
         try:
             return await stack.enter_async_context(open_session(config, serves=True, starting=starting))
-        except StateAway as error:  # it went away again, between the two
-            log("not-ready", level=Level.WARNING, reason=error.message)
+        except StateAway as error:  # it went away again between the two, or can be read and not written
+            failed = error.message
     return None
 
 
