@@ -39,7 +39,7 @@ def compact(database: sa.Engine, before: datetime) -> int:
     if not tables:
         return 0
     status, steps, given = (tables[name] for name in ("workflow_status", "operation_outputs", "workflow_input"))
-    over = (status.c.status == "SUCCESS") & (status.c.updated_at < int(before.timestamp() * 1000))
+    over = status.c.status.in_(_OVER) & (status.c.updated_at < int(before.timestamp() * 1000))
     full = sa.exists().where(given.c[_RUN] == status.c[_RUN]) | sa.exists().where(steps.c[_RUN] == status.c[_RUN])
     with database.begin() as db:
         runs = list(db.execute(sa.select(status.c[_RUN]).where(over, full).limit(_AT_ONCE)).scalars())
