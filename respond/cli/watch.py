@@ -33,7 +33,8 @@ async def _watch(*, once: bool, config: str | None) -> int:
             for started in (due := await following.start_due()):
                 ended = await session.engine.wait(started.run)
                 # A look that failed leaves the case as it was, and a report of its own.
-                other = ended if isinstance(ended, Report) and ended.case != started.case else None
+                case = ended.case if isinstance(ended, Report) else ended if isinstance(ended, str) else ""
+                other = store.live(case) if case and case != started.case else None
                 for report in filter(None, (store.live(started.case), other)):
                     said = f"{report.case} {report.user.upn}: {report.outcome.value}: {report.headline}"
                     sys.stdout.write(f"{printable(' '.join(said.split()))}\n")
