@@ -159,3 +159,23 @@ def test_a_database_that_takes_no_writes_at_the_start_is_waited_for_in_peace(out
             until(lambda: service.get("/readyz").status_code == 200, 30)
         finally:
             service.kill()
+
+
+@pytest.mark.usefixtures("victim")
+@pytest.mark.soak
+def test_a_database_that_hangs_keeps_neither_figures_nor_the_end_back(outage: Outage) -> None:
+    service = Serving("serve", "--port", "0", env=_QUICK | {"RESPOND_SERVE__GRACE": "1s"})
+    try:
+        service.listens()
+        until(lambda: service.get("/readyz").status_code == 200, 30)
+        with outage.hanging():
+            assert service.get("/readyz").status_code == 503
+            for _ in range(9):  # more than the event loop has threads
+                found = service.get("/metrics")
+                assert found.status_code == 200
+                assert "respond_loop_failing" in found.text
+            assert service.get("/healthz").status_code == 200
+            assert service.stop(30) == 0
+    finally:
+        if service.code is None:
+            service.kill()
