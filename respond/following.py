@@ -97,8 +97,9 @@ class Following:
         database, tenant = self._store.database, self._session.tenant
         while which := old_cases(database, tenant, before, most=_CASES_AT_ONCE):
             purged = purge_cases(database, tenant, which, by="respond", at=now)
-            delete_pages(tickets_dir(self._session.settings), purged.tickets)
             log("purged", cases=len(purged.cases))
+            for page in delete_pages(tickets_dir(self._session.settings), purged.tickets):
+                log("page-left", level=Level.WARNING, page=page.name, reason="it could not be deleted")
         purge_cases(database, tenant, (), by="respond", at=now, before=before)
 
     async def start_due(self) -> list[Started]:

@@ -190,25 +190,33 @@ def purge_person(database: sa.Engine, tenant: str, who: Identity, *, by: str, at
     return Purged(**{**vars(found), "entries": count, "mentions": mentions, "runs": len(over)})
 
 
-def delete_pages(folder: Path, numbers: Sequence[int]) -> None:
-    """Delete the pages of local tickets.
+def delete_pages(folder: Path, numbers: Sequence[int]) -> list[Path]:
+    """Delete the pages of local tickets; those that could not be, of a file system that refuses.
 
     Args:
         folder: where they are.
     """
-    for number in numbers:
-        (folder / f"LAB-{number}.md").unlink(missing_ok=True)
+    left = []
+    for page in (folder / f"LAB-{number}.md" for number in numbers):
+        try:
+            page.unlink(missing_ok=True)
+        except OSError:
+            left.append(page)
+    return left
 
 
-def rewrite_pages(folder: Path, who: Identity) -> int:
-    """Replace what names a person in the pages of other tickets; in how many."""
-    count = 0
-    for page in folder.glob("*.md"):
-        text = page.read_text(encoding="utf-8")
-        if who.is_in(text):
-            page.write_text(who.replaced(text, f"purged-{secrets.token_hex(4)}"), encoding="utf-8")
-            count += 1
-    return count
+def rewrite_pages(folder: Path, who: Identity) -> list[Path]:
+    """Replace what names a person in the pages of other tickets; those that could not be read or written."""
+    left = []
+    for page in sorted(folder.glob("*.md")):
+        try:
+            text = page.read_text(encoding="utf-8", errors="surrogateescape")
+            if who.is_in(text):
+                told = who.replaced(text, f"purged-{secrets.token_hex(4)}")
+                page.write_text(told, encoding="utf-8", errors="surrogateescape")
+        except OSError:
+            left.append(page)
+    return left
 
 
 def reclaim(database: sa.Engine) -> bool:

@@ -298,6 +298,19 @@ def test_the_command_purges_a_person_and_their_pages(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("here")
+def test_a_page_that_cannot_be_changed_is_named_and_keeps_no_other_one(tmp_path: Path) -> None:
+    tickets = tmp_path / "state" / "tickets"
+    (tickets / "LAB-1.md").unlink()
+    (tickets / "LAB-1.md").mkdir()
+    (tickets / "LAB-9.md").write_bytes(b"\xff " + VICTIM.encode())
+    ran = respond("state", "purge", "--user", VICTIM, "--as", "ann")
+    assert (ran.code, "LAB-1.md still has it" in ran.err) == (1, True)
+    assert "deleted 1 case" in ran.out
+    assert "like purged-" in (tickets / "LAB-2.md").read_text()
+    assert (tickets / "LAB-9.md").read_bytes().startswith(b"\xff purged-")
+
+
+@pytest.mark.usefixtures("here")
 def test_the_command_exports_what_is_kept_about_a_person_and_nobody_elses_data() -> None:
     found = respond("state", "export", "--user", ID).json
     assert found["person"]["user_ids"] == [ID]
