@@ -34,6 +34,7 @@ def purge(*, before: str | None, user: str | None, dry_run: bool, name: str | No
     with closing(Store(state_url(settings))) as store:
         from respond.store import purge as purging
 
+        who = None
         if before is not None:
             moment = _moment(before, now)
             which = purging.old_cases(store.database, tenant, moment)
@@ -48,7 +49,7 @@ def purge(*, before: str | None, user: str | None, dry_run: bool, name: str | No
             done = purging.purge_person(store.database, tenant, who, by=by, at=now)
         # First those that go as a whole: what is left is about others.
         left = purging.delete_pages(tickets_dir(settings), done.tickets)
-        if before is None:
+        if who is not None:
             left += purging.rewrite_pages(tickets_dir(settings), who)
         is_clean = purging.reclaim(store.database)
     _tell(done, folder, is_clean=is_clean)
