@@ -16,6 +16,7 @@ from respond.models.case import Case
 from respond.models.evidence import Fact
 from respond.models.later import Later
 from respond.models.report import ActionStatus, Outcome, Report
+from respond.present import present
 from respond.step import process, read_action, response_mode
 from respond.ticketing.keep import ticket_ref
 
@@ -28,8 +29,8 @@ async def close_run(case: Case, *, report: Report, facts: Sequence[Fact] = (), l
         facts: what later cases may share with this one; kept of live runs that found something.
         late: sources whose rows may still arrive.
     """
-    now = datetime.now(UTC)
-    total = round((now - case.started).total_seconds() * 1000)
+    now = present()
+    total = round((datetime.now(UTC) - case.started).total_seconds() * 1000)
     timings = report.timings_ms.model_copy(update={"total": total})
     store = process().store
     before = None if case.is_dry_run else store.live(report.case)

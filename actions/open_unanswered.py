@@ -8,13 +8,13 @@ Safe to repeat: the case follows from what it is about, and it has one ticket. W
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from respond.defang import defang
 from respond.models.case import Case
 from respond.models.intake import Sighting, Unanswered
 from respond.models.report import ActionStatus, Change, Outcome, Person, Report, Span, VerdictKind
 from respond.models.tickets import Severity
+from respond.present import present
 from respond.step import process, response_mode, write_action
 from respond.ticketing.keep import keep_ticket, ticket_ref
 
@@ -58,7 +58,7 @@ async def open_unanswered(
         tags=("device-code-phishing", "not-answered"),
     )
     if told.status in (ActionStatus.DONE, ActionStatus.FAILED):
-        store.save(_report(case, people, told), at=datetime.now(UTC))
+        store.save(_report(case, people, told), at=present())
     return told
 
 

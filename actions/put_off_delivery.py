@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from respond.models.case import Case
 from respond.models.intake import Delivery
 from respond.models.notice import Named
+from respond.present import present
 from respond.step import process, read_action
 
 
@@ -33,7 +34,7 @@ async def put_off_delivery(
         rest: the accounts that are left, where the others are being answered for; nobody: its incident is read again.
             None for the whole delivery.
     """
-    here, now = process(), datetime.now(UTC)
+    here, now = process(), present()
     pauses = here.settings.retry.make_up
     if rest is None:
         await asyncio.to_thread(

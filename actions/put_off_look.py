@@ -7,10 +7,11 @@ begins them again when they are due. No permission. Safe to repeat: one try is p
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import datetime
 
 from respond.models.case import Case
 from respond.models.intake import Round
+from respond.present import present
 from respond.step import process, read_action
 
 _MOST_BROKEN = 3
@@ -32,7 +33,7 @@ async def put_off_look(case: Case, *, looked: Round, because: str, passes: bool,
         looked.user_id,
         because,
         owner=case.run,
-        now=datetime.now(UTC),
+        now=present(),
         pauses=here.settings.retry.make_up,
         until=until,
         most=None if passes else _MOST_BROKEN,

@@ -6,7 +6,7 @@ world that it expects is not kept.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from respond.models import wire
 from respond.models.case import Case
@@ -14,6 +14,7 @@ from respond.models.ladder import May
 from respond.models.later import Later
 from respond.models.orders import Order
 from respond.models.owed import Owed, OwedKind
+from respond.present import present
 from respond.step import process, read_action, soon
 
 
@@ -27,7 +28,7 @@ async def put_off_order(
         until: a moment that the service named; nothing is tried before.
         undo: the order takes its steps back.
     """
-    store, now = process().store, datetime.now(UTC)
+    store, now = process().store, present()
     kept = not case.is_dry_run and bool(order.steps) and not order.exactly and order.word.may is May.AUTO
     if kept and undo:
         body = wire.dumps({"word": order.word, "steps": order.steps})

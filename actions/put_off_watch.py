@@ -5,10 +5,11 @@ In our own store, no permission. Safe to repeat: what this run had taken is put 
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from respond.models.case import Case
 from respond.models.watches import Watch
+from respond.present import present
 from respond.step import process, read_action
 
 
@@ -20,6 +21,6 @@ async def put_off_watch(case: Case, *, watch: Watch, because: str, until: dateti
         until: a moment that the service named; there is no look before.
     """
     store = process().store
-    due = max(datetime.now(UTC) + process().settings.retry.make_up[-1], until or watch.due)
+    due = max(present() + process().settings.retry.make_up[-1], until or watch.due)
     store.watches.put_off(watch.case, watch.number, run=case.run, due=due)
     return because

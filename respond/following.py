@@ -9,17 +9,19 @@ from __future__ import annotations
 import asyncio
 import uuid
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from respond.durable import RunState
 from respond.models import wire
 from respond.models.approvals import Answer
+from respond.models.base import stamp
 from respond.models.ladder import NOBODY, May, OnTimeout, Step, Word
 from respond.models.orders import Order
 from respond.models.owed import OwedKind
 from respond.observe.logs import Level, log
 from respond.observe.setbacks import SETBACKS
+from respond.present import present
 from respond.ranks import Rank, ranked
 from respond.response_mode import ResponseMode
 from respond.settings import tickets_dir
@@ -40,6 +42,8 @@ _MOST_TRIES = 3
 _EVERY = 1.0
 _PRUNE_EVERY = 60.0
 _CASES_AT_ONCE = 50
+_REMEMBERED = timedelta(days=1)
+"""For so long an answer of nobody is looked at again: the process that noted it may have died before the run began."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,7 @@ class Following:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._store = session.store
+        self._carried_out: set[str] = set()
 
     async def turn(self) -> float:
         """Start what is due; the seconds until the next look."""
@@ -70,15 +75,21 @@ class Following:
 
     def prune(self) -> None:
         """Delete what has been kept long enough: records of finished runs, answered deliveries, cases."""
-        now, settings = datetime.now(UTC), self._session.settings.state
-        while compact(self._store.database, now - settings.keep_steps):
-            pass
-        self._purge(now - settings.keep, now)
+        now, settings = present(), self._session.settings.state
         before = now - settings.keep_runs
-        while runs := self._session.engine.prune(before):
-            log("pruned", runs=runs)
-        while self._store.intake.prune(before):
-            pass
+        with SETBACKS.alone("pruning", "steps"):
+            while compact(self._store.database, now - settings.keep_steps):
+                pass
+        with SETBACKS.alone("pruning", "cases"):
+            # A clock that was set years ahead would have every case deleted.
+            if self._session.connections.clock.is_known:
+                self._purge(now - settings.keep, now)
+        with SETBACKS.alone("pruning", "runs"):
+            while runs := self._session.engine.prune(before):
+                log("pruned", runs=runs)
+        with SETBACKS.alone("pruning", "deliveries"):
+            while self._store.intake.prune(before):
+                pass
         shrink(self._store.database)
 
     def _purge(self, before: datetime, now: datetime) -> None:
@@ -86,13 +97,14 @@ class Following:
         database, tenant = self._store.database, self._session.tenant
         while which := old_cases(database, tenant, before, most=_CASES_AT_ONCE):
             purged = purge_cases(database, tenant, which, by="respond", at=now)
-            delete_pages(tickets_dir(self._session.settings), purged.tickets)
             log("purged", cases=len(purged.cases))
+            for page in delete_pages(tickets_dir(self._session.settings), purged.tickets):
+                log("page-left", level=Level.WARNING, page=page.name, reason="it could not be deleted")
         purge_cases(database, tenant, (), by="respond", at=now, before=before)
 
     async def start_due(self) -> list[Started]:
         """Start everything that is due now; it goes on by itself. A row that breaks is passed over."""
-        now = datetime.now(UTC)
+        now = present()
         watches = await asyncio.to_thread(self._store.watches.due, self._session.tenant, now)
         expired = await asyncio.to_thread(self._store.approvals.expired, now)
         mine = [one for one in expired if one.tenant == self._session.tenant]
@@ -117,7 +129,7 @@ class Following:
             return None
         report = store.live(watch.case)
         if report is None:
-            store.watches.done(watch.case, watch.number, datetime.now(UTC), "the case is gone")
+            store.watches.done(watch.case, watch.number, present(), "the case is gone")
             return None
         if not store.watches.take(watch.case, watch.number, run, instead_of=watch.taken_by):
             return None
@@ -134,7 +146,7 @@ class Following:
             return tries[number]
         reason = f"its run broke {_MOST_TRIES} times; the log says why"
         log("recheck-given-up", level=Level.ERROR, case=watch.case, run=watch.taken_by, reason=reason)
-        self._store.watches.done(watch.case, watch.number, datetime.now(UTC), reason)
+        self._store.watches.done(watch.case, watch.number, present(), reason)
         return ""
 
     async def _try_again(self, now: datetime) -> list[Started]:
@@ -191,7 +203,7 @@ class Following:
         if taken:
             state = await asyncio.to_thread(self._session.engine.state, taken)
             if state is RunState.OVER:  # it ended without an answer
-                self._store.later.put_off(case, taken, datetime.now(UTC))
+                self._store.later.put_off(case, taken, present())
             if state is not RunState.UNKNOWN:
                 return None
         if not places().to_start():
@@ -217,22 +229,56 @@ class Following:
         runs: list[Started] = []
         for case in dict.fromkeys(one.case for one in expired):
             with SETBACKS.alone("approval", case):
-                names = {one.name for one in expired if one.case == case}
-                runs += filter(None, [await self._expire(case, names, now, yes=yes)])
+                mine = [one for one in expired if one.case == case]
+                runs += filter(None, [await self._expire(case, mine, now, yes=yes)])
+        answered = await asyncio.to_thread(self._store.approvals.timed_out, self._session.tenant, now - _REMEMBERED)
+        for case, at in dict.fromkeys((one.case, one.answered_at) for one in answered):
+            with SETBACKS.alone("approval", case):
+                mine = [one for one in answered if (one.case, one.answered_at) == (case, at)]
+                runs += filter(None, [await self._carry_out(mine)])
         return runs
 
-    async def _expire(self, case: str, names: set[str], now: datetime, *, yes: bool) -> Started | None:
-        """Take the questions of one case as answered by nobody, and carry out what that means."""
+    async def _expire(self, case: str, expired: Sequence[Asked], now: datetime, *, yes: bool) -> Started | None:
+        """Take the questions of one case as answered by nobody, and carry out what that means.
+
+        Where another run is at work on the case, they wait for its end: what comes of them would be lost.
+        """
+        run, is_known = _run_of_timeout(case, now), await asyncio.to_thread(self._store.has, case)
+        if is_known and (busy := await asyncio.to_thread(self._store.hold, case=case, run=run)):
+            if await asyncio.to_thread(self._session.engine.is_over, busy):
+                await asyncio.to_thread(self._store.release, case=case, run=busy)
+            return None
+        answer = Answer.APPROVED if yes else Answer.EXPIRED
+        names = {one.name for one in expired}
+        mine, _ = await asyncio.to_thread(
+            self._store.approvals.answer,
+            case,
+            names=names,
+            answer=answer,
+            by=NOBODY,
+            at=now,
+            because="nobody answered in time",
+        )
+        started = None
+        if mine:
+            log("approval-timeout", level=Level.WARNING, case=case, answer=answer.value, actions=sorted(names))
+            started = await self._carry_out(mine)
+        if started is None:
+            await asyncio.to_thread(self._store.release, case=case, run=run)
+        return started
+
+    async def _carry_out(self, answered: Sequence[Asked]) -> Started | None:
+        """Start what nobody's answer to a case means, if that has not begun: a process may die between the two."""
         from playbooks.carry_out import carry_out
 
-        report = self._store.live(case)
-        answer = Answer.APPROVED if yes else Answer.EXPIRED
-        mine, _ = self._store.approvals.answer(
-            case, names=names, answer=answer, by=NOBODY, at=now, because="nobody answered in time"
-        )
-        if not mine or report is None:
+        case, at = answered[0].case, answered[0].answered_at
+        if at is None or (run := _run_of_timeout(case, at)) in self._carried_out:
             return None
-        log("approval-timeout", level=Level.WARNING, case=case, answer=answer.value, actions=sorted(names))
+        state, report = await asyncio.to_thread(self._session.engine.state, run), self._store.live(case)
+        if state is not RunState.UNKNOWN or report is None or self._store.was_closed(case, since=at):
+            self._carried_out.add(run)
+            return None
+        yes = answered[0].answer is Answer.APPROVED
         word = Word(
             may=May.AUTO if yes else May.NEVER,
             why="nobody answered in time, which the policy takes for a yes"
@@ -240,10 +286,16 @@ class Following:
             else f"nobody answered in time, which is a denial; respond approve {case} still can",
             by=NOBODY if yes else "",
         )
-        run = str(uuid.uuid4())
-        order = Order(report=report, word=word, steps=tuple(Step.model_validate_json(one.step) for one in mine))
+        steps = tuple(Step.model_validate_json(one.step) for one in answered)
+        order = Order(report=report, word=word, steps=steps)
         await self._session.engine.start(carry_out, run, self._session.case_again(report, run=run), order)
+        self._carried_out.add(run)
         return Started(case, run)
+
+
+def _run_of_timeout(case: str, at: datetime) -> str:
+    """The same id whoever starts it, and however often: the engine starts it once."""
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{case}|timeout|{stamp(at)}"))
 
 
 def _run_of_look(watch: Watch, number: int) -> str:

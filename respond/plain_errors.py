@@ -9,10 +9,11 @@ up in logs, in reports and on terminals. Here the cause is told by its class and
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 import sys
 
-from respond.errors import RespondError, StateAway, StateUnusable, UsageError
+from respond.errors import RespondError, StateAway, StateUnusable, Transient, UsageError
 
 _SQLITE_AWAY = {
     sqlite3.SQLITE_BUSY: "is locked by another process; end what keeps it open, a backup or an SQL shell",
@@ -48,6 +49,35 @@ _NO_ADDRESS = "invalid port number", "invalid connection option", "invalid integ
 _SCHEMA_SQLITE = ("no such table", "no such column", "has no column named")
 
 
+_PASSING = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EIO,
+    errno.ESTALE,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ENOMEM,
+    errno.EAGAIN,
+    errno.EINTR,
+    errno.EBUSY,
+    errno.ETIMEDOUT,
+)
+
+
+def file_error(told: str, error: OSError, *, passing: type[Transient] = Transient) -> RespondError:
+    """What it means that a file or a folder cannot be used.
+
+    Args:
+        told: which one, and what cannot be done with it.
+        passing: the kind of an error that may pass: a full disk, too many open files, a share that is away.
+
+    Returns:
+        One of `passing`, or UsageError: the setting that names it is wrong.
+    """
+    kind = passing if error.errno in _PASSING else UsageError
+    return kind(f"{told}: {error.strerror or type(error).__name__}")
+
+
 def plain(error: BaseException) -> str:
     """The error in one line: the message of one of ours; else class and text, without data."""
     if isinstance(error, RespondError):
@@ -72,7 +102,10 @@ def is_database_error(error: BaseException) -> bool:
 def is_of_one_row(error: BaseException) -> bool:
     """Whether a database error is about what was read or written; any other is about the whole database."""
     alchemy = sys.modules.get("sqlalchemy.exc")
-    return alchemy is not None and isinstance(error, alchemy.IntegrityError | alchemy.DataError)
+    if alchemy is None:
+        return False
+    kinds = (alchemy.IntegrityError, alchemy.DataError, alchemy.NoResultFound, alchemy.MultipleResultsFound)
+    return isinstance(error, kinds)
 
 
 def state_error(error: BaseException) -> RespondError:

@@ -37,6 +37,7 @@ from respond.models.evidence import Account
 from respond.models.intents import Intent
 from respond.models.ladder import NOBODY, Begun, May, Rung, Step, Word
 from respond.models.report import ActionStatus, Change, Request
+from respond.present import present
 from respond.response_mode import ResponseMode
 from respond.step import clients, naming, process, response_mode, write_action
 
@@ -307,7 +308,7 @@ class _Climb:
             user_id=self.account.id,
             case=case.id,
             batch=case.batch or case.run,
-            now=datetime.now(UTC),
+            now=present(),
             limits=limits,
             tenant_users=case.tenant_users or 0,  # unknown is small
             override=self.word.by not in ("", NOBODY),

@@ -11,9 +11,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from respond.errors import RespondError, RunFailed, UsageError
+from respond.errors import RespondError, RunFailed, StateAway, UsageError
 from respond.models.policy import Policy
-from respond.plain_errors import is_database_error, state_error
+from respond.plain_errors import file_error, is_database_error, state_error
 from respond.policies import load_policy
 from respond.settings import Settings, TicketsIn, load_settings, state_dir, state_url, tenant_of
 
@@ -151,7 +151,9 @@ class Session:
         begin = min(now - self.settings.hunt.since, (delivery.notice.window_start or now) - before)
         start = max(begin, now - self.policy.usual.history)
         replies = Replies.model_validate(self.settings.sentinel.model_dump())
-        return self._about_nobody(run, start, now).model_copy(update={"started": delivery.at, "replies": replies})
+        # By this machine's clock, as all that is measured against it.
+        started = delivery.at - self.connections.clock.skew
+        return self._about_nobody(run, start, now).model_copy(update={"started": started, "replies": replies})
 
     def case_owed(self, work: Owed, *, run: str) -> Case:
         """The case that owed work is done under; about nobody, because no sign-in is looked at."""
@@ -364,7 +366,7 @@ def _liveness(settings: Settings, store: Store) -> Liveness:
         try:
             return Locks(folder)
         except OSError as error:
-            raise UsageError(f"state.dir: {folder} cannot be written: {error.strerror}") from error
+            raise file_error(f"state.dir: {folder} cannot be written", error, passing=StateAway) from error
     return Beats(store.database, settings.serve.beat)
 
 

@@ -31,6 +31,7 @@ from respond.observe.bound import bound
 from respond.observe.runs import running
 from respond.observe.traces import span
 from respond.plain_errors import is_database_error, named, state_error
+from respond.present import present
 from respond.ranks import Places, Rank, rank, ranked
 from respond.response_mode import ResponseMode, stricter_mode
 from respond.settings import Settings
@@ -299,7 +300,7 @@ def _failed(name: str, case: Case, error: RespondError) -> Change:
 
 def soon() -> datetime:
     """When something is tried again that a service did not answer."""
-    return datetime.now(UTC) + process().settings.retry.make_up[0]
+    return present() + process().settings.retry.make_up[0]
 
 
 def owe(case: Case, kind: OwedKind, key: str, body: Mapping[str, Any], change: Change) -> None:
@@ -308,7 +309,7 @@ def owe(case: Case, kind: OwedKind, key: str, body: Mapping[str, Any], change: C
     Args:
         body: what the write needs, of kinds that the state file may hold.
     """
-    here, now = process(), datetime.now(UTC)
+    here, now = process(), present()
     if change.status is not ActionStatus.FAILED:
         here.store.owed.settle(case.tenant, kind, key, now=now)
     elif change.again is None:

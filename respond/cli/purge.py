@@ -34,6 +34,7 @@ def purge(*, before: str | None, user: str | None, dry_run: bool, name: str | No
     with closing(Store(state_url(settings))) as store:
         from respond.store import purge as purging
 
+        who = None
         if before is not None:
             moment = _moment(before, now)
             which = purging.old_cases(store.database, tenant, moment)
@@ -46,11 +47,15 @@ def purge(*, before: str | None, user: str | None, dry_run: bool, name: str | No
                 mine, mentions = purging.about(store.database, tenant, who)
                 return _planned(mine, f"; {mentions} other rows name this person")
             done = purging.purge_person(store.database, tenant, who, by=by, at=now)
-            purging.rewrite_pages(tickets_dir(settings), who)
-        purging.delete_pages(tickets_dir(settings), done.tickets)
+        # First those that go as a whole: what is left is about others.
+        left = purging.delete_pages(tickets_dir(settings), done.tickets)
+        if who is not None:
+            left += purging.rewrite_pages(tickets_dir(settings), who)
         is_clean = purging.reclaim(store.database)
     _tell(done, folder, is_clean=is_clean)
-    return 0
+    for page in dict.fromkeys(left):
+        sys.stderr.write(f"respond: {page} still has it: it could not be changed; delete it\n")
+    return 1 if left else 0
 
 
 def export(*, user: str, config: str | None) -> int:

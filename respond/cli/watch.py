@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from datetime import UTC, datetime
 
 from respond.defang import printable
+from respond.present import present
 from respond.settings import config_dir
 
 
@@ -26,13 +26,15 @@ async def _watch(*, once: bool, config: str | None) -> int:
 
     worst = 0
     async with open_session(config_dir(config), watches=True) as session:
+        await session.connections.learn_time()
         await session.finish_interrupted()
         following, store = Following(session), session.store
         while True:
             for started in (due := await following.start_due()):
                 ended = await session.engine.wait(started.run)
                 # A look that failed leaves the case as it was, and a report of its own.
-                other = ended if isinstance(ended, Report) and ended.case != started.case else None
+                case = ended.case if isinstance(ended, Report) else ended if isinstance(ended, str) else ""
+                other = store.live(case) if case and case != started.case else None
                 for report in filter(None, (store.live(started.case), other)):
                     said = f"{report.case} {report.user.upn}: {report.outcome.value}: {report.headline}"
                     sys.stdout.write(f"{printable(' '.join(said.split()))}\n")
@@ -45,4 +47,4 @@ async def _watch(*, once: bool, config: str | None) -> int:
             if once or not dues:
                 return worst
             next_due = min(dues)
-            await asyncio.sleep(max(0.2, min((next_due - datetime.now(UTC)).total_seconds(), 5)))
+            await asyncio.sleep(max(0.2, min((next_due - present()).total_seconds(), 5)))

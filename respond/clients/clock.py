@@ -9,8 +9,9 @@ sender of deliveries says has an influence.
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from statistics import median
@@ -28,10 +29,27 @@ _KEPT = 9
 _ASKED_FOR = 5.0
 
 
-class ServiceClock:
-    """How far the services' clock is ahead of ours; for every thread of the process."""
+def _our_time() -> datetime:
+    return datetime.now(UTC)
 
-    def __init__(self) -> None:
+
+def _since_boot() -> float:
+    """Seconds by a clock that nobody sets; it goes on while the machine sleeps, where there is such a one."""
+    kind = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
+    return time.monotonic() if kind is None else time.clock_gettime(kind)
+
+
+class ServiceClock:
+    """How far the services' clock is ahead of ours; for every thread of the process.
+
+    What they told is kept against a clock that nobody sets: setting ours changes the difference, and not their time.
+
+    Args:
+        wall: this machine's clock, UTC.
+    """
+
+    def __init__(self, wall: Callable[[], datetime] = _our_time) -> None:
+        self._wall = wall
         self._lock = threading.Lock()
         self._seen: deque[float] = deque(maxlen=_KEPT)
         self._wrong = False
@@ -43,7 +61,7 @@ class ServiceClock:
             headers: looked up by name, in whatever case the service wrote it.
             sent: when the request left, by our clock.
         """
-        received = datetime.now(UTC)
+        received = self._wall()
         took = received - sent
         if "Age" in headers or not timedelta(0) <= took <= _SLOWEST:
             return  # kept by a cache, or too long under way to say anything
@@ -52,12 +70,12 @@ class ServiceClock:
         except (ValueError, TypeError, OverflowError):
             return
         # Its seconds are cut off, and it was written somewhere between our two times.
-        self._add((theirs + timedelta(seconds=0.5) - (sent + took / 2)).total_seconds())
+        self._add((theirs + timedelta(seconds=0.5) + took / 2).timestamp())
 
-    def _add(self, ahead: float) -> None:
+    def _add(self, theirs: float) -> None:
         with self._lock:
-            self._seen.append(ahead)
-            wrong = abs(self._median()) > WRONG.total_seconds()
+            self._seen.append(theirs - _since_boot())
+            wrong = abs(self._ahead()) > WRONG.total_seconds()
             changed, self._wrong = wrong != self._wrong, wrong
         if changed:
             level = Level.WARNING if wrong else Level.INFO
@@ -65,10 +83,16 @@ class ServiceClock:
             log("clock-skewed" if wrong else "clock-right", level=level, reason=reason)
 
     @property
+    def is_known(self) -> bool:
+        """Whether a service has told the time."""
+        with self._lock:
+            return bool(self._seen)
+
+    @property
     def skew(self) -> timedelta:
         """How far the services are ahead of this machine; zero while it is not known, or too little to tell."""
         with self._lock:
-            found = timedelta(seconds=self._median())
+            found = timedelta(seconds=self._ahead())
         return found if abs(found) >= _NOISE else timedelta(0)
 
     def ahead(self) -> float:
@@ -77,10 +101,10 @@ class ServiceClock:
 
     def now(self) -> datetime:
         """The time by the services, UTC; by this machine while theirs is not known."""
-        return datetime.now(UTC) + self.skew
+        return self._wall() + self.skew
 
-    def _median(self) -> float:
-        return median(self._seen) if self._seen else 0.0
+    def _ahead(self) -> float:
+        return median(self._seen) + _since_boot() - self._wall().timestamp() if self._seen else 0.0
 
 
 def said(skew: timedelta) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -17,6 +18,7 @@ from respond.clients.credentials import credential
 from respond.clients.guard import Check, observing, reading_from, unless_frozen
 from respond.clients.pace import Pace
 from respond.errors import Service
+from respond.present import go_by
 from respond.response_mode import ResponseMode
 from respond.settings import LAB_TENANT_ID, LAB_WORKSPACE_ID, Settings, TicketsIn
 
@@ -214,6 +216,7 @@ class Connections:
         self.lab_url = lab_url
         self.pace = Pace(settings.pace)
         self.clock = self.pace.service_clock
+        go_by(self._skew)
         self._sets: dict[tuple[int, bool], tuple[asyncio.AbstractEventLoop, Clients]] = {}
 
     def clients(self, *, read_only: bool) -> Clients:
@@ -234,8 +237,12 @@ class Connections:
         where = f"{authority(settings, self.lab_url)}/{tenant}"
         await ask_time(self.clock, f"{where}/v2.0/.well-known/openid-configuration")
 
+    def _skew(self) -> timedelta:
+        return self.clock.skew
+
     async def close(self) -> None:
         """Close every set, each on its own loop."""
+        go_by(None)
         here = asyncio.get_running_loop()
         for loop, clients in tuple(self._sets.values()):
             if loop is here:

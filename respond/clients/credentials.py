@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from respond.clients.retry import parse_retry_after
 from respond.errors import RespondError, Service, Transient, Unauthenticated, UsageError
+from respond.plain_errors import file_error
 from respond.settings import Identity, IdentityKind, Settings
 
 if TYPE_CHECKING:
@@ -235,7 +236,7 @@ def credential(settings: Settings, lab_url: str | None, *, writes: bool = False)
     except (ValueError, TypeError) as error:  # TypeError: a password for a key that has none
         raise UsageError(f"{key}: {str(error).splitlines()[0][:200]}") from error
     except OSError as error:
-        raise UsageError(f"{key}.certificate: {identity.certificate} cannot be read: {error.strerror}") from error
+        raise file_error(f"{key}.certificate: {identity.certificate} cannot be read", error) from error
 
 
 def identity_of(settings: Settings, *, writes: bool = False) -> tuple[str, Identity]:

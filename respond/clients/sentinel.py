@@ -300,7 +300,8 @@ def _from_answer(answer: AsyncHttpResponse, body: dict[str, Any] | None, target:
     wait = parse_retry_after(answer.headers.get("Retry-After"))
     if status in ILL_BEFORE_WORK:
         return Transient(text, retry_after=wait, service=Service.SENTINEL, throttled=status == _TOO_MANY)
-    if status >= 500:
+    is_cut = body is None and "json" in answer.headers.get("Content-Type", "").lower() and bool(answer.content)
+    if status >= 500 or is_cut:
         return Unanswered(text, retry_after=wait, service=Service.SENTINEL)
     if status == 404 and not said:
         # Azure names what it does not find; a proxy, or a wrong address, knows nothing of it.

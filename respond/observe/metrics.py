@@ -8,7 +8,9 @@ Every label takes its values from a finite set: what comes from outside is looke
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from enum import StrEnum
 from functools import cache
 
@@ -38,6 +40,8 @@ _ACTION = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 150)
 _DELIVERY = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _NO_TABLES = ("clock", "directory roles", "riskyUsers", "lures")
 _MOST_NAMES = 64
+_READ_WITHIN = 0.8
+"""Seconds that a figure of the database may take; with two of them, the front door's patience is not used up."""
 
 QueueDepth = Callable[[], Mapping[str, int]]
 
@@ -289,6 +293,8 @@ class _Counted(Collector):
 
     def __init__(self, name: str, text: str, label: str, count: QueueDepth) -> None:
         self._name, self._text, self._label, self._count = name, text, label, count
+        self._lock = threading.Lock()
+        self._reading: Future[dict[str, int]] | None = None
 
     def describe(self) -> Iterable[GaugeMetricFamily]:
         """Without values: registering must not read the queue."""
@@ -297,13 +303,27 @@ class _Counted(Collector):
     def collect(self) -> Iterable[GaugeMetricFamily]:
         family = self._family()
         try:
-            counts = dict(self._count())
-        except Exception as error:  # noqa: BLE001 - a database that is down must not take every figure with it
+            counts = self._read().result(timeout=_READ_WITHIN)
+        except Exception as error:  # noqa: BLE001 - a database that is down or hangs must not take every figure with it
             log("queue-unread", level=Level.WARNING, error=named(error))
             return
         for value, number in sorted(counts.items())[:_MOST_NAMES]:
             family.add_metric([value], number)
         yield family
+
+    def _read(self) -> Future[dict[str, int]]:
+        """One reading at a time, however many ask."""
+        with self._lock:
+            if self._reading is None or self._reading.done():
+                self._reading = Future()
+                threading.Thread(target=self._count_into, args=(self._reading,), name=self._name, daemon=True).start()
+            return self._reading
+
+    def _count_into(self, reading: Future[dict[str, int]]) -> None:
+        try:
+            reading.set_result(dict(self._count()))
+        except Exception as error:  # noqa: BLE001 - raised where it is waited for
+            reading.set_exception(error)
 
     def _family(self) -> GaugeMetricFamily:
         return GaugeMetricFamily(self._name, self._text, labels=[self._label])

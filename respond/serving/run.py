@@ -6,6 +6,7 @@ import functools
 import os
 import socket
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
@@ -31,6 +32,9 @@ from respond.settings import LAB_WORKSPACE_ID, Settings, load_settings, state_ur
 from respond.step import places
 from respond.webhook.app import Limits, make_app
 from respond.webhook.gate import Gate, check_startup
+
+_CLOSED_WITHIN = 10.0
+"""Seconds that closing everything may take once nothing is going any more."""
 
 
 def _silent(_what: str) -> None:
@@ -167,11 +171,12 @@ async def _at_work(
 
 
 async def _opened(config: Path, lobby: Lobby, stack: AsyncExitStack, starting: Callable[[], None]) -> Session | None:
-    while await lobby.passed():
+    failed = ""
+    while await lobby.passed(failed):
         try:
             return await stack.enter_async_context(open_session(config, serves=True, starting=starting))
-        except StateAway as error:  # it went away again, between the two
-            log("not-ready", level=Level.WARNING, reason=error.message)
+        except StateAway as error:  # it went away again between the two, or can be read and not written
+            failed = error.message
     return None
 
 
@@ -182,8 +187,16 @@ async def _wind_down(session: Session, stop: Stop) -> None:
     if left:
         # Ending in order would cancel the actions that are under way, and record them as failed.
         session.engine.leave()
-        sys.stderr.flush()
-        os._exit(0)
+        _leave()
+    # A database that hangs keeps its connections from being closed, and their threads this process from ending.
+    last = threading.Timer(_CLOSED_WITHIN, _leave)
+    last.daemon = True
+    last.start()
+
+
+def _leave() -> None:
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def _telling(metrics: Metrics) -> Any:  # noqa: ANN401 - a function

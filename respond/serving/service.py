@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -21,6 +21,7 @@ from respond.observe.logs import Level, log
 from respond.observe.metrics import Metrics
 from respond.observe.setbacks import SETBACKS
 from respond.plain_errors import named, plain
+from respond.present import present
 from respond.session import Session
 from respond.store.readiness import prove_writable
 
@@ -80,7 +81,7 @@ class Service:
                 key=key,
                 digest="" if notice.is_by_hand else notice.digest,
                 path=Trigger.WEBHOOK,
-                at=datetime.now(UTC),
+                at=present(),
                 by=by,
                 notice=notice,
                 patience=self._session.settings.webhook.entity_wait,
@@ -113,7 +114,7 @@ class Service:
             log("runs-taken-over", runs=taken)
         if idle := await asyncio.to_thread(engine.put_back):
             log("runs-put-back", level=Level.WARNING, runs=idle, reason="their end could not be recorded")
-        now, intake, tenant = datetime.now(UTC), self._session.store.intake, self._session.tenant
+        now, intake, tenant = present(), self._session.store.intake, self._session.tenant
         for begun in await asyncio.to_thread(intake.due, tenant, now):
             with SETBACKS.alone("delivery", begun.delivery.key):
                 await self._begin(begun.delivery, number=begun.number)
@@ -188,7 +189,7 @@ class Service:
             return
         if begun.asked:
             owners = await asyncio.to_thread(store.intake.owners, delivery.tenant, delivery.key)
-            if not any([await asyncio.to_thread(engine.is_over, owner) for owner in owners]):
+            if owners and not any([await asyncio.to_thread(engine.is_over, owner) for owner in owners]):
                 return  # others are at it, and will answer for this one as well
         if await asyncio.to_thread(
             store.intake.broke, delivery.tenant, delivery.key, number=begun.number, most=_MOST_BROKEN

@@ -53,41 +53,55 @@ class Lobby:
         self._sockets = sockets
         self._waits = waits
         self._reason = ""
+        self._pause = _FIRST_PAUSE
+        self._told: tuple[str, float] | None = None
 
-    async def passed(self) -> bool:
+    async def passed(self, failed: str = "") -> bool:
         """Wait until the database answers; False when the process is told to stop before.
+
+        Args:
+            failed: what did not work although it had answered: then it is not tried again at once.
 
         Raises:
             UsageError: a setting is wrong.
             StateUnusable: it answers, and is damaged or of another version.
         """
-        if await self._look():
+        if failed:
+            self._reason = failed
+        elif await self._look():
             return True
         if self._stop.told.is_set():
             return False
         async with self._answering():
-            return await self._wait()
+            return await self._wait(failed)
 
-    async def _wait(self) -> bool:
-        began = told = time.monotonic()
-        pause = _FIRST_PAUSE
+    async def _wait(self, failed: str) -> bool:
+        began = time.monotonic()
         self._waits()
-        log("waiting-for-state", level=Level.WARNING, reason=self._reason)
+        self._tell(began, also_new=True)
         while not self._stop.told.is_set():
             try:
-                async with asyncio.timeout(pause):
+                async with asyncio.timeout(self._pause):
                     await self._stop.told.wait()
             except TimeoutError:
-                pause = min(pause * 2, _LONGEST_PAUSE)
+                self._pause = min(self._pause * 2, _LONGEST_PAUSE)
             else:
                 break
             if await self._look():
-                log("state-answers", waited=round(time.monotonic() - began, 1))
+                if not failed:
+                    log("state-answers", waited=round(time.monotonic() - began, 1))
                 return True
-            if time.monotonic() - told >= _TOLD_AGAIN_AFTER:
-                told = time.monotonic()
-                log("waiting-for-state", level=Level.WARNING, reason=self._reason, waited=round(told - began))
+            self._tell(began, also_new=False)
         return False
+
+    def _tell(self, began: float, *, also_new: bool) -> None:
+        """Say why it waits: once, and then each minute."""
+        now = time.monotonic()
+        reason, told = self._told or ("", 0.0)
+        if self._told and now - told < _TOLD_AGAIN_AFTER and not (also_new and reason != self._reason):
+            return
+        self._told = self._reason, now
+        log("waiting-for-state", level=Level.WARNING, reason=self._reason, waited=round(now - began) or None)
 
     async def _look(self) -> bool:
         """Whether it answers now. A connection that hangs is left to its own limit when we are told to stop."""

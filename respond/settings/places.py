@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from respond.errors import UsageError
+from respond.plain_errors import file_error
 from respond.settings.whole import Settings
 
 _CONFIG_FILES = ("respond.toml", "policy.toml", "ladder.toml", "apps.toml", "networks.toml", "lures.toml")
@@ -57,7 +58,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise UsageError(f"{path} is not UTF-8 text (byte {error.start})") from error
     except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+        raise file_error(f"{path} cannot be read", error) from error
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path}: {error}") from error
 

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from respond.models.approvals import Answer, Asked
 from respond.models.audit import AuditKind, Note
 from respond.models.base import moment, stamp
+from respond.models.ladder import NOBODY
 from respond.observe.setbacks import SETBACKS
 from respond.store.audit import write_down
 from respond.store.database import approvals, writing
@@ -63,6 +64,12 @@ class Approvals:
         """Questions whose time is up and that wait still, the longest overdue first; they are not answered by this."""
         over = _WAITS & (approvals.c.due != "") & (approvals.c.due <= stamp(now))
         return self._read(sa.select(approvals).where(over).order_by(approvals.c.due, approvals.c.case_id))
+
+    def timed_out(self, tenant: str, since: datetime) -> list[Asked]:
+        """Questions that nobody answered in time, as noted after a moment."""
+        nobodys = (approvals.c.tenant == tenant) & (approvals.c.answered_by == NOBODY)
+        order = (approvals.c.answered_at, approvals.c.case_id)
+        return self._read(sa.select(approvals).where(nobodys, approvals.c.answered_at >= stamp(since)).order_by(*order))
 
     def answer(
         self, case: str, *, names: set[str] | None, answer: Answer, by: str, at: datetime, because: str = ""

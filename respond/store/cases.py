@@ -280,6 +280,12 @@ class Store:
         """The newest report of a live run."""
         return self._newest(case, reports.c.mode == "live")
 
+    def was_closed(self, case: str, *, since: datetime) -> bool:
+        """Whether a live run of a case has come to its end since."""
+        query = sa.select(reports.c.run).where(reports.c.case_id == case, reports.c.mode == "live")
+        with self._db.connect() as db:
+            return db.execute(query.where(reports.c.at >= iso_z(since))).first() is not None
+
     def done_so_far(self, case: str) -> list[Change]:
         """Every change that live runs of a case have made, oldest first."""
         query = sa.select(reports.c.body).where(reports.c.case_id == case, reports.c.mode == "live")

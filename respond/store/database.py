@@ -16,7 +16,7 @@ from tenacity import retry, retry_if_exception, stop_after_delay, wait_random
 from respond.durable import engine_kwargs, sqlalchemy_url
 from respond.errors import StateAway, UsageError
 from respond.models.base import DOCUMENTS
-from respond.plain_errors import state_error
+from respond.plain_errors import file_error, state_error
 from respond.store.file import make_whole
 from respond.store.schema import Fit, bring_up_to_date, read_schema
 
@@ -330,6 +330,8 @@ def connect(url: str) -> sa.Engine:
             make_whole(file)
         except OSError as error:
             raise StateAway(f"state.url: {file} cannot be made: {error.strerror}") from error
+        except sqlite3.Error as error:
+            raise state_error(error) from error
     try:
         engine = sa.create_engine(sqlalchemy_url(url), **engine_kwargs(url))
     except (ValueError, sa.exc.ArgumentError):  # their text may hold the password
@@ -379,7 +381,7 @@ def _make_private_folder(folder: Path) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"state.url: {folder} cannot be created: {error.strerror}") from error
+        raise file_error(f"state.url: {folder} cannot be created", error, passing=StateAway) from error
 
 
 def _sqlite_pragmas(connection: Any, _record: object) -> None:  # noqa: ANN401 - DBAPI connection

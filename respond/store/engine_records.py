@@ -39,7 +39,7 @@ def compact(database: sa.Engine, before: datetime) -> int:
     if not tables:
         return 0
     status, steps, given = (tables[name] for name in ("workflow_status", "operation_outputs", "workflow_input"))
-    over = (status.c.status == "SUCCESS") & (status.c.updated_at < int(before.timestamp() * 1000))
+    over = status.c.status.in_(_OVER) & (status.c.updated_at < int(before.timestamp() * 1000))
     full = sa.exists().where(given.c[_RUN] == status.c[_RUN]) | sa.exists().where(steps.c[_RUN] == status.c[_RUN])
     with database.begin() as db:
         runs = list(db.execute(sa.select(status.c[_RUN]).where(over, full).limit(_AT_ONCE)).scalars())
@@ -64,6 +64,13 @@ def naming(db: sa.Connection, matches: Callable[[str], object]) -> tuple[set[str
         query = sa.select(status.c[_RUN]).where(status.c[_RUN].in_(some), status.c.status.not_in(_OVER))
         open_runs |= set(db.execute(query).scalars())
     return found - open_runs, open_runs
+
+
+def texts(db: sa.Connection) -> Iterator[str]:
+    """Every text in the records of all runs."""
+    for table in tables_of(db).values():
+        for _, text in _texts(db, table):
+            yield text
 
 
 def delete_runs(db: sa.Connection, runs: Sequence[str]) -> None:

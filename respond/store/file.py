@@ -32,8 +32,12 @@ def make_whole(file: Path) -> None:
         except FileExistsError:  # another process was quicker
             pass
         else:
-            with os.fdopen(handle, "wb") as new:
-                new.write(page)
+            try:
+                with os.fdopen(handle, "wb") as new:
+                    new.write(page)
+            except OSError:  # half a page would be taken for a state that was cut off
+                file.unlink(missing_ok=True)
+                raise
             return
     end = time.monotonic() + _MADE_WITHIN
     while file.stat().st_size == 0:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,6 +18,7 @@ from respond.models.base import iso_z
 from respond.models.intake import Accepted, Ask, Begun, Delivery, Round, Rounds, Sighting, Trigger
 from respond.models.owed import Owed, OwedKind
 from respond.observe.setbacks import SETBACKS
+from respond.present import present
 from respond.store import owed
 from respond.store.database import asks, deliveries, keys, rounds, sightings, turns, writing
 
@@ -138,14 +139,18 @@ class Intake:
 
     def prune(self, before: datetime) -> int:
         """Forget deliveries that were answered, and came before a moment; how many."""
-        old = sa.select(deliveries.c.key).where(
-            deliveries.c.state.in_((_ANSWERED, _REPEATED, _GIVEN_UP)), deliveries.c.at < iso_z(before)
-        )
+        over = deliveries.c.state.in_((_ANSWERED, _REPEATED, _GIVEN_UP))
+        old = sa.select(deliveries.c.tenant, deliveries.c.key).where(over, deliveries.c.at < iso_z(before))
         with self._db.begin() as db:
-            gone = list(db.execute(old.limit(_AT_ONCE)).scalars())
-            db.execute(sa.delete(asks).where(asks.c.delivery.in_(gone), asks.c.open.is_(False)))
-            db.execute(sa.delete(deliveries).where(deliveries.c.key.in_(gone)))
-        return len(gone)
+            gone: dict[str, list[str]] = {}
+            for tenant, key in db.execute(old.limit(_AT_ONCE)):
+                gone.setdefault(tenant, []).append(key)
+            # Two tenants may have deliveries of the same key: the schedule counts in each.
+            for tenant, some in gone.items():
+                theirs = (asks.c.tenant == tenant) & asks.c.delivery.in_(some)
+                db.execute(sa.delete(asks).where(theirs, asks.c.open.is_(False)))
+                db.execute(sa.delete(deliveries).where(deliveries.c.tenant == tenant, deliveries.c.key.in_(some), over))
+        return sum(map(len, gone.values()))
 
     def open(self, tenant: str, *, before: datetime) -> list[Begun]:
         """Deliveries that were accepted before a moment and are not answered, oldest first."""
@@ -379,6 +384,8 @@ def _same_said(db: sa.Connection, delivery: Delivery) -> str:
     """The key of a recent delivery that says the same, or an empty text."""
     if not delivery.digest:
         return ""
+    # One of a time to come was dated by a clock that was wrong.
+    recent = deliveries.c.at.between(iso_z(delivery.at - ECHO_FOR), iso_z(delivery.at + _CLOCKS_DIFFER))
     query = (
         sa.select(deliveries.c.key)
         .where(
@@ -386,7 +393,7 @@ def _same_said(db: sa.Connection, delivery: Delivery) -> str:
             deliveries.c.digest == delivery.digest,
             deliveries.c.state.not_in((_REPEATED, _GIVEN_UP)),
             # One that is not answered yet will answer this one as well, however long that takes.
-            sa.or_(deliveries.c.at > iso_z(delivery.at - ECHO_FOR), deliveries.c.state.in_(_OPEN)),
+            sa.or_(recent, deliveries.c.state.in_(_OPEN)),
         )
         .order_by(deliveries.c.at.desc())
     )
@@ -430,7 +437,7 @@ def _end(db: sa.Connection, tenant: str, told: Iterable[str]) -> None:
         if db.execute(left.limit(1)).first() is None:
             this = (deliveries.c.tenant == tenant) & (deliveries.c.key == key) & (deliveries.c.state == _ASKED)
             if db.execute(sa.update(deliveries).where(this).values(state=_ANSWERED)).rowcount:
-                owed.settle(db, tenant, OwedKind.DELIVERY, key, now=datetime.now(UTC))
+                owed.settle(db, tenant, OwedKind.DELIVERY, key, now=present())
 
 
 def _put_off(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
@@ -11,6 +11,7 @@ from respond.models.base import stamp
 from respond.models.ladder import Step
 from respond.models.later import Later
 from respond.observe.setbacks import SETBACKS
+from respond.present import present
 from respond.store.database import later, writing
 
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=15), timedelta(minutes=20)
@@ -24,7 +25,7 @@ class Laters:
 
     def plan(self, case: str, waits: Sequence[Later], *, run: str, now: datetime | None = None) -> None:
         """Plan what a run could not do; what it had taken from here is settled."""
-        now = now or datetime.now(UTC)
+        now = now or present()
         mine = (later.c.case_id == case) & (later.c.taken_by == run)
         if not waits and not self._read(mine):
             return  # as nearly always; a transaction that writes costs a flush to the disk

@@ -7,6 +7,7 @@ deleted. Where other cases name a person who is purged, a random token replaces 
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ import sqlalchemy as sa
 from respond.errors import Permanent
 from respond.models.audit import AuditKind, Note
 from respond.models.base import iso_z, stamp
+from respond.models.owed import OwedKind
 from respond.models.people import Identity
 from respond.models.report import Report
 from respond.observe.setbacks import SETBACKS
@@ -56,6 +58,8 @@ _AT_ONCE = 200
 Value = TypeVar("Value")
 _PAGES_AT_ONCE = 1000
 _FINISHED = ("answered", "repeated", "given-up")
+_ACCOUNT = frozenset({"id", "upn", "display_name"})
+"""What an account has, wherever a run recorded one."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,9 @@ def identify(database: sa.Engine, tenant: str, who: str) -> Identity:
         ids |= set(
             db.execute(sa.select(cases.c.user_id).where(sa.func.lower(cases.c.user_id) == who.lower())).scalars()
         )
+        for text in engine_records.texts(db):
+            if who.lower() in text.lower():
+                _learn(text, who.lower(), ids, names)
     return Identity(user_ids=frozenset(filter(None, ids)), names=frozenset(filter(None, names)))
 
 
@@ -161,7 +168,7 @@ def purge_person(database: sa.Engine, tenant: str, who: Identity, *, by: str, at
     """Delete a person's cases, and replace what names them everywhere else.
 
     Raises:
-        Permanent: a run about them has not ended.
+        Permanent: a run about them has not ended, or one is still to come: it would answer for nobody.
     """
     with writing(database, "purge", tenant) as db:
         over, unfinished = engine_records.naming(db, who.is_in)
@@ -169,6 +176,8 @@ def purge_person(database: sa.Engine, tenant: str, who: Identity, *, by: str, at
         busy = set(db.execute(sa.select(cases.c.id).where(cases.c.id.in_(mine), cases.c.busy_run != "")).scalars())
         if unfinished or busy:
             raise Permanent("a run about this person has not ended; purge them when it has (respond cases)")
+        if waits := _waits(db, tenant, who, mine):
+            raise Permanent(f"{waits}; purge them when that is over (respond cases)")
         found = _delete(db, tenant, mine)
         for table in _OF_USERS:
             db.execute(
@@ -181,25 +190,33 @@ def purge_person(database: sa.Engine, tenant: str, who: Identity, *, by: str, at
     return Purged(**{**vars(found), "entries": count, "mentions": mentions, "runs": len(over)})
 
 
-def delete_pages(folder: Path, numbers: Sequence[int]) -> None:
-    """Delete the pages of local tickets.
+def delete_pages(folder: Path, numbers: Sequence[int]) -> list[Path]:
+    """Delete the pages of local tickets; those that could not be, of a file system that refuses.
 
     Args:
         folder: where they are.
     """
-    for number in numbers:
-        (folder / f"LAB-{number}.md").unlink(missing_ok=True)
+    left = []
+    for page in (folder / f"LAB-{number}.md" for number in numbers):
+        try:
+            page.unlink(missing_ok=True)
+        except OSError:
+            left.append(page)
+    return left
 
 
-def rewrite_pages(folder: Path, who: Identity) -> int:
-    """Replace what names a person in the pages of other tickets; in how many."""
-    count = 0
-    for page in folder.glob("*.md"):
-        text = page.read_text(encoding="utf-8")
-        if who.is_in(text):
-            page.write_text(who.replaced(text, f"purged-{secrets.token_hex(4)}"), encoding="utf-8")
-            count += 1
-    return count
+def rewrite_pages(folder: Path, who: Identity) -> list[Path]:
+    """Replace what names a person in the pages of other tickets; those that could not be read or written."""
+    left = []
+    for page in sorted(folder.glob("*.md")):
+        try:
+            text = page.read_text(encoding="utf-8", errors="surrogateescape")
+            if who.is_in(text):
+                told = who.replaced(text, f"purged-{secrets.token_hex(4)}")
+                page.write_text(told, encoding="utf-8", errors="surrogateescape")
+        except OSError:
+            left.append(page)
+    return left
 
 
 def reclaim(database: sa.Engine) -> bool:
@@ -245,6 +262,43 @@ def _reports(db: sa.Connection, tenant: str) -> Iterator[Report]:
 def _cases_of(db: sa.Connection, tenant: str, who: Identity) -> list[str]:
     theirs = cases.c.user_id.in_(who.user_ids) & (cases.c.tenant == tenant)
     return sorted(db.execute(sa.select(cases.c.id).where(theirs)).scalars())
+
+
+def _learn(text: str, who: str, ids: set[str], names: set[str]) -> None:
+    """Add what an account is called that a run recorded under a name, or an id.
+
+    Args:
+        text: JSON, or else nothing is learned.
+        who: in lower case.
+    """
+    try:
+        left = [json.loads(text)]
+    except (ValueError, RecursionError):
+        return
+    while left:
+        part = left.pop()
+        left += part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+        if not (isinstance(part, dict) and part.keys() >= _ACCOUNT):
+            continue
+        called = {part["upn"], part.get("mail") or part["upn"]}
+        if who in {str(one).lower() for one in (part["id"], *called)}:
+            ids.add(str(part["id"]))
+            names |= {str(one) for one in (*called, part["display_name"])}
+
+
+def _waits(db: sa.Connection, tenant: str, who: Identity, mine: Sequence[str]) -> str:
+    """What is still to be done about a person, in words; empty where nothing is."""
+    open_ones = (deliveries.c.tenant == tenant) & deliveries.c.state.not_in(_FINISHED)
+    theirs = sa.exists().where(
+        asks.c.tenant == tenant, asks.c.delivery == deliveries.c.key, asks.c.open, asks.c.user_id.in_(who.user_ids)
+    )
+    for body, is_asked in db.execute(sa.select(deliveries.c.body, theirs).where(open_ones)):
+        if is_asked or who.is_in(body):
+            return "a delivery about this person has not been answered"
+    if db.execute(sa.select(later.c.case_id).where(later.c.case_id.in_(mine))).first():
+        return "a containment action about this person is tried again"
+    undo = owed.c.case_id.in_(mine) & (owed.c.kind == OwedKind.UNDO.value)
+    return "an undo about this person is tried again" if db.execute(sa.select(owed.c.key).where(undo)).first() else ""
 
 
 def _delete(db: sa.Connection, tenant: str, which: Sequence[str]) -> Purged:

@@ -6,7 +6,6 @@ it is said that it may have been posted, and it is not sent again.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from respond import durable
@@ -17,6 +16,7 @@ from respond.models.links import Link, LinkState
 from respond.models.notices import Notice
 from respond.models.report import Outcome
 from respond.models.tickets import Found
+from respond.present import present
 from respond.step import clients, process
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ async def _told(case: Case, outcome: Outcome, channel: Channel, notice: Notice) 
         system=_key(channel.name, outcome),
         state=LinkState.SENDING,
         run=durable.this_run() or process().name,
-        at=datetime.now(UTC),
+        at=present(),
     )
     if not links.begin(fresh):
         known = links.find(fresh.tenant, fresh.case, fresh.system)
@@ -76,7 +76,7 @@ async def _told(case: Case, outcome: Outcome, channel: Channel, notice: Notice) 
 
 
 def _keep(link: Link) -> None:
-    process().store.links.linked(link, Found(handle="", id=""), digest="", at=datetime.now(UTC))
+    process().store.links.linked(link, Found(handle="", id=""), digest="", at=present())
 
 
 def _key(channel: str, outcome: Outcome) -> str:

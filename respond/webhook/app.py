@@ -10,10 +10,13 @@ document and one log line. The cheapest checks come first: nobody unknown has a 
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from http import HTTPStatus
 from typing import Protocol
 
@@ -223,9 +226,30 @@ def _ready(door: Door, mode: ResponseMode) -> Callable[[], Awaitable[Response]]:
 def _figures(metrics: Metrics) -> Callable[[], Awaitable[Response]]:
     async def figures() -> Response:
         """Figures of this process, for Prometheus."""
-        return Response(await asyncio.to_thread(metrics.text), headers={"Content-Type": CONTENT_TYPE})
+        return Response(await _beside(metrics.text), headers={"Content-Type": CONTENT_TYPE})
 
     return figures
+
+
+async def _beside(work: Callable[[], bytes]) -> bytes:
+    """Do something in a thread of its own: those of the event loop may all wait for a database that hangs."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[bytes] = loop.create_future()
+
+    def end(give: Callable[[], None]) -> None:
+        with suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(lambda: None if done.done() else give())
+
+    def do() -> None:
+        try:
+            found = work()
+        except Exception as error:  # noqa: BLE001 - raised where it is waited for
+            end(partial(done.set_exception, error))
+        else:
+            end(partial(done.set_result, found))
+
+    threading.Thread(target=do, name="figures", daemon=True).start()
+    return await done
 
 
 async def no_such_page(_request: Request, error: Exception) -> Response:

@@ -8,6 +8,8 @@ from email.utils import format_datetime
 import pytest
 
 from respond.clients.clock import ServiceClock, said
+from respond.clients.retry import parse_retry_after
+from respond.present import go_by, present
 
 MINUTE = timedelta(minutes=1)
 
@@ -51,6 +53,29 @@ def test_one_service_that_is_wrong_is_outvoted() -> None:
 
 def test_the_newest_answers_count() -> None:
     assert abs(heard(*[answer(30 * MINUTE)] * 20, *[answer(timedelta(0))] * 5)) < 2
+
+
+@pytest.mark.parametrize("ahead", [timedelta(0), 30 * MINUTE, -20 * MINUTE])
+@pytest.mark.parametrize("set_by", [timedelta(hours=1), -30 * MINUTE])
+def test_a_clock_that_is_set_changes_the_difference_and_not_the_time(ahead: timedelta, set_by: timedelta) -> None:
+    wrong = timedelta(0)
+    clock = ServiceClock(lambda: datetime.now(UTC) + wrong)
+    for _ in range(9):
+        clock.hear(answer(ahead), datetime.now(UTC))
+    wrong = set_by
+    assert abs(clock.now() - datetime.now(UTC) - ahead) < timedelta(seconds=6)
+    assert abs(clock.ahead() - (ahead - set_by).total_seconds()) < 2
+
+
+def test_whatever_is_kept_goes_by_the_same_time() -> None:
+    go_by(lambda: 30 * MINUTE)
+    assert abs(present() - datetime.now(UTC) - 30 * MINUTE) < timedelta(seconds=2)
+    in_a_minute = format_datetime((present() + MINUTE).replace(microsecond=0), usegmt=True)
+    asked = parse_retry_after(in_a_minute)
+    go_by(None)
+    assert asked is not None
+    assert abs(asked - 60) < 3, "a date that a service names is one by its own clock"
+    assert abs(present() - datetime.now(UTC)) < timedelta(seconds=1)
 
 
 def test_the_difference_is_said_in_words() -> None:

@@ -261,6 +261,14 @@ async def test_a_refusal_is_named_and_not_repeated(status: int, kind: type[Respo
     assert type(caught.value) is kind
 
 
+async def test_a_refusal_that_was_cut_off_is_no_refusal() -> None:
+    cut = Canned(404, b'{"error": {"co', {"Content-Type": "application/json; charset=utf-8"})
+    with canned(cut) as service:
+        async with client(service.url, Credential()) as sentinel:
+            with pytest.raises(Transient):
+                await sentinel.incident(INCIDENT)
+
+
 @pytest.mark.parametrize("status", [408, 429, 503])
 async def test_a_throttled_write_waits_as_told_and_is_sent_again(status: int) -> None:
     with canned(failure(status, Retry_After="0.3"), Canned()) as service:

@@ -11,6 +11,7 @@ import os
 import pwd
 import shlex
 import shutil
+import signal
 import subprocess
 import tempfile
 import uuid
@@ -69,6 +70,20 @@ class Outage:
         place = arguments.index("-D")
         del arguments[place : place + 2]
         self._run("start", "-o", shlex.join(arguments), "-l", str(self.data / "log"))
+
+    @contextmanager
+    def hanging(self) -> Iterator[None]:
+        """Every process of the server stands still: connections stay, and nothing answers on them."""
+        first = (self.data / "postmaster.pid").read_text().splitlines()[0]
+        children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
+        stopped = [int(first), *map(int, children)]
+        for pid in stopped:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in stopped:
+                os.kill(pid, signal.SIGCONT)
 
     @property
     def _started_by(self) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,12 +10,14 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.command import respond
+from tests.helpers.dug_in_story import policy
 from tests.helpers.service_desk import on_lab
 from tests.helpers.serving import until
 from tests.helpers.tenant_story import Tale, account, guid, upn
 from tests.lab.running_lab import RunningLab, running
 
 Lab = Callable[..., RunningLab]
+HOUR = timedelta(hours=1)
 SLOW, FAST = timedelta(minutes=30), -timedelta(minutes=20)
 
 
@@ -67,6 +70,21 @@ def test_a_service_with_a_wrong_clock_answers_and_warns_once(ahead: timedelta, t
         last = there.store.intake.last_arrival("lab")
         assert last
         assert abs(last - there_now(ahead)) < timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(("ahead", "outcome"), [(2 * HOUR, "not-contained"), (-2 * HOUR, "awaiting-approval")])
+def test_whether_a_question_has_timed_out_is_a_matter_of_the_services_time(
+    ahead: timedelta, outcome: str, lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab(story(tmp_path))
+    ladder = {"malicious": {"revoke_sessions": "ask"}, "approval": {"timeout": "1h" if ahead > 0 * HOUR else "1s"}}
+    config = ("--config", str(policy(tmp_path, **ladder, watch=[])))
+    case = respond("--user", upn("ann"), "--json", *config).json["case"]
+    with running(tmp_path / "story", tmp_path / "other", clock_ahead=ahead) as tenant:
+        monkeypatch.setenv("RESPOND_LAB__URL", tenant.url)
+        time.sleep(1.1)
+        respond("watch", "--once", *config)
+    assert respond("show", case, "--json").json["outcome"] == outcome
 
 
 def there_now(ahead: timedelta) -> datetime:

@@ -60,6 +60,12 @@ def test_a_fresh_delivery_goes_before_rechecks_that_are_due(lab: Start, tmp_path
             until(lambda: not store.watches.due("lab", datetime.now(UTC)), 120)
         followed = [line["run"] for line in tuple(service.lines) if line["event"] == "followed"]
         assert len(followed) == len(set(followed)) == 4, "each recheck is started and told once"
+        until(lambda: len(users_done(service)) >= answered + 5, 30)
+        assert len(users_done(service)) == answered + 5, "each look is told once"
+        counted = [
+            line for line in service.get("/metrics").text.splitlines() if line.startswith("respond_cases_total{")
+        ]
+        assert sum(float(line.rsplit(" ", 1)[1]) for line in counted) == answered + 5, "and counted once"
         told = {line["event"] for line in tuple(service.lines)}
         assert not told & {"run-interrupted", "runs-put-back", "runs-taken-over"}, "nobody took what was worked on"
     assert set(left(state, tenant).revoked.values()) == {1}

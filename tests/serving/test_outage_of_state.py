@@ -11,6 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from respond.store.cases import Store
 from tests.helpers import deliveries, victims
 from tests.helpers.command import respond
 from tests.helpers.postgres import Outage
@@ -138,3 +139,43 @@ def test_only_a_wrong_setting_is_exit_2(
     monkeypatch.setenv("RESPOND_STATE__URL", outage.uri("state").replace("postgres@", "postgres:@").replace(*change))
     answer = respond("cases")
     assert (answer.code, answer.err.startswith(f"respond: {line}")) == (code, True), answer.err
+
+
+@pytest.mark.usefixtures("victim")
+def test_a_database_that_takes_no_writes_at_the_start_is_waited_for_in_peace(outage: Outage) -> None:
+    Store(outage.uri("state")).close()  # our tables, which can be read; the engine's are not there yet
+    with psycopg.connect(outage.uri("state"), autocommit=True) as connection:
+        connection.execute("ALTER DATABASE state SET default_transaction_read_only = on")
+        service = Serving("serve", "--port", "0", env=_QUICK)
+        try:
+            service.wait_for("waiting-for-state")
+            time.sleep(5)
+            assert service.code is None
+            assert len(told(service, "waiting-for-state")) == 1, f"{service.lines}"
+            assert "read-only" in str(told(service, "waiting-for-state"))
+            connection.execute("ALTER DATABASE state RESET default_transaction_read_only")
+            until(lambda: len(told(service, "listening")) > 0 and bool(told(service, "starting")), 30)
+            service.listens()
+            until(lambda: service.get("/readyz").status_code == 200, 30)
+        finally:
+            service.kill()
+
+
+@pytest.mark.usefixtures("victim")
+@pytest.mark.soak
+def test_a_database_that_hangs_keeps_neither_figures_nor_the_end_back(outage: Outage) -> None:
+    service = Serving("serve", "--port", "0", env=_QUICK | {"RESPOND_SERVE__GRACE": "1s"})
+    try:
+        service.listens()
+        until(lambda: service.get("/readyz").status_code == 200, 30)
+        with outage.hanging():
+            assert service.get("/readyz").status_code == 503
+            for _ in range(9):  # more than the event loop has threads
+                found = service.get("/metrics")
+                assert found.status_code == 200
+                assert "respond_loop_failing" in found.text
+            assert service.get("/healthz").status_code == 200
+            assert service.stop(30) == 0
+    finally:
+        if service.code is None:
+            service.kill()

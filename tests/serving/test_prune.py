@@ -70,6 +70,17 @@ def test_a_finished_run_loses_its_steps_and_keeps_its_answer(lab: Start, tmp_pat
     assert (again.json["case"], again.json["repeat"]) == (report["case"], True)
 
 
+@pytest.mark.parametrize("status", ["ERROR", "CANCELLED"])
+def test_a_run_that_failed_loses_its_steps_as_well(status: str, lab: Start, tmp_path: Path) -> None:
+    lab()
+    respond("--user", VICTIM, "--json")
+    with closing(Store(f"sqlite:///{tmp_path / 'state' / 'respond.db'}")) as store:
+        with store.database.begin() as db:
+            db.exec_driver_sql("UPDATE workflow_status SET status = ?", (status,))
+        assert compact(store.database, datetime.now(UTC) + timedelta(seconds=1)) == 1
+    assert counted(tmp_path, "operation_outputs", "workflow_input") == [0, 0]
+
+
 def test_the_file_shrinks_when_records_are_deleted(tmp_path: Path) -> None:
     file = tmp_path / "state" / "respond.db"
     with closing(Store(f"sqlite:///{file}")) as store:

@@ -97,6 +97,19 @@ def test_a_delivery_is_forgotten_when_it_is_old_and_answered(sqlite: Store) -> N
     assert sqlite.intake.delivery("t", "answered") is None
 
 
+def test_forgetting_ones_deliveries_leaves_those_of_the_same_key_in_another_tenant(sqlite: Store) -> None:
+    sqlite.intake.accept(delivery("schedule/7"), is_over=True)
+    sqlite.intake.accept(delivery("schedule/7", NOW + MINUTE, tenant="other"))
+    assert sqlite.intake.prune(NOW + MINUTE / 2) == 1
+    assert sqlite.intake.delivery("t", "schedule/7") is None
+    assert sqlite.intake.is_open("other", "schedule/7")
+
+
+def test_what_a_fast_clock_dated_in_the_future_answers_nobody(sqlite: Store) -> None:
+    sqlite.intake.accept(delivery("first", NOW + 9 * ECHO_FOR), is_over=True)
+    assert not sqlite.intake.accept(delivery("second")).duplicate
+
+
 def test_a_look_answers_those_who_asked_before_it_began(sqlite: Store) -> None:
     for key in ("first", "second"):
         sqlite.intake.accept(delivery(key, digest=key))

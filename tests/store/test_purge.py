@@ -12,9 +12,15 @@ import pytest
 import sqlalchemy as sa
 
 from respond.errors import Permanent
+from respond.models import wire
+from respond.models.accounts import FoundAccount, FoundAccounts
 from respond.models.audit import AuditKind, Flaw
+from respond.models.evidence import Account
+from respond.models.intake import Delivery, Trigger
 from respond.models.ladder import Rung, Step
 from respond.models.later import Later
+from respond.models.notice import Named, Notice, Shape
+from respond.models.owed import Owed, OwedKind
 from respond.models.people import Identity
 from respond.store import purge
 from respond.store.cases import Store
@@ -149,6 +155,60 @@ def test_a_person_whose_run_has_not_ended_is_not_purged(store: Store) -> None:
     assert len(store.all_reports()) == 2
 
 
+def delivery_about(store: Store, user_id: str) -> None:
+    """One that names a person by their object id alone, as many rules do."""
+    notice = Notice(shape=Shape.ENTITY, accounts=(Named(kind="account", object_id=user_id, label=user_id),))
+    store.intake.accept(
+        Delivery(tenant="lab", key="put-off", digest="", path=Trigger.WEBHOOK, at=NOW, by="rule", notice=notice)
+    )
+    store.intake.put_off("lab", "put-off", "Graph did not answer", now=NOW, pauses=[timedelta(hours=1)])
+
+
+def owe_undo(store: Store, case: str) -> None:
+    work = Owed(tenant="lab", kind=OwedKind.UNDO, key=case, case=case, due=NOW, since=NOW, body="{}", reason="x")
+    store.owed.put(work, now=NOW, pauses=[timedelta(hours=1)])
+
+
+def plan_again(store: Store, case: str) -> None:
+    step = Step(rung=Rung.REVOKE_SESSIONS, object=ID, label=VICTIM, why="x")
+    store.later.plan(case, [Later(tenant="lab", case=case, step=step, due=NOW)], run="")
+
+
+@pytest.mark.parametrize("kind", ["delivery", "undo", "containment"])
+def test_a_person_whom_something_is_still_to_be_done_about_is_not_purged(store: Store, kind: str) -> None:
+    case = next(report.case for report in store.all_reports() if report.user.id == ID)
+    if kind == "delivery":
+        delivery_about(store, ID.upper())
+    elif kind == "undo":
+        owe_undo(store, case)
+    else:
+        plan_again(store, case)
+    before = everything(store)
+    with pytest.raises(Permanent, match=f"{kind}.* about this person"):
+        purge.purge_person(store.database, "lab", names_of(store), by="ann", at=NOW)
+    assert everything(store) == before
+    bystander = purge.identify(store.database, "lab", OTHER)
+    assert len(purge.purge_person(store.database, "lab", bystander, by="ann", at=NOW).cases) == 1
+
+
+def test_a_person_without_a_case_is_known_by_what_runs_recorded(store: Store) -> None:
+    account = Account(id="a-3", upn="New@contoso.com", display_name="New Person", mail="n.person@contoso.com")
+    recorded = wire.dumps({"value": FoundAccounts(users=(FoundAccount(account=account, labels=("x",)),))})
+    with store.database.begin() as db:
+        schema = "" if db.dialect.name == "sqlite" else "dbos."
+        if schema:
+            db.exec_driver_sql("CREATE SCHEMA dbos")
+        db.exec_driver_sql(f"CREATE TABLE {schema}workflow_status (workflow_uuid TEXT, status TEXT)")
+        db.exec_driver_sql(f"CREATE TABLE {schema}operation_outputs (workflow_uuid TEXT, output TEXT)")
+        for output in ("no JSON: new@contoso.com", recorded):
+            db.execute(sa.text(f"INSERT INTO {schema}operation_outputs VALUES ('r', :output)"), {"output": output})  # noqa: S608
+    for name in ("new@contoso.com", "A-3", "N.Person@contoso.com"):
+        who = purge.identify(store.database, "lab", name)
+        assert who.user_ids == {"a-3"}
+        assert {"New@contoso.com", "New Person", "n.person@contoso.com"} <= who.names
+    assert purge.identify(store.database, "lab", "newer@contoso.com").user_ids == frozenset()
+
+
 def test_only_cases_that_are_old_and_that_nothing_waits_for_are_purged(store: Store) -> None:
     (old,) = [report.case for report in store.all_reports() if report.user.id == ID]
     store.watches.plan("lab", old, ID, [])
@@ -157,8 +217,7 @@ def test_only_cases_that_are_old_and_that_nothing_waits_for_are_purged(store: St
         db.execute(sa.update(reports).where(reports.c.case_id == old).values(at="2024-01-01T00:00:00Z"))
         db.exec_driver_sql(f"UPDATE respond_cases SET opened = '2024-01-01T00:00:00Z' WHERE id = '{old}'")  # noqa: S608
     before = NOW - timedelta(days=400)
-    step = Step(rung=Rung.REVOKE_SESSIONS, object=ID, label=VICTIM, why="x")
-    store.later.plan(old, [Later(tenant="lab", case=old, step=step, due=NOW)], run="")
+    plan_again(store, old)
     assert purge.old_cases(store.database, "lab", before) == []
     store.later.forget(old)
     assert purge.old_cases(store.database, "other", before) == []
@@ -236,6 +295,19 @@ def test_the_command_purges_a_person_and_their_pages(tmp_path: Path) -> None:
     assert VICTIM not in respond("audit", "export").out + respond("cases", "--json").out
     again = respond("state", "purge", "--user", VICTIM)
     assert (again.code, "deleted 0 cases" in again.out) == (0, True)
+
+
+@pytest.mark.usefixtures("here")
+def test_a_page_that_cannot_be_changed_is_named_and_keeps_no_other_one(tmp_path: Path) -> None:
+    tickets = tmp_path / "state" / "tickets"
+    (tickets / "LAB-1.md").unlink()
+    (tickets / "LAB-1.md").mkdir()
+    (tickets / "LAB-9.md").write_bytes(b"\xff " + VICTIM.encode())
+    ran = respond("state", "purge", "--user", VICTIM, "--as", "ann")
+    assert (ran.code, "LAB-1.md still has it" in ran.err) == (1, True)
+    assert "deleted 1 case" in ran.out
+    assert "like purged-" in (tickets / "LAB-2.md").read_text()
+    assert (tickets / "LAB-9.md").read_bytes().startswith(b"\xff purged-")
 
 
 @pytest.mark.usefixtures("here")

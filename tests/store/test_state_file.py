@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import errno
 import json
+import os
 import pickle
 import sqlite3
 import subprocess
@@ -81,6 +83,7 @@ from respond.models.report import (
 from respond.models.signin import Risk, SignIns
 from respond.models.tasks import Recipient, Recipients
 from respond.models.watches import Watch
+from respond.plain_errors import file_error
 from respond.policies import load_policy
 from respond.settings import shipped_config
 from respond.store import database
@@ -612,3 +615,42 @@ def test_a_new_state_file_is_switched_to_its_write_ahead_log_when_others_let_go(
         database._keep_a_write_ahead_log(ours)
         done.join()
         assert ours.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+_ON_A_FULL_DISK = """
+import resource, signal, sys
+from respond.errors import StateAway
+from respond.store.cases import Store
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+try:
+    Store(sys.argv[1])
+except StateAway as error:
+    print(error.message)
+"""
+
+
+def test_a_disk_that_is_full_when_the_file_is_to_be_made_is_no_wrong_setting(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'new' / 'respond.db'}"
+    tried = subprocess.run(
+        [sys.executable, "-c", _ON_A_FULL_DISK, url], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert "the state database" in tried.stdout, tried.stderr
+    with closing(Store(url)) as store:
+        assert store.all_reports() == []
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [
+        (errno.ENOSPC, errors.StateAway),
+        (errno.EMFILE, errors.StateAway),
+        (errno.EIO, errors.StateAway),
+        (errno.EACCES, UsageError),
+        (errno.ENOENT, UsageError),
+    ],
+)
+def test_what_may_pass_about_a_file_is_no_wrong_setting(number: int, kind: type[RespondError]) -> None:
+    told = file_error("state.dir: /x cannot be written", OSError(number, os.strerror(number)), passing=errors.StateAway)
+    assert type(told) is kind
+    assert told.message == f"state.dir: /x cannot be written: {os.strerror(number)}"
