@@ -38,9 +38,9 @@ def apply_plan(case: str, *, by: str | None, as_json: bool, config: str | None) 
         raise UsageError(f"apply: {name} has no plan; `respond --user {known.user.upn} --dry-run` makes one")
     steps = tuple(one.step for one in plan.actions if one.step and one.status is ActionStatus.PLANNED)
     if not steps:
-        raise UsageError(
-            f"apply: the plan of {name} writes nothing; what waits for a word takes respond approve {name}"
-        )
+        waits = any(one.step and one.status is ActionStatus.AWAITING_APPROVAL for one in plan.actions)
+        asks = f"; its containment actions need an approval, which respond --user {known.user.upn} asks for"
+        raise UsageError(f"apply: the plan of {name} changes nothing in the tenant{asks if waits else ''}")
     word = Word(may=May.AUTO, why=f"planned in a dry run, applied by {who}", by=who)
     report = _ordered(directory, Order(report=plan, word=word, steps=steps, exactly=True))
     code = print_report(report, as_json=as_json)

@@ -210,7 +210,17 @@ def _is_observed(report: Report) -> bool:
 
 
 def _next(report: Report) -> str:
-    return "respond show" if _is_observed(report) else _NEXT.get(report.outcome, "respond show")
+    if _is_observed(report):
+        return f"respond show {report.case}"
+    if report.outcome is Outcome.PLANNED and report.user.upn and not _can_be_applied(report):
+        return f"respond --user {report.user.upn}"
+    return f"{_NEXT.get(report.outcome, 'respond show')} {report.case}"
+
+
+def _can_be_applied(report: Report) -> bool:
+    """Not where each containment action needs an approval: a live run asks for it, and nothing else does."""
+    steps = {change.status for change in report.actions if change.step}
+    return ActionStatus.PLANNED in steps or ActionStatus.AWAITING_APPROVAL not in steps
 
 
 def _end(report: Report) -> Text:
@@ -241,7 +251,7 @@ def _end(report: Report) -> Text:
     line.append(".")
     if report.outcome in (Outcome.CONTAINED_VERIFIED, Outcome.CONTAINED_UNVERIFIED):
         line.append("  Access tokens already issued still work until they expire (60 to 90 min).", "yellow")
-    line.append(f"  {_next(report)} {report.case}", "dim")
+    line.append(f"  {_next(report)}", "dim")
     if total is not None:
         line.append(f"  ({total / 1000:.1f} s)", "dim")
     return line

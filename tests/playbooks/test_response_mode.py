@@ -136,3 +136,18 @@ def test_a_recheck_that_finds_the_attacker_again_is_held_to_the_mode(
     assert outcome in watched.out, watched
     assert respond("show", case, "--json").action("disable_device")["status"] == outcome
     assert tenant.get("/_lab/writes") == writes
+
+
+def test_a_dry_run_of_what_must_be_approved_names_the_command_that_asks(lab: Lab, mode: Callable[[str], None]) -> None:
+    lab()
+    mode("ask")
+    asks = f"respond --user {VICTIM}"
+    planned = respond("--user", VICTIM, "--dry-run")
+    assert planned.code == 3
+    assert f"Dry run: nothing was changed. {asks}" in " ".join(planned.out.split())
+    case = respond("cases", "--json").json[0]["case"]
+    applied = respond("apply", case)
+    assert (applied.code, applied.out, applied.err.count("\n")) == (2, "", 1)
+    assert (
+        f"changes nothing in the tenant; its containment actions need an approval, which {asks} asks for" in applied.err
+    )
