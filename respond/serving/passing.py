@@ -7,9 +7,10 @@ else's, are told to come again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from http import HTTPStatus
+from typing import Any
 
 import httpx
 
@@ -44,6 +45,7 @@ class Passing:
         self.child = child
         self._figures = figures
         self._beat = beat.total_seconds()
+        self._told: Mapping[str, Any] = {}
         self._with_it = 0
         self._missed = 0
         limits = httpx.Limits(max_connections=MOST + 2, max_keepalive_connections=MOST)
@@ -71,6 +73,10 @@ class Passing:
             raise self._later(f"its process did not answer: {type(error).__name__}") from error
         finally:
             self._with_it -= 1
+
+    def told(self, name: str) -> object:
+        """A member of its newest `/readyz`, such as `mode` or `failing`; None while it is not ready."""
+        return self._told.get(name) if self.child.state is State.READY else None
 
     async def figures(self) -> str | None:
         """Its `/metrics`; None if it does not answer."""
@@ -100,7 +106,9 @@ class Passing:
             answer = await self._ask("/readyz", 2 * self._beat)
         except (httpx.HTTPError, TimeoutError):
             return State.SILENT
-        return State.READY if answer.status_code == HTTPStatus.OK else State.NOT_READY
+        is_ready = answer.status_code == HTTPStatus.OK
+        self._told = answer.json() if is_ready else {}
+        return State.READY if is_ready else State.NOT_READY
 
     async def close(self) -> None:
         await self._client.aclose()
