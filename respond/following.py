@@ -27,7 +27,7 @@ from respond.response_mode import ResponseMode
 from respond.settings import tickets_dir
 from respond.step import places
 from respond.store.engine_records import compact
-from respond.store.purge import delete_pages, old_cases, purge_cases, shrink
+from respond.store.purge import delete_pages, old_cases, purge_cases, shrink, tickets_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,10 +96,10 @@ class Following:
         """Delete cases that have been kept long enough, some at a time: other writers wait meanwhile."""
         database, tenant = self._store.database, self._session.tenant
         while which := old_cases(database, tenant, before, most=_CASES_AT_ONCE):
+            for page in delete_pages(tickets_dir(self._session.settings), tickets_of(database, which)):
+                log("page-left", level=Level.WARNING, page=page.name, reason="it could not be deleted")
             purged = purge_cases(database, tenant, which, by="respond", at=now)
             log("purged", cases=len(purged.cases))
-            for page in delete_pages(tickets_dir(self._session.settings), purged.tickets):
-                log("page-left", level=Level.WARNING, page=page.name, reason="it could not be deleted")
         purge_cases(database, tenant, (), by="respond", at=now, before=before)
 
     async def start_due(self) -> list[Started]:

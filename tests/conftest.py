@@ -69,6 +69,7 @@ def _apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees the settings or the state of the machine it runs on."""
     monkeypatch.setenv("RESPOND_STATE__URL", f"sqlite:///{tmp_path / 'state' / 'respond.db'}")
     monkeypatch.delenv("RESPOND_CONFIG", raising=False)
+    monkeypatch.delenv("COLUMNS", raising=False)
 
 
 @pytest.fixture

@@ -34,12 +34,13 @@ def purge(*, before: str | None, user: str | None, dry_run: bool, name: str | No
     with closing(Store(state_url(settings))) as store:
         from respond.store import purge as purging
 
-        who = None
+        who, left = None, []
         if before is not None:
             moment = _moment(before, now)
             which = purging.old_cases(store.database, tenant, moment)
             if dry_run:
                 return _planned(which, "")
+            left += purging.delete_pages(tickets_dir(settings), purging.tickets_of(store.database, which))
             done = purging.purge_cases(store.database, tenant, which, by=by, at=now, before=moment)
         else:
             who = purging.identify(store.database, tenant, user or "")
@@ -47,9 +48,8 @@ def purge(*, before: str | None, user: str | None, dry_run: bool, name: str | No
                 mine, mentions = purging.about(store.database, tenant, who)
                 return _planned(mine, f"; {mentions} other rows name this person")
             done = purging.purge_person(store.database, tenant, who, by=by, at=now)
-        # First those that go as a whole: what is left is about others.
-        left = purging.delete_pages(tickets_dir(settings), done.tickets)
-        if who is not None:
+            # First those that go as a whole: what is left is about others.
+            left += purging.delete_pages(tickets_dir(settings), done.tickets)
             left += purging.rewrite_pages(tickets_dir(settings), who)
         is_clean = purging.reclaim(store.database)
     _tell(done, folder, is_clean=is_clean)

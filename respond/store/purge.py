@@ -138,6 +138,19 @@ def old_cases(database: sa.Engine, tenant: str, before: datetime, *, most: int =
         return list(db.execute(query).scalars())
 
 
+def tickets_of(database: sa.Engine, which: Sequence[str]) -> list[int]:
+    """Numbers of the local tickets of cases.
+
+    Their pages are deleted before the cases are: should the process end in between, nothing would lead to a page that
+    is left.
+    """
+    numbers: list[int] = []
+    with database.connect() as db:
+        for some in _parts(which):
+            numbers += db.execute(sa.select(tickets.c.number).where(tickets.c.case_id.in_(some))).scalars()
+    return numbers
+
+
 def purge_cases(
     database: sa.Engine, tenant: str, which: Sequence[str], *, by: str, at: datetime, before: datetime | None = None
 ) -> Purged:
