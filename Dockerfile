@@ -3,12 +3,13 @@
 FROM python:3.13-slim AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /build
-COPY requirements.build.lock requirements.runtime.lock ./
+COPY requirements.build.lock requirements.runtime.lock deploy/trim_sdk.py ./
 # Dependencies before the source, so that a change of the source does not fetch them again.
 RUN python -m pip install --require-hashes --only-binary :all: -r requirements.build.lock \
  && python -m venv --without-pip /opt/respond \
  && python -m pip --python /opt/respond/bin/python install --compile --require-hashes --only-binary :all: \
-      -r requirements.runtime.lock
+      -r requirements.runtime.lock \
+ && python trim_sdk.py /opt/respond/lib/python3.13/site-packages
 COPY pyproject.toml README.md LICENSE ./
 COPY config config
 COPY actions actions
@@ -31,7 +32,8 @@ ENV PATH=/opt/respond/bin:/usr/local/bin:/usr/bin:/bin \
     TMPDIR=/tmp \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
-    RESPOND_STATE__DIR=/var/lib/respond
+    RESPOND_STATE__DIR=/var/lib/respond \
+    RESPOND_TICKETS__PAGES=false
 # Not the state directory: settings are looked for in ./config, and who can write state must not set them.
 WORKDIR /
 VOLUME /var/lib/respond

@@ -16,7 +16,8 @@ from respond.models.case import Case
 from respond.models.evidence import Fact
 from respond.models.later import Later
 from respond.models.report import ActionStatus, Outcome, Report
-from respond.step import process, read_action
+from respond.present import present
+from respond.step import process, read_action, response_mode
 from respond.ticketing.keep import ticket_ref
 
 
@@ -28,8 +29,8 @@ async def close_run(case: Case, *, report: Report, facts: Sequence[Fact] = (), l
         facts: what later cases may share with this one; kept of live runs that found something.
         late: sources whose rows may still arrive.
     """
-    now = datetime.now(UTC)
-    total = round((now - case.started).total_seconds() * 1000)
+    now = present()
+    total = round((datetime.now(UTC) - case.started).total_seconds() * 1000)
     timings = report.timings_ms.model_copy(update={"total": total})
     store = process().store
     before = None if case.is_dry_run else store.live(report.case)
@@ -38,6 +39,7 @@ async def close_run(case: Case, *, report: Report, facts: Sequence[Fact] = (), l
             # What Sentinel does not show is news until it does: the next answer to the incident replaces it.
             "write_backs": report.write_backs or (before.write_backs if before else ()),
             "timings_ms": timings,
+            "response_mode": response_mode(case),
             "ticket": None if case.is_dry_run else ticket_ref(case),
             "sightings": store.intake.sightings(report.case),
             "confirmed_at": _confirmed(case, report, before, now),
@@ -91,8 +93,8 @@ def _ask(case: Case, report: Report, now: datetime) -> None:
 def _plan_watch(case: Case, report: Report, now: datetime, late: Sequence[Gap]) -> None:
     """Look again later, after something was ended in this run, or once rows that are late must have arrived.
 
-    A case that was cleared or asked about before they came is judged again with them. A look plans no further ones, and
-    logs that may only grow are not waited for where a write is tried again anyway.
+    A case that was cleared or asked about before they came is judged again with them. A look plans no further ones, but
+    where a service did not answer it; logs that may only grow are not waited for where a write is tried again anyway.
     """
     if any(one.again for one in report.actions):
         late = [gap for gap in late if gap.source != LATE_CHANGES]
@@ -101,8 +103,23 @@ def _plan_watch(case: Case, report: Report, now: datetime, late: Sequence[Gap]) 
         dues = [now + after for after in case.policy.ladder.watch]
     else:
         dues = [] if case.watch else [now + delay for delay in delays_of(late, case.policy)]
+    dues += _once_it_answers(case, report, now)
     if dues:
         process().store.watches.plan(case.tenant, report.case, report.user.id, dues)
+
+
+def _once_it_answers(case: Case, report: Report, now: datetime) -> list[datetime]:
+    """When to look again where a service did not answer and that may change something; after longer pauses each time.
+
+    Not without end: a source that is always too slow would have the case looked at for ever.
+    """
+    if report.outcome is Outcome.CONTAINED_VERIFIED or not any(gap.passes for gap in report.gaps):
+        return []
+    planned, pauses = process().store.watches.of_case(report.case), process().settings.retry.make_up
+    if any(one.done_at is None and one.number != case.watch for one in planned):
+        return []  # one is to come anyway
+    tries = max((one.number for one in planned), default=0)
+    return [now + pauses[min(tries, len(pauses) - 1)]] if tries < len(case.policy.ladder.watch) + len(pauses) else []
 
 
 def _plan_again(case: Case, report: Report) -> None:

@@ -14,12 +14,15 @@ from __future__ import annotations
 import html
 import re
 import uuid
+from collections.abc import Mapping
+from typing import Any
 
 from respond.defang import as_comment
 from respond.models.case import Case
 from respond.models.incident import IncidentId
+from respond.models.owed import OwedKind
 from respond.models.report import ActionStatus, Change, Request
-from respond.step import clients, write_action
+from respond.step import Owes, clients, write_action
 
 NAME = "comment_incident"
 LONGEST = 30_000
@@ -29,7 +32,15 @@ _IDS = uuid.UUID("6f0f4c6e-5d3c-5f0e-9a54-6a1b54a9d2c1")
 _TAG = re.compile(r"<[^<>]*>")
 
 
-@write_action("Microsoft Sentinel Responder")
+def _key(case: Case, told: Mapping[str, Any]) -> str:
+    return comment_id(case, told["incident"], told["stage"])
+
+
+def _target(_: Case, told: Mapping[str, Any]) -> str:
+    return IncidentId.called(told["incident"])
+
+
+@write_action("Microsoft Sentinel Responder", owes=Owes(OwedKind.COMMENT, _key, _target))
 async def comment_incident(case: Case, *, incident: str, stage: str, text: str, once: bool = False) -> Change:
     """Say on the incident what has come of a stage.
 

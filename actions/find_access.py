@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from respond.clients.lanes import within
-from respond.errors import Forbidden, NoMailbox, RespondError
+from respond.errors import Forbidden, NoMailbox, RespondError, passes
 from respond.models.base import Gap
 from respond.models.case import Case
 from respond.models.evidence import Account
@@ -50,7 +50,7 @@ async def find_access(case: Case, *, account: Account, after: float = 0.0) -> Ac
             return ()  # none in Exchange Online, so no rule either; one that the logs name is missed all the same
         except (RespondError, TimeoutError) as error:
             told = naming(error, (permission,)) if isinstance(error, Forbidden) else error
-            gaps.append(Gap(source=source, reason=str(told) or f"no answer within {limit:.0f} s"))
+            gaps.append(Gap(source=source, reason=str(told) or f"no answer within {limit:.0f} s", passes=passes(error)))
             return ()
 
     methods, grants, rules = await asyncio.gather(

@@ -9,7 +9,7 @@
 In this order, until somebody is found: object id, user principal name, name@suffix, mail, SID. Name and suffix look
 like a user principal name and often are none, so nothing is taken on trust. Where an entity fits two accounts, or its
 id is of one person and another name of somebody else, nobody is chosen. Where Graph does not answer for one entity,
-the others are found all the same.
+the others are found all the same, and that one is marked as to be looked up again.
 
 Leaves open: an on-premises name with a domain and no suffix, which could be anybody of several forests.
 """
@@ -23,7 +23,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from respond.errors import Forbidden, NotFound, RespondError, UsageError
+from respond.errors import Forbidden, NotFound, RespondError, Transient, UsageError, until_of
 from respond.models.accounts import AmbiguousAccount, FailedAccount, FoundAccount, FoundAccounts
 from respond.models.case import Case
 from respond.models.evidence import Account
@@ -55,7 +55,8 @@ async def find_accounts(case: Case, *, named: Sequence[Named]) -> FoundAccounts:
                 return await _candidates(clients(case).graph, one, tenant)
             except RespondError as error:
                 grant = f"; grant the application {_PERMISSION}" if isinstance(error, Forbidden) else ""
-                return FailedAccount(named=one, reason=error.message + grant)
+                passes = isinstance(error, Transient)
+                return FailedAccount(named=one, reason=error.message + grant, passes=passes, until=until_of(error))
 
     answers = await asyncio.gather(*map(look_up, named))
     return _sorted_out(zip(named, answers, strict=True))

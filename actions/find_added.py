@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import TypeVar
 
 from respond.clients.lanes import within
-from respond.errors import Forbidden, RespondError
+from respond.errors import Forbidden, RespondError, passes
 from respond.models.base import Gap
 from respond.models.case import Case
 from respond.models.evidence import Account, Foothold, FootholdKind
@@ -100,5 +100,7 @@ class _Look:
                 return ((number, await question(number)),)
         except (RespondError, TimeoutError) as error:
             told = naming(error, ("Directory.Read.All",)) if isinstance(error, Forbidden) else error
-            self._gaps.append(Gap(source=source, reason=str(told) or f"no answer within {self._limit:.0f} s"))
+            self._gaps.append(
+                Gap(source=source, reason=str(told) or f"no answer within {self._limit:.0f} s", passes=passes(error))
+            )
             return ()

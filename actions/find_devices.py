@@ -10,7 +10,7 @@ Read only.
 from __future__ import annotations
 
 from respond.clients.lanes import within
-from respond.errors import RespondError
+from respond.errors import RespondError, passes
 from respond.models.base import Gap
 from respond.models.case import Case
 from respond.models.evidence import Account
@@ -26,4 +26,6 @@ async def find_devices(case: Case, *, account: Account) -> Devices:
         async with within(limit):
             return Devices(devices=tuple(await clients(case).graph.holdings.devices(account.id)))
     except (RespondError, TimeoutError) as error:
-        return Devices(gaps=(Gap(source=DEVICES, reason=str(error) or f"no answer within {limit:.0f} s"),))
+        return Devices(
+            gaps=(Gap(source=DEVICES, reason=str(error) or f"no answer within {limit:.0f} s", passes=passes(error)),)
+        )

@@ -20,7 +20,7 @@ from respond.clients.kql import Value
 from respond.clients.lanes import within
 from respond.clients.rows import Row, read_confirmation, read_event, read_sign_in, text
 from respond.clients.sources import query_text
-from respond.errors import RespondError, TableMissing, Transient
+from respond.errors import RespondError, TableMissing, Transient, passes
 from respond.models.base import Gap
 from respond.models.case import Case
 from respond.models.evidence import Account
@@ -138,9 +138,9 @@ async def _of_defender(
         async with within(limit):
             rows = await clients(case).defender.query(query_text(query, **values))
     except TimeoutError:
-        return [], [Gap(source=source, reason=f"no answer within {limit:.0f} s")]
+        return [], [Gap(source=source, reason=f"no answer within {limit:.0f} s", passes=True)]
     except RespondError as error:
-        return [], [Gap(source=source, reason=error.message)]
+        return [], [Gap(source=source, reason=error.message, passes=passes(error))]
     if rows.partial:
         return rows, [Gap(source=source, reason=f"only part of the rows came back: {rows.partial}")]
     return rows, []
@@ -173,7 +173,7 @@ async def _linked(case: Case, rows: list[SignIn]) -> tuple[list[SignIn], list[Ga
     try:
         found, gaps, cut = await _leg(case, "hunt_linked", APPROVALS, known)
     except RespondError as error:
-        return [], [Gap(source=f"{APPROVALS} (earlier approvals)", reason=error.message)]
+        return [], [Gap(source=f"{APPROVALS} (earlier approvals)", reason=error.message, passes=passes(error))]
     had = {(row.table, row.id) for row in rows}
     return [row for row in found if (row.table, row.id) not in had], [*gaps, *cut]
 

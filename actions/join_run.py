@@ -11,7 +11,7 @@ from respond.models.report import Attached, Report
 from respond.step import process, read_action
 
 
-@read_action()
+@read_action(waits=True)
 async def join_run(case: Case, *, attached: Attached) -> Report | None:  # noqa: ARG001 - every action knows its case
     """The report of the run that has our case; None when it failed, and the case is free again."""
     here = process()

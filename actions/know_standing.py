@@ -15,7 +15,7 @@ import asyncio
 
 from actions.find_standing import ask_workspace
 from respond.clients.lanes import Lane, ahead, within
-from respond.errors import RespondError
+from respond.errors import RespondError, passes
 from respond.models.base import Gap
 from respond.models.case import Case
 from respond.models.evidence import UNREAD_STANDING, Account, Standing
@@ -36,7 +36,11 @@ async def know_standing(case: Case, *, account: Account) -> Standing:
                 async with within(limit):
                     return await graph.membership(account.id)
         except (RespondError, TimeoutError) as error:
-            gaps.append(Gap(source=UNREAD_STANDING, reason=str(error) or f"no answer within {limit:.0f} s"))
+            gaps.append(
+                Gap(
+                    source=UNREAD_STANDING, reason=str(error) or f"no answer within {limit:.0f} s", passes=passes(error)
+                )
+            )
             return Standing()
 
     async def risk() -> Standing:
@@ -44,7 +48,9 @@ async def know_standing(case: Case, *, account: Account) -> Standing:
             async with within(limit):
                 return await graph.risk(account.id)
         except (RespondError, TimeoutError) as error:
-            gaps.append(Gap(source="riskyUsers", reason=str(error) or f"no answer within {limit:.0f} s"))
+            gaps.append(
+                Gap(source="riskyUsers", reason=str(error) or f"no answer within {limit:.0f} s", passes=passes(error))
+            )
             return Standing()
 
     member, risky, known = await asyncio.gather(

@@ -5,8 +5,6 @@ Asks our own store; no permission. Safe to repeat: the same round of the same ru
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from respond.models.case import Case
 from respond.models.intake import Round
 from respond.step import process, read_action
@@ -21,4 +19,4 @@ async def next_round(case: Case, *, user: str, owner: str, number: int) -> Round
         number: of the look, from 0; a failed one is not counted on.
     """
     intake = process().store.intake
-    return intake.next_round(case.tenant, user, owner=owner, number=number, now=datetime.now(UTC))
+    return intake.next_round(case.tenant, user, owner=owner, number=number, now=process().connections.clock.now())

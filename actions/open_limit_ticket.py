@@ -7,12 +7,12 @@ case joins. What it says: `templates/limit.md.j2`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from respond.models.case import Case
 from respond.models.evidence import Account
 from respond.models.report import ActionStatus, Change, Outcome, Person, Report, Span, VerdictKind
 from respond.models.tickets import Severity
+from respond.present import present
 from respond.step import process, write_action
 from respond.ticketing.keep import keep_ticket, ticket_ref
 
@@ -29,7 +29,7 @@ async def open_limit_ticket(case: Case, *, account: Account, changes: Sequence[C
     """
     store = process().store
     reason = next((change.summary for change in changes if change.held == "limit"), "a limit is reached")
-    about = f"limit:{datetime.now(UTC):%Y-%m-%dT%H}"
+    about = f"limit:{present():%Y-%m-%dT%H}"
     claim = store.claim(tenant=case.tenant, user_id=about, flows=[(about,)], run=case.run, exclusive=False)
     limit = case.model_copy(update={"id": claim.case})
     waiting = {one.case for one in store.approvals.waiting(tenant=case.tenant)} | {case.id}
@@ -45,7 +45,7 @@ async def open_limit_ticket(case: Case, *, account: Account, changes: Sequence[C
         tags=("device-code-phishing", "limit"),
     )
     if told.status in (ActionStatus.DONE, ActionStatus.FAILED):
-        store.save(_report(limit, written.title, told), at=datetime.now(UTC))
+        store.save(_report(limit, written.title, told), at=present())
     return told
 
 
@@ -53,6 +53,7 @@ def _report(case: Case, headline: str, told: Change) -> Report:
     return Report(
         case=case.id,
         mode=case.mode,
+        response_mode=case.policy.response_mode,
         tenant=case.tenant,
         user=Person(id="", upn="", display_name=""),
         window=Span(start=case.window.start, end=case.window.end),

@@ -13,7 +13,7 @@ from respond.models.case import Case
 from respond.models.evidence import Account, Evidence
 from respond.models.report import ActionStatus, Change, Moment, Outcome, Verdict
 from respond.models.tickets import Severity
-from respond.step import process, write_action
+from respond.step import process, response_mode, write_action
 from respond.ticketing.keep import keep_ticket
 
 NAME = "open_ticket"
@@ -64,6 +64,8 @@ def _told(case: Case, changes: Sequence[Change]) -> dict[str, Any]:
     return {
         "done": _done(case, changes),
         "asked": [change for change in changes if change.status is ActionStatus.AWAITING_APPROVAL],
+        "planned": [one for one in changes if one.status is ActionStatus.PLANNED and one.step],
+        "mode": response_mode(case).value,
         "failed": [change for change in changes if change.status is ActionStatus.FAILED],
         "left": list(dict.fromkeys(one.leaves for one in changes if one.leaves and one.status in _SETTLED)),
         "sightings": process().store.intake.sightings(case.id),
@@ -85,5 +87,6 @@ def _done(case: Case, changes: Sequence[Change]) -> list[Change]:
     told = (NAME, "send_notice")
     earlier = [one for one in process().store.done_so_far(case.id) if one.name not in told and one not in changes]
     known = {(one.name, one.target) for one in earlier}
-    now = [one for one in changes if one.status is not ActionStatus.UNNEEDED or (one.name, one.target) not in known]
+    ended = [one for one in changes if not (one.status is ActionStatus.PLANNED and one.step)]
+    now = [one for one in ended if one.status is not ActionStatus.UNNEEDED or (one.name, one.target) not in known]
     return [*earlier, *now]

@@ -8,14 +8,14 @@ Safe to repeat: the case follows from what it is about, and it has one ticket. W
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from respond.defang import defang
 from respond.models.case import Case
 from respond.models.intake import Sighting, Unanswered
 from respond.models.report import ActionStatus, Change, Outcome, Person, Report, Span, VerdictKind
 from respond.models.tickets import Severity
-from respond.step import process, write_action
+from respond.present import present
+from respond.step import process, response_mode, write_action
 from respond.ticketing.keep import keep_ticket, ticket_ref
 
 NAME = "open_unanswered"
@@ -44,7 +44,9 @@ async def open_unanswered(
     )
     case = case.model_copy(update={"id": claim.case})
     store.intake.seen(case.id, sightings)
-    written = process().templates.write("unanswered", about=about, case=case, people=people)
+    written = process().templates.write(
+        "unanswered", about=about, case=case, mode=response_mode(case).value, people=people
+    )
     found = store.ticket(case.id)
     told = await keep_ticket(
         case,
@@ -56,7 +58,7 @@ async def open_unanswered(
         tags=("device-code-phishing", "not-answered"),
     )
     if told.status in (ActionStatus.DONE, ActionStatus.FAILED):
-        store.save(_report(case, people, told), at=datetime.now(UTC))
+        store.save(_report(case, people, told), at=present())
     return told
 
 
@@ -65,6 +67,7 @@ def _report(case: Case, people: Sequence[Unanswered], told: Change) -> Report:
     return Report(
         case=case.id,
         mode=case.mode,
+        response_mode=case.policy.response_mode,
         tenant=case.tenant,
         user=Person(id="", upn=defang(labels), display_name=""),
         window=Span(start=case.window.start, end=case.window.end),

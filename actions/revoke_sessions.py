@@ -14,13 +14,14 @@ primary refresh token of a device that the attacker registered may survive: such
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from respond.models.base import iso_z
 from respond.models.case import Case
 from respond.models.evidence import Account, AccountKind
 from respond.models.ladder import Rung, Step
+from respond.present import present
 from respond.rungs import Kit, Seen, Terms, rung, was_begun
 from respond.step import clients, process
 
@@ -43,7 +44,7 @@ async def _look(case: Case, account: Account, step: Step, before: Seen | None) -
     again = was_begun(case, Rung.REVOKE_SESSIONS, account.id)
     cut_off = await _cut_off(case, account, again=again or before is not None)
     kept: dict[str, str | None] = {_CUT_OFF: iso_z(cut_off) if cut_off else None}
-    after = step.after or datetime.now(UTC)
+    after = step.after or present()
     if before is None:
         done = cut_off is not None and cut_off > after
         says = f"sessions already ended at {_clock(cut_off)}" if done else f"the cut-off is {_clock(cut_off)}"
@@ -59,7 +60,7 @@ async def _look(case: Case, account: Account, step: Step, before: Seen | None) -
 
 def _left_of_second(cut_off: datetime) -> float:
     """Seconds until a cut-off can be told from this one: a device that was found late has outlived the first."""
-    left = cut_off + _WHOLE_SECOND - datetime.now(UTC)
+    left = cut_off + _WHOLE_SECOND - present()
     return min(max(left, timedelta()), _WHOLE_SECOND).total_seconds()
 
 

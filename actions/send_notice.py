@@ -8,21 +8,27 @@ Leaves open: neither Teams nor Slack can be asked whether a message is there; th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from respond.clients.ticketing.reading import as_text
 from respond.models.case import Case
 from respond.models.evidence import Account
 from respond.models.notices import Notice
+from respond.models.owed import OwedKind
 from respond.models.report import ActionStatus, Change, Outcome, Verdict
 from respond.settings import NoticeOn
-from respond.step import process, write_action
+from respond.step import Owes, process, response_mode, soon, write_action
 from respond.ticketing.notify import pending, tell
 
 NAME = "send_notice"
 
 
-@write_action()
+def _key(case: Case, told: Mapping[str, Any]) -> str:
+    return f"{case.id}|{told['outcome']}"
+
+
+@write_action(owes=Owes(OwedKind.NOTICE, _key, lambda case, _: case.id))
 async def send_notice(
     case: Case, *, account: Account, verdict: Verdict, changes: Sequence[Change], outcome: Outcome
 ) -> Change:
@@ -39,9 +45,10 @@ async def send_notice(
         return _change(case, ActionStatus.UNNEEDED, "everybody was told")
     if case.is_dry_run:
         return _change(case, ActionStatus.PLANNED, f"tell {', '.join(missing)}")
-    told, failed = await tell(case, outcome, _notice(case, account, verdict, changes, outcome))
+    told, failed, passes = await tell(case, outcome, _notice(case, account, verdict, changes, outcome))
     if failed:
-        return _change(case, ActionStatus.FAILED, "; ".join((*(f"told {name}" for name in told), *failed)))
+        change = _change(case, ActionStatus.FAILED, "; ".join((*(f"told {name}" for name in told), *failed)))
+        return change.model_copy(update={"again": soon()}) if passes else change
     return _change(case, ActionStatus.DONE, f"told {', '.join(told)}" if told else "everybody was told")
 
 
@@ -64,16 +71,17 @@ def _notice(case: Case, account: Account, verdict: Verdict, changes: Sequence[Ch
         case=case,
         done=[change for change in changes if change.status is ActionStatus.DONE],
         failed=[change for change in changes if change.status is ActionStatus.FAILED],
+        mode=response_mode(case).value,
         outcome=outcome,
+        planned=[change for change in changes if change.status is ActionStatus.PLANNED and change.step],
         verdict={**verdict.model_dump(), "survived": verdict.survived},
     )
     decide = (f"respond approve {case.id}", f"respond deny {case.id}") if asked else ()
-    link = process().settings.notices.link.rstrip("/")
     return Notice(
         title=f"{'LAB: ' if case.tenant == 'lab' else ''}{written.title}",
         text=as_text(written.body),
         commands=(f"respond show {case.id}", *decide),
-        link=f"{link}/cases/{case.id}" if link else "",
+        link=process().settings.notices.case_link(case.id),
     )
 
 

@@ -19,8 +19,9 @@ from typing import Any
 from respond.models.case import Case
 from respond.models.incident import Incident, IncidentId, IncidentStatus, Severity
 from respond.models.incidents import Classification
+from respond.models.owed import OwedKind
 from respond.models.report import ActionStatus, Change, Request
-from respond.step import clients, write_action
+from respond.step import Owes, clients, write_action
 
 NAME = "tag_incident"
 _REASONS = {
@@ -59,7 +60,15 @@ class _Wish:
         return after
 
 
-@write_action("Microsoft Sentinel Responder")
+def _key(case: Case, told: Mapping[str, Any]) -> str:
+    return f"{told['incident'].lower()}|{case.id or case.run}"
+
+
+def _target(_: Case, told: Mapping[str, Any]) -> str:
+    return IncidentId.called(told["incident"])
+
+
+@write_action("Microsoft Sentinel Responder", owes=Owes(OwedKind.TAG, _key, _target))
 async def tag_incident(
     case: Case,
     *,

@@ -17,6 +17,7 @@ from respond.models.evidence import Account
 from respond.models.intents import Intent
 from respond.models.ladder import Begun, Step, Word
 from respond.models.report import ActionStatus, Change, Request
+from respond.present import present
 from respond.rungs import kit_of, permissions_of
 from respond.step import clients, naming, process, write_action
 
@@ -60,7 +61,7 @@ async def take_back(case: Case, *, account: Account, intent: Intent, word: Word)
 
 
 def _settle(case: Case, intent: Intent) -> None:
-    process().store.intents.undone(case.id, intent.name, intent.object, datetime.now(UTC))
+    process().store.intents.undone(case.id, intent.name, intent.object, present())
 
 
 def _audit(case: Case, step: Step, word: Word, kind: AuditKind, what: str) -> None:

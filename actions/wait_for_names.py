@@ -7,18 +7,18 @@ that is. No permission. Safe to repeat: one try is put off once.
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
 
 from respond.answering import pause_before
 from respond.models.case import Case
 from respond.models.intake import Delivery
+from respond.present import present
 from respond.step import process, read_action
 
 
 @read_action()
 async def wait_for_names(case: Case, *, delivery: Delivery, number: int) -> bool:
     """Whether the delivery has been put off: not when its patience is at an end, or there is nothing to read again."""
-    now = datetime.now(UTC)
+    now = present()
     if not delivery.notice.incident or now - delivery.at >= delivery.patience:
         return False
     until = min(now + pause_before(number + 1), delivery.at + delivery.patience)

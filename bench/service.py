@@ -8,6 +8,8 @@ object.
     revoke      {"seconds": [from the delivery to the revocation received]}: one incident at a time, no latency
     workers     {"one": [cases a second], "two": [cases a second]}: 150 ms a request, PostgreSQL, lab limits lifted
     memory      {"megabytes": [after each tenth of the cases]}: resident size of the service
+    rechecks    {"idle": [seconds from the delivery to the revocation], "busy": [with COUNT rechecks due], "left":
+                [rechecks still due after that], "drained": [seconds until none was]}
     kills       {"contained": [cases], "tickets": [], "most_revocations": [of one user], "elapsed": [seconds]}: 1,000
                 new incidents, and the service killed three times in between
 """
@@ -23,16 +25,19 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.request import urlopen
 
 import httpx
+import sqlalchemy as sa
 
 from respond.lab.child import ChildLab
+from respond.models.base import stamp
 from respond.models.report import Outcome
 from respond.settings import shipped_config
 from respond.store.cases import Store
+from respond.store.database import watches
 from tests.helpers import deliveries, postgres, victims
 from tests.helpers import dug_in_story as house
 from tests.helpers.serving import Serving, serving
@@ -41,6 +46,9 @@ _CONNECTIONS = 8
 _KILLS = 3
 _IDLE = 1.5
 """Seconds after a delivery before anybody asks how far it is."""
+_FRESH = 9
+"""Deliveries of each kind."""
+_LONGEST = 3600
 _QUICK = {"RESPOND_SCHEDULE__EVERY": "0s"}
 _LIFTED = {
     "RESPOND_LAB__QUERIES_PER_30S": "1000000",
@@ -52,7 +60,7 @@ _LIFTED = {
 
 
 @contextmanager
-def _tenant(count: int, database: str) -> Iterator[str]:
+def tenant(count: int, database: str) -> Iterator[str]:
     """A lab with so many victims, and an empty state; where the lab answers."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="respond-bench-")))
@@ -70,7 +78,7 @@ def _tenant(count: int, database: str) -> Iterator[str]:
         yield lab.url
 
 
-async def _deliver(service: Serving, numbers: range) -> list[float]:
+async def deliver(service: Serving, numbers: range) -> list[float]:
     """Deliver an incident each, from several connections; the seconds of each answer."""
     waiting, seconds = [json.dumps(deliveries.body(number)).encode() for number in reversed(numbers)], []
 
@@ -100,18 +108,18 @@ async def _client(service: Serving) -> AsyncIterator[Callable[[bytes], Awaitable
 
 def measure_deliveries(database: str, count: int = 1000) -> dict[str, list[float]]:
     """How fast deliveries are written down. One response at a time runs beside it."""
-    with _tenant(count, database), serving(**_QUICK, RESPOND_SERVE__RUNS_AT_ONCE="1") as service:
+    with tenant(count, database), serving(**_QUICK, RESPOND_SERVE__RUNS_AT_ONCE="1") as service:
         service.post(deliveries.body(0))
         service.answers(1)
         began = time.perf_counter()
-        seconds = asyncio.run(_deliver(service, range(1, count)))
+        seconds = asyncio.run(deliver(service, range(1, count)))
         return {"seconds": seconds, "elapsed": [time.perf_counter() - began]}
 
 
 def measure_revoke(database: str, count: int = 40) -> dict[str, list[float]]:
     """From the delivery to the revocation, with nothing else to do: nobody reads its metrics meanwhile either."""
     warm_up, found = 5, []
-    with _tenant(count + warm_up, database) as lab, serving(**_QUICK) as service, httpx.Client() as client:
+    with tenant(count + warm_up, database) as lab, serving(**_QUICK) as service, httpx.Client() as client:
         for number in range(count + warm_up):
             began = time.time()
             client.post(f"{service.url}/webhooks/sentinel", json=deliveries.body(number)).raise_for_status()
@@ -132,14 +140,14 @@ def measure_workers(_: str, count: int = 60) -> dict[str, list[float]]:
 
 
 def _rate(count: int, *, workers: int) -> float:
-    with _tenant(count, "postgresql"), ExitStack() as stack:
+    with tenant(count, "postgresql"), ExitStack() as stack:
         # The service takes the deliveries, and one of them at a time for itself.
         service = stack.enter_context(serving(**_QUICK, RESPOND_SERVE__RUNS_AT_ONCE="1"))
         for _ in range(workers):
             worker = Serving("worker", env=_QUICK)
             stack.callback(worker.kill)
             worker.wait_for("working")
-        asyncio.run(_deliver(service, range(count)))
+        asyncio.run(deliver(service, range(count)))
         # From the tenth case on, when everybody is warm, to the last.
         service.answers(10, 120)
         began, before = time.perf_counter(), service.depth()["answered"]
@@ -150,22 +158,22 @@ def _rate(count: int, *, workers: int) -> float:
 def measure_memory(database: str, count: int = 500) -> dict[str, list[float]]:
     """Resident size after each tenth of the cases."""
     found = []
-    with _tenant(count, database), serving(**_QUICK) as service:
+    with tenant(count, database), serving(**_QUICK) as service:
         for part in range(10):
             done = (part + 1) * count // 10
-            asyncio.run(_deliver(service, range(part * count // 10, done)))
+            asyncio.run(deliver(service, range(part * count // 10, done)))
             service.answers(done, 3600)
-            found.append(_megabytes(service))
+            found.append(megabytes(service))
     return {"megabytes": found}
 
 
 def measure_kills(database: str, count: int = 1000) -> dict[str, list[float]]:
     """Nothing that was accepted is lost, and nothing is done twice, however often the process dies."""
-    with _tenant(count, database) as lab:
+    with tenant(count, database) as lab:
         began = time.perf_counter()
         for part in range(_KILLS + 1):
             with serving(**_QUICK, RESPOND_SERVE__BEAT="1s") as service:
-                asyncio.run(_deliver(service, range(part * count // (_KILLS + 1), (part + 1) * count // (_KILLS + 1))))
+                asyncio.run(deliver(service, range(part * count // (_KILLS + 1), (part + 1) * count // (_KILLS + 1))))
                 if part < _KILLS:
                     service.answers((part + 1) * count // (_KILLS + 2), 3600)
                     service.kill()
@@ -186,13 +194,53 @@ def measure_kills(database: str, count: int = 1000) -> dict[str, list[float]]:
     }
 
 
-def _megabytes(service: Serving) -> float:
+def megabytes(service: Serving) -> float:
+    """Resident memory of the service, 10^6 bytes."""
     name = "process_resident_memory_bytes "
     line = next(line for line in service.get("/metrics").text.splitlines() if line.startswith(name))
     return float(line.removeprefix(name)) / 1e6
 
 
+def measure_rechecks(database: str, count: int = 300) -> dict[str, list[float]]:
+    """From a delivery to its revocation while rechecks of so many cases are due, and with nothing else to do."""
+    first = count + 5
+    with tenant(first + 2 * _FRESH, database) as lab, serving(**_QUICK) as service:
+        asyncio.run(deliver(service, range(first)))
+        service.answers(first, 3600)
+        idle = [_to_revocation(service, lab, first + number) for number in range(_FRESH)]
+        _make_due()
+        busy = [_to_revocation(service, lab, first + _FRESH + number) for number in range(_FRESH)]
+        left, began = _due(), time.perf_counter()
+        while _due() and time.perf_counter() - began < _LONGEST:
+            time.sleep(_IDLE)
+        return {"idle": idle, "busy": busy, "left": [left], "drained": [time.perf_counter() - began]}
+
+
+def _to_revocation(service: Serving, lab: str, number: int) -> float:
+    path = f"/v1.0/users/{victims.user_id(number)}/revokeSignInSessions"
+    began = time.time()
+    service.post(deliveries.body(number)).raise_for_status()
+    while True:
+        time.sleep(_IDLE)
+        with urlopen(f"{lab}/_lab/requests") as answer:  # noqa: S310 - the lab, on loopback
+            sent = [one["at"] for one in json.load(answer) if one["path"] == path]
+        if sent:
+            return datetime.fromisoformat(sent[0]).timestamp() - began
+
+
+def _make_due() -> None:
+    with closing(Store(os.environ["RESPOND_STATE__URL"])) as store, store.database.begin() as db:
+        db.execute(sa.update(watches).where(watches.c.number == 1).values(due=stamp(datetime.now(UTC))))
+
+
+def _due() -> int:
+    query = sa.select(sa.func.count()).where(watches.c.done_at == "", watches.c.due <= stamp(datetime.now(UTC)))
+    with closing(Store(os.environ["RESPOND_STATE__URL"])) as store, store.database.connect() as db:
+        return int(db.execute(query).scalar_one())
+
+
 MEASURES = {
+    "rechecks": measure_rechecks,
     "deliveries": measure_deliveries,
     "revoke": measure_revoke,
     "workers": measure_workers,

@@ -13,8 +13,10 @@ from actions.close_run import close_run
 from actions.hold_case import hold_case
 from actions.know_user import know_user
 from actions.open_ticket import open_ticket
+from actions.put_off_order import put_off_order
 from actions.send_notice import send_notice
 from respond.climbing import climb
+from respond.errors import Transient, made_up_later
 from respond.models.case import Case
 from respond.models.orders import Order
 from respond.models.report import Attached, Report
@@ -23,13 +25,18 @@ from respond.step import playbook
 from respond.tasks import gone_already
 
 
-@playbook("carry_out")
+@playbook("carry_out", takes_place=True)
 async def carry_out(case: Case, order: Order) -> Report | Attached:
     """Carry out the steps of an order."""
     if busy := await hold_case(case):
         return Attached(case=case.id, run=busy)
-    account = await know_user(case)
-    moved = await check_plan(case, account=account, steps=order.steps) if order.exactly else ()
+    try:
+        account = await know_user(case)
+        moved = await check_plan(case, account=account, steps=order.steps) if order.exactly else ()
+    except Transient as error:
+        if await put_off_order(case, order=order, because=error.message, until=error.until):
+            raise made_up_later(error) from error
+        raise
     if moved:
         changes = list(refused(order.steps, moved))
     else:

@@ -16,11 +16,13 @@ ATT&CK: T1566.002 Spearphishing Link, T1528 Steal Application Access Token, T107
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 from actions.close_run import close_run
 from actions.find_lookalikes import find_lookalikes
 from actions.find_recipients import find_recipients
+from actions.know_time import know_time
 from actions.know_user import know_user
 from actions.open_case import open_case
 from actions.open_limit_ticket import open_limit_ticket
@@ -33,8 +35,9 @@ from respond.decision.ladder import ground_of, needed_for
 from respond.decision.lookalikes import told_of_lookalikes
 from respond.decision.survival import told_of_survivors
 from respond.decision.verdict import certain, decide
-from respond.errors import RespondError, UsageError
+from respond.errors import RespondError, Transient, UsageError
 from respond.gathering import Gathering
+from respond.models.base import Gap
 from respond.models.case import Case
 from respond.models.evidence import Account
 from respond.models.facts import facts_of
@@ -42,28 +45,32 @@ from respond.models.intake import Trigger
 from respond.models.report import Attached, Report, Verdict
 from respond.models.timeline import timeline
 from respond.reporting import report_on
+from respond.skew import by_their_time, skew_of
 from respond.step import playbook
 from respond.tasks import gone_already, tasks_for
 
 
-@playbook("device_code_phishing")
+@playbook("device_code_phishing", takes_place=True)
 async def device_code_phishing(case: Case) -> Report | Attached:
     """Triage one user; contain and record if the evidence says so. What was done is recorded, whatever breaks."""
     account = None
     try:
         account = await know_user(case)
-        return await _answer(case, account)
+        now, ahead = await know_time(case)
+        return await _answer(by_their_time(case, now, ahead), account, skew_of(ahead))
     except UsageError:
         raise
     except RespondError as error:
-        # A delivery tries again for a while, and has a ticket of its own for whom it could not answer for.
-        if case.is_dry_run or case.trigger is not Trigger.COMMAND:
+        # A delivery is put off, or has a ticket of its own for whom it could not answer for; so is a look of a watch.
+        is_put_off = bool(case.watch) and isinstance(error, Transient)
+        if case.is_dry_run or case.trigger is not Trigger.COMMAND or is_put_off:
             raise
         return await could_not_judge(case, account, error)
 
 
-async def _answer(case: Case, account: Account) -> Report | Attached:
+async def _answer(case: Case, account: Account, skew: Sequence[Gap]) -> Report | Attached:
     gathering, containing = Gathering(case, account), Containing(case, account)
+    containing.gaps += skew
     try:
         return await _triage(case, account, gathering, containing)
     except Exception as error:

@@ -13,15 +13,14 @@ from respond.errors import RespondError
 from respond.models.case import Case
 from respond.models.orders import Order
 from respond.models.report import Attached
-from respond.step import playbook, room
+from respond.step import playbook
 
 
 @playbook("try_again")
 async def try_again(case: Case, order: Order) -> None:
     """Carry out the steps of a case that a throttled service had kept back."""
     try:
-        async with room():
-            answer = await durable.part(carry_out, f"{case.run}/order", case, order)
+        answer = await durable.part(carry_out, f"{case.run}/order", case, order)
     except RespondError as error:
         await put_off(case, because=error.message)
         return

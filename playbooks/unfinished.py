@@ -12,7 +12,7 @@ from actions.open_unanswered import open_unanswered
 from actions.send_notice import send_notice
 from respond.answering import report_on_nobody
 from respond.containing import Containing
-from respond.errors import RespondError
+from respond.errors import RespondError, passes
 from respond.models.base import Gap
 from respond.models.case import Case
 from respond.models.evidence import Account, Evidence
@@ -20,6 +20,7 @@ from respond.models.intake import Unanswered
 from respond.models.report import THIS_RUN, Report, Verdict
 from respond.models.signin import SignIns
 from respond.models.tasks import Recipients
+from respond.plain_errors import plain
 from respond.reporting import report_on
 from respond.tasks import gone_already, tasks_for
 
@@ -27,7 +28,8 @@ from respond.tasks import gone_already, tasks_for
 async def record_what_was_done(account: Account, containing: Containing, verdict: Verdict, error: Exception) -> Report:
     """Ticket, notice and report of a run that broke after its first write."""
     case, changes = containing.case, containing.changes
-    gap = Gap(source=THIS_RUN, reason=f"it broke before its end, so there may be more to do: {_said(error)}")
+    reason = f"it broke before its end, so there may be more to do: {plain(error)}"
+    gap = Gap(source=THIS_RUN, reason=reason, passes=passes(error))
     containing.broken = True
     containing.gaps.append(gap)
     outcome = containing.outcome(verdict)
@@ -59,8 +61,4 @@ async def could_not_judge(case: Case, account: Account | None, error: RespondErr
     if told.target == case.who:  # not even the ticket could be kept
         raise error
     case = case.model_copy(update={"id": told.target})
-    return await close_run(case, report=report_on_nobody(case, account, told, error.message))
-
-
-def _said(error: Exception) -> str:
-    return error.message if isinstance(error, RespondError) else f"{type(error).__name__}: {error}"
+    return await close_run(case, report=report_on_nobody(case, account, told, error))

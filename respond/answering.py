@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from respond.defang import defang
+from respond.errors import RespondError, passes
 from respond.models.accounts import FoundAccounts
 from respond.models.base import Gap
 from respond.models.case import Case, Window
@@ -40,14 +40,23 @@ def pause_before(number: int) -> timedelta:
 
 
 def unanswered_of(found: FoundAccounts) -> Iterator[Unanswered]:
-    """Whom a delivery names and nobody can be answered for, and why."""
+    """Whom a delivery names and nobody can be answered for, and why; without those who are looked up again later."""
     for twice in found.ambiguous:
         candidates = tuple(f"{one.upn} ({one.id})" for one in twice.candidates)
         yield Unanswered(label=twice.named.label, reason=_CONTRADICTION, candidates=candidates)
-    for failed in found.failed:
+    for failed in (one for one in found.failed if not one.passes):
         yield Unanswered(label=failed.named.label, reason=failed.reason)
     for unknown in found.unknown:
         yield Unanswered(label=unknown.label, reason="no account of this tenant is called that")
+
+
+def not_found(found: FoundAccounts) -> tuple[Named, ...]:
+    """The names that nobody was found for, for a later look: also those that a person is told of already."""
+    return (
+        *(one.named for one in found.failed),
+        *found.unknown,
+        *(one.named for one in found.ambiguous),
+    )
 
 
 def in_its_time(case: Case, delivery: Delivery) -> Case:
@@ -99,16 +108,11 @@ def nobody_named(delivery: Delivery, trouble: str) -> tuple[Unanswered, ...]:
     return (Unanswered(label=label, reason=reason),)
 
 
-def case_of(case: Case, account: Account, looked: Round, number: int) -> Case:
-    """The case of one look at one user.
-
-    Args:
-        number: of the try, from 0.
-    """
-    run = looked.run if number == 0 else str(uuid.uuid5(uuid.NAMESPACE_OID, f"{looked.run}|{number}"))
+def case_of(case: Case, account: Account, looked: Round) -> Case:
+    """The case of one look at one user."""
     return case.model_copy(
         update={
-            "run": run,
+            "run": looked.run,
             "batch": case.run,
             "who": account.id,
             "account": account,
@@ -119,16 +123,18 @@ def case_of(case: Case, account: Account, looked: Round, number: int) -> Case:
     )
 
 
-def report_on_nobody(case: Case, account: Account | None, told: Change, reason: str) -> Report:
+def report_on_nobody(case: Case, account: Account | None, told: Change, error: RespondError) -> Report:
     """The report of a run that could not judge its user.
 
     Args:
         told: the ticket that says so; its target is the case.
     """
     user = Person(id=account.id, upn=account.upn, display_name=account.display_name) if account else None
+    reason = error.message
     return Report(
         case=told.target,
         mode=case.mode,
+        response_mode=case.policy.response_mode,
         tenant=case.tenant,
         user=user or Person(id="", upn=defang(case.who), display_name=""),
         window=Span(start=case.window.start, end=case.window.end),
@@ -136,7 +142,7 @@ def report_on_nobody(case: Case, account: Account | None, told: Change, reason: 
         verdict=VerdictKind.SUSPICIOUS,
         score=0,
         headline=defang(f"could not be judged: {reason}"),
-        gaps=(Gap(source=THIS_RUN, reason=reason),),
+        gaps=(Gap(source=THIS_RUN, reason=reason, passes=passes(error)),),
         actions=(told,),
         outcome=Outcome.NOT_CONTAINED,
         run=case.run,

@@ -29,7 +29,7 @@ from respond.decision.ladder import (
 )
 from respond.decision.persistence import named
 from respond.decision.proof import with_second_proof
-from respond.errors import RespondError
+from respond.errors import RespondError, passes
 from respond.models.base import Gap, Utc
 from respond.models.case import Case
 from respond.models.evidence import Account
@@ -187,13 +187,18 @@ class Containing:
         try:
             return await find_devices(self.case, account=self._account)
         except RespondError as error:
-            return Devices(gaps=(Gap(source=DEVICES, reason=error.message),))
+            return Devices(gaps=(Gap(source=DEVICES, reason=error.message, passes=passes(error)),))
 
     async def _access(self, after: float) -> Access:
         try:
             return await find_access(self.case, account=self._account, after=after)
         except RespondError as error:
-            return Access(gaps=tuple(Gap(source=source, reason=error.message) for source in (METHODS, CONSENTS, RULES)))
+            return Access(
+                gaps=tuple(
+                    Gap(source=source, reason=error.message, passes=passes(error))
+                    for source in (METHODS, CONSENTS, RULES)
+                )
+            )
 
     async def _added(self, ground: Ground) -> Added:
         changes = named(ground)
@@ -204,4 +209,6 @@ class Containing:
             return await find_added(self.case, account=self._account, changes=changes, known=known)
         except RespondError as error:
             sources = (DEVICES, APPLICATIONS, CONSENTS, ROLES)
-            return Added(gaps=tuple(Gap(source=source, reason=error.message) for source in sources))
+            return Added(
+                gaps=tuple(Gap(source=source, reason=error.message, passes=passes(error)) for source in sources)
+            )

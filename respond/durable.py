@@ -12,22 +12,27 @@ thought dead cannot go on beside its successor.
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import sqlite3
+import threading
+import time
+from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import dbos._serialization as _dbos_serialization
 import sqlalchemy as sa
-from dbos import DBOS, DBOSClient, DBOSConfig, SetWorkflowID, WorkflowHandleAsync
+from dbos import DBOS, DBOSClient, DBOSConfig, SetWorkflowID, WorkflowHandleAsync, WorkflowStatus
 from dbos._dbos import _get_dbos_instance
 from dbos._serialization import Serializer
 from dbos._utils import INTERNAL_QUEUE_NAME
 
 from respond.errors import RespondError, RunFailed, UsageError
 from respond.models import wire
+from respond.plain_errors import named
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -37,16 +42,32 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
-RECORDS_VERSION = "5"
+RECORDS_VERSION = "6"
 """Shape of what the steps record. Runs of another version are left to the processes of that version while one lives;
 then they are begun anew."""
 
 _OLDEST_SQLITE = (3, 42)
+_GONE_SERVER = {
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+"""A server that says nothing any more is given up after these seconds (the last: milliseconds), and not after hours.
+https://www.postgresql.org/docs/current/libpq-connect.html"""
 _POLL = 0.25
 _QUEUE = "respond"
 _RECOVERED = "respond-recovered"
-"""Runs of dead processes. Without a limit: a run waits for the runs within it, which are in here as well."""
+"""Runs of dead processes. Without a limit: a run waits for the runs within it, which are in here as well. How many of
+them work at the same time, `respond.ranks` says."""
 _QUEUE_POLL = 0.2
+_ASKED_EVERY = 2.0
+"""Seconds between two questions whether anybody can end the run that is waited for."""
+_IDLE_FOR = 5.0
+"""Seconds after which a run of this process that nobody works on is put back."""
+_UNCLAIMED_FOR = 10.0
+"""Seconds after which a command takes a queued run that it waits for."""
 _UNFINISHED = ["PENDING", "ENQUEUED"]
 _OVER = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 _PRUNED_AT_ONCE = 200
@@ -95,28 +116,45 @@ def sqlite_driver(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> Mod
 
 
 def engine_kwargs(url: str) -> dict[str, Any]:
-    """What SQLAlchemy needs to open the state database."""
-    return {"module": sqlite_driver()} if url.startswith("sqlite") else {}
+    """What SQLAlchemy needs to open the state database. Its errors hold no values; a server that is gone is noticed."""
+    if url.startswith("sqlite"):
+        return {"module": sqlite_driver(), "hide_parameters": True}
+    given = sa.make_url(sqlalchemy_url(url)).query
+    return {
+        "hide_parameters": True,
+        "pool_pre_ping": True,
+        "connect_args": {name: value for name, value in _GONE_SERVER.items() if name not in given},
+    }
 
 
 def workflow(name: str) -> Callable[[Callable[P, Coroutine[Any, Any, T]]], Callable[P, Coroutine[Any, Any, T]]]:
     """Make a function a workflow of that name."""
-    return DBOS.workflow(name=name)
+
+    def wrap(chain: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+        @functools.wraps(chain)
+        async def counted(*args: P.args, **kwargs: P.kwargs) -> T:
+            run = this_run()
+            with _lock:
+                _executed[run] += 1
+            try:
+                return await chain(*args, **kwargs)
+            finally:
+                with _lock:
+                    _executed[run] -= 1
+
+        return DBOS.workflow(name=name)(counted)
+
+    return wrap
+
+
+_lock = threading.Lock()
+_executed: Counter[str] = Counter()
+"""Runs that this process executes just now. The engine's own list lacks runs within a run."""
 
 
 async def step(name: str, call: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run once and record what came back, or read the record. The code inside runs at least once, not exactly once."""
     return await DBOS.run_step_async({"name": name}, call)
-
-
-async def sleep(length: timedelta) -> None:
-    """Wait inside a run; after a crash only for what was left of it."""
-    await DBOS.sleep_async(length.total_seconds())
-
-
-async def sleep_until(moment: datetime, *, least: timedelta) -> None:
-    """Wait inside a run until then, and so long in any case; which moment it was is recorded."""
-    await sleep(max(moment - datetime.now(UTC), least))
 
 
 async def part(playbook: Callable[..., Coroutine[Any, Any, T]], run: str, *arguments: object) -> T:
@@ -128,6 +166,12 @@ async def part(playbook: Callable[..., Coroutine[Any, Any, T]], run: str, *argum
 def this_run() -> str:
     """The id of the run that asks, or an empty text outside of one."""
     return DBOS.workflow_id or ""
+
+
+def was_put_back() -> bool:
+    """Whether this run is one that another execution had begun: it comes from the queue of those."""
+    entries = _get_dbos_instance()._active_workflows_set._m.get(this_run(), [])  # noqa: SLF001 - no question to the database
+    return any(entry is not None and entry[0] in (_RECOVERED, INTERNAL_QUEUE_NAME) for entry in entries)
 
 
 async def first_of(tasks: Sequence[asyncio.Task[Any]]) -> set[asyncio.Task[Any]]:
@@ -171,6 +215,8 @@ class Engine:
         self._from_queue = from_queue
         self._realm = realm
         self._version = version(realm)
+        self._idle: dict[str, float] = {}
+        self._unclaimed: dict[str, float] = {}
         logging.getLogger("dbos").setLevel(logging.CRITICAL)
         config: DBOSConfig = {
             "name": "respond",
@@ -263,8 +309,7 @@ class Engine:
                 return status.output
             if status.status not in _UNFINISHED:
                 raise _reason(run, status.error)
-            if status.executor_id != self._name:
-                await asyncio.to_thread(self.take_over)
+            await asyncio.to_thread(self._see_to, status)
             await asyncio.sleep(_POLL)
 
     async def wait(self, run: str) -> Any:  # noqa: ANN401 - whatever the playbook returns
@@ -274,12 +319,63 @@ class Engine:
             RespondError: what the run ended with.
         """
         handle: WorkflowHandleAsync[Any] = await DBOS.retrieve_workflow_async(run)
+        ended = asyncio.ensure_future(handle.get_result(polling_interval_sec=0.02))
         try:
-            return await handle.get_result(polling_interval_sec=0.02)
+            while not (await asyncio.wait((ended,), timeout=_ASKED_EVERY))[0]:
+                status = await DBOS.get_workflow_status_async(run)
+                if status is not None and status.status in _UNFINISHED:
+                    await asyncio.to_thread(self._see_to, status)
+            return await ended
         except RespondError:
             raise
         except Exception as error:
             raise _reason(run, error) from error
+        finally:
+            ended.cancel()
+
+    def _see_to(self, status: WorkflowStatus) -> None:
+        """Make sure that somebody can end a run that is waited for."""
+        if status.app_version != self._version:
+            self.abandon()
+        elif status.status == "ENQUEUED":
+            self._claim(status)
+        elif status.executor_id == self._name:
+            self.put_back()
+        else:
+            self.take_over()
+
+    def _claim(self, status: WorkflowStatus) -> None:
+        """A command takes what waits in a service's queue for long: the service may have ended since."""
+        first_seen = self._unclaimed.setdefault(status.workflow_id, time.monotonic())
+        is_ours = not self._from_queue and status.name in self._finishes and status.queue_name != INTERNAL_QUEUE_NAME
+        if is_ours and time.monotonic() - first_seen > _UNCLAIMED_FOR:
+            del self._unclaimed[status.workflow_id]
+            DBOS.resume_workflow(status.workflow_id)
+
+    def put_back(self) -> int:
+        """Put back runs of this process that nobody works on: their end could not be recorded. Returns how many.
+
+        One that has only just begun looks the same for a moment, so it takes two looks some seconds apart.
+        """
+        pending = DBOS.list_workflows(
+            status=["PENDING"],
+            app_version=self._version,
+            executor_id=self._name,
+            load_input=False,
+            load_output=False,
+        )
+        active = set(_get_dbos_instance()._active_workflows_set.activeList())  # noqa: SLF001 - DBOS has no question for it
+        now = time.monotonic()
+        with _lock:
+            active |= {run for run, number in (+_executed).items() if number}
+            for run in [run for run, number in _executed.items() if not number]:
+                del _executed[run]
+        idle = {run.workflow_id for run in pending} - active
+        self._idle = {run: self._idle.get(run, now) for run in idle}
+        queue = _RECOVERED if self._from_queue else INTERNAL_QUEUE_NAME
+        database = _get_dbos_instance()._sys_db  # noqa: SLF001 - what DBOS's own recovery calls, for one run
+        long = [run for run, since in self._idle.items() if now - since >= _IDLE_FOR]
+        return sum(database.reenqueue_for_recovery(run, [self._name], queue) for run in long)
 
     def take_over(self) -> int:
         """Put the unfinished runs of dead processes back, for a live one to go on with; how many there were.
@@ -322,8 +418,8 @@ class Engine:
         status = await DBOS.get_workflow_status_async(run)
         return status is not None and status.executor_id == self._name and status.status == "PENDING"
 
-    def abandoned(self) -> list[str]:
-        """Unfinished runs of this realm in a version of the records that no living process writes; cancelled now.
+    def abandon(self) -> list[str]:
+        """Cancel unfinished runs of this realm in a version of the records that no living process writes; which.
 
         They cannot be gone on with, so whoever asked for them has to ask again.
         """
@@ -395,4 +491,4 @@ def _reason(run: str, error: object) -> RespondError:
         return error
     if not isinstance(error, BaseException):
         return RunFailed(f"run {run} failed, and why cannot be read from the state database")
-    return RunFailed(f"run {run} failed: {type(error).__name__}: {error}")
+    return RunFailed(f"run {run} failed: {named(error)}")

@@ -5,7 +5,8 @@
     ├── InvalidNotice         a delivery to the webhook is not what it should be
     ├── Transient             try again: throttled, unreachable, the service is ill
     │   ├── Unanswered        sent, and no answer came: it may have happened
-    │   └── NotAsked          not sent: its turn would come too late, or the service has stopped answering
+    │   ├── NotAsked          not sent: its turn would come too late, or the service has stopped answering
+    │   └── StateAway         the state database cannot be used just now: not reachable, locked, full
     ├── Overloaded            more deliveries wait than the settings allow
     ├── RunFailed             a run ended with an error that is none of these
     └── Permanent             trying again cannot help
@@ -14,11 +15,14 @@
         ├── NotTheService     a proxy or another server answered in the place of the service
         ├── Conflict          somebody else has changed the object since it was read
         ├── Forbidden         a permission was not granted
-        ├── Unauthenticated   no token, or the service refused it
+        ├── Unauthenticated   no token could be had
+        │   └── TokenRefused  the service refused the token, and a fresh one
         ├── TableMissing      the workspace has no such table: the source is not connected
         ├── BadQuery          the service does not take the query
         ├── FieldsRefused     a ticket system does not take some of the fields
         ├── Frozen            all writes of the tenant are frozen, and this was one; it was not sent
+        ├── StateUnusable     the state database is damaged, or not as this version needs it
+        ├── Unreadable        a document in the state database cannot be read
         ├── TicketPageFailed  a ticket is kept, but the page that shows it cannot be written
         └── WriteRefused      a dry run tried to send something that is not on the read list
 
@@ -109,9 +113,25 @@ class Unanswered(Transient):
     """The request may have left and taken effect: look before repeating it."""
 
 
+class StateAway(Transient):
+    """The state database cannot be used just now: not reachable, starting up, locked, full."""
+
+
 def until_of(error: RespondError) -> datetime | None:
     """When a service that asked for a long wait may be asked again."""
     return error.until if isinstance(error, Transient) else None
+
+
+def passes(error: BaseException) -> bool:
+    """Whether trying again later may help: a service did not answer, or not in time."""
+    return isinstance(error, Transient | TimeoutError)
+
+
+def made_up_later(error: Transient) -> Transient:
+    """The error, with what becomes of what it has kept from being done."""
+    again = Transient(f"{error.message}; respond serve or respond watch tries it again", service=error.service)
+    again.until = error.until
+    return again
 
 
 class RunFailed(RespondError):
@@ -120,6 +140,10 @@ class RunFailed(RespondError):
 
 class Permanent(RespondError):
     """Trying again cannot help."""
+
+
+class Unreadable(Permanent):
+    """A document in the state database is not what any version writes."""
 
 
 class NotFound(Permanent):
@@ -158,6 +182,10 @@ class Unauthenticated(Permanent):
     """No token could be had, or the service refused it."""
 
 
+class TokenRefused(Unauthenticated):
+    """The service refused the token (401): nothing was read and nothing was done."""
+
+
 class TableMissing(Permanent):
     """The workspace does not have a table or column that the query names.
 
@@ -172,6 +200,10 @@ class TableMissing(Permanent):
 
 class BadQuery(Permanent):
     """The service does not take the query."""
+
+
+class StateUnusable(Permanent):
+    """The state database is damaged, or is not as this version needs it."""
 
 
 class TicketPageFailed(Permanent):

@@ -24,7 +24,7 @@ from actions.match_lure_intel import match_lure_intel
 from actions.match_threat_intel import match_threat_intel
 from respond import durable
 from respond.decision.cut import Collected, evidence_at
-from respond.errors import RespondError
+from respond.errors import RespondError, passes
 from respond.models.base import Gap
 from respond.models.case import Case
 from respond.models.evidence import (
@@ -69,8 +69,8 @@ _UNREAD: Mapping[str, Callable[[tuple[Gap, ...]], Any]] = {
 """What stands for a part whose action broke: nothing is known of it, and that is said."""
 
 
-def _unread(name: str, reason: str) -> Any:  # noqa: ANN401 - what the action of that name returns
-    return _UNREAD[name]((Gap(source=_SOURCES.get(name, name), reason=reason),))
+def _unread(name: str, error: RespondError) -> Any:  # noqa: ANN401 - what the action of that name returns
+    return _UNREAD[name]((Gap(source=_SOURCES.get(name, name), reason=error.message, passes=passes(error)),))
 
 
 class Gathering:
@@ -180,7 +180,7 @@ class Gathering:
             except RespondError as error:
                 if name == _HUNT:
                     raise
-                value = _unread(name, error.message)
+                value = _unread(name, error)
             self._take(name, value)
 
     def _take(self, name: str, value: Any) -> None:  # noqa: ANN401 - what the action of that name returns

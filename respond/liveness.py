@@ -8,8 +8,9 @@ database's own clock, is taken for dead.
 
 from __future__ import annotations
 
-import fcntl
+import importlib
 import os
+import socket
 import threading
 import time
 import uuid
@@ -22,9 +23,14 @@ from typing import IO, Protocol
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
+from respond.errors import UsageError
 from respond.store.database import processes
 
 SILENT_BEATS = 4
+NOT_HERE = (
+    "this command needs Linux or macOS (on Windows: WSL, or the container); cases, show, hunt, backtest, doctor, init "
+    "and audit work here"
+)
 
 
 class Liveness(Protocol):
@@ -110,7 +116,15 @@ class Locks:
 
 
 def _locked(handle: IO[str]) -> bool:
-    """Lock a file, if nobody else has it."""
+    """Lock a file, if nobody else has it.
+
+    Raises:
+        UsageError: this system has no such locks.
+    """
+    try:
+        fcntl = importlib.import_module("fcntl")
+    except ImportError as error:
+        raise UsageError(NOT_HERE) from error
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -131,7 +145,7 @@ class Beats:
         self._last = time.monotonic()
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
-        self.name = f"{os.uname().nodename}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        self.name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
 
     def begin(self, version: str) -> None:
         with self._db.begin() as db:

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from respond.decision.accounting import how_far
 from respond.models.case import Case, Mode
-from respond.models.ladder import Step
+from respond.models.intents import Intent
+from respond.models.ladder import Begun, Step
 from respond.models.orders import Order
 from respond.models.outcomes import outcome_of
 from respond.models.persistence import Accounted, Fate
@@ -24,6 +25,17 @@ def verdict_of(report: Report) -> Verdict:
         gaps=report.gaps,
         legs=report.legs,
     )
+
+
+def steps_of(intents: Sequence[Intent]) -> tuple[Step, ...]:
+    """The steps that were begun."""
+    return tuple(Begun.model_validate_json(intent.step).step for intent in intents)
+
+
+def chosen(intents: Sequence[Intent], order: Order) -> tuple[Intent, ...]:
+    """The writes that an undo is about: all of them, unless it names steps. What was done again since stays."""
+    wanted = {(step.rung.value, step.object) for step in order.steps}
+    return tuple(one for one in intents if not wanted or (one.name, one.object) in wanted)
 
 
 def refused(steps: Sequence[Step], moved: Sequence[str]) -> Iterator[Change]:
@@ -88,6 +100,7 @@ def _report(case: Case, order: Order, actions: Sequence[Change], outcome: Outcom
     return order.report.model_copy(
         update={
             "mode": case.mode,
+            "response_mode": case.policy.response_mode,
             "actions": tuple(actions),
             "outcome": outcome,
             "run": case.run,

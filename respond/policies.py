@@ -50,7 +50,7 @@ def load_policy(directory: Path, *, policy: Path | None = None, tenant: str | No
             raise UsageError(f"{path}: {unknown[0]}: is not a known key; known: {', '.join(keys)}")
         values |= found
     try:
-        read = Policy.model_validate(values)
+        read = Policy.model_validate(values, extra="forbid")
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         key = ".".join(str(part) for part in first["loc"])

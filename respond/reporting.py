@@ -46,6 +46,7 @@ def report_on(
     return Report(
         case=case.id,
         mode=case.mode,
+        response_mode=case.policy.response_mode,
         tenant=case.tenant,
         user=Person(id=account.id, upn=account.upn, display_name=account.display_name),
         window=Span(start=case.window.start, end=case.window.end),

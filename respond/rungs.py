@@ -18,6 +18,7 @@ from pydantic import JsonValue
 
 from respond import durable
 from respond.clients.graph_holdings import shown
+from respond.decision.ground import ASKS_FOR_ALL
 from respond.errors import (
     Conflict,
     Forbidden,
@@ -36,13 +37,17 @@ from respond.models.evidence import Account
 from respond.models.intents import Intent
 from respond.models.ladder import NOBODY, Begun, May, Rung, Step, Word
 from respond.models.report import ActionStatus, Change, Request
-from respond.step import clients, naming, process, write_action
+from respond.present import present
+from respond.response_mode import ResponseMode
+from respond.step import clients, naming, process, response_mode, write_action
 
 if TYPE_CHECKING:
     from kiota_abstractions.request_information import RequestInformation
 
 _NO_REFUSAL = (Conflict, Frozen, NotFound, NotTheService, Unauthenticated, WriteRefused)
 """What is not the service's answer to this very write."""
+OBSERVED = 'response.mode is "observe", not sent'
+"""Why an action is planned and not carried out."""
 _READ_BACK_PAUSES = (0.0, 0.5, 1.0, 2.0, 4.0)
 """Seconds before each look: a write takes a moment to show in a read."""
 
@@ -135,7 +140,7 @@ def rung(kit: Kit, *permissions: str) -> Callable[[Write], Callable[..., Corouti
             # An error ended it before it could say what it was about.
             told = {"target": step.label, "contains": kit.terms.contains, "why": step.why, "step": step, "by": word.by}
             if change.again:
-                again = "" if case.is_dry_run else "; respond serve or respond watch tries it again then"
+                again = "" if case.is_dry_run else "; respond serve or respond watch tries it again"
                 told |= {"summary": change.summary + again, "again": None if case.is_dry_run else change.again}
             return change.model_copy(update=told)
 
@@ -185,6 +190,20 @@ class _Climb:
 
     def stopped(self, seen: Seen) -> Stopped | None:
         """Why nothing is sent; None when it is."""
+        mode, stopped = response_mode(self.case), self.not_allowed()
+        if mode is ResponseMode.OBSERVE and (stopped is None or stopped.status is ActionStatus.AWAITING_APPROVAL):
+            how = f"would ask a person: {stopped.words}" if stopped else f"{self.terms.costs} (now: {seen.says})"
+            return Stopped(f"{OBSERVED}; {how}", ActionStatus.PLANNED)
+        if stopped:
+            return stopped
+        if mode is ResponseMode.ASK and self.word.by in ("", NOBODY):
+            return Stopped(ASKS_FOR_ALL)
+        if self.case.is_dry_run:
+            return Stopped(f"{self.terms.costs} (now: {seen.says})", ActionStatus.PLANNED)
+        return self.held()
+
+    def not_allowed(self) -> Stopped | None:
+        """What people and the response plan have against it."""
         if not self.word.by and (words := self.taken_back()):
             return Stopped(words)
         if not self.word.by and self.word.may is not May.NEVER and (denied := self.denied()):
@@ -193,9 +212,7 @@ class _Climb:
             return Stopped(self.word.why)
         if self.word.may is May.NEVER:
             return Stopped(self.word.why, ActionStatus.REFUSED)
-        if self.case.is_dry_run:
-            return Stopped(f"{self.terms.costs} (now: {seen.says})", ActionStatus.PLANNED)
-        return self.held()
+        return None
 
     async def act(self, seen: Seen, request: RequestInformation) -> Change:
         """Keep what was there, write, and read back."""
@@ -291,7 +308,7 @@ class _Climb:
             user_id=self.account.id,
             case=case.id,
             batch=case.batch or case.run,
-            now=datetime.now(UTC),
+            now=present(),
             limits=limits,
             tenant_users=case.tenant_users or 0,  # unknown is small
             override=self.word.by not in ("", NOBODY),

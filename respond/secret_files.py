@@ -14,6 +14,7 @@ from typing import Any
 
 from respond import tenants
 from respond.errors import UsageError
+from respond.plain_errors import file_error
 
 VARIABLE = "RESPOND_SECRETS"
 
@@ -78,4 +79,4 @@ def _read(path: Path) -> str:
     except UnicodeDecodeError as error:
         raise UsageError(f"{VARIABLE}: {path} is not UTF-8 text (byte {error.start})") from error
     except OSError as error:
-        raise UsageError(f"{VARIABLE}: {path} cannot be read: {error.strerror}") from error
+        raise file_error(f"{VARIABLE}: {path} cannot be read", error) from error

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from respond.errors import RespondError, RunFailed, UsageError
+from respond.errors import RespondError, RunFailed, StateAway, UsageError
 from respond.models.policy import Policy
+from respond.plain_errors import file_error, is_database_error, state_error
 from respond.policies import load_policy
 from respond.settings import Settings, TicketsIn, load_settings, state_dir, state_url, tenant_of
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from respond.models.case import Case
     from respond.models.intake import Delivery
     from respond.models.orders import Order
+    from respond.models.owed import Owed
     from respond.models.report import Attached, Report
     from respond.store.cases import Store
 
@@ -49,6 +51,10 @@ class Session:
     @property
     def tenant(self) -> str:
         return tenant_of(self.settings)
+
+    def now(self) -> datetime:
+        """The time that windows of queries go by: that of the services, as far as it is known."""
+        return self.connections.clock.now()
 
     async def respond_to(self, who: str, *, since: timedelta | None, dry_run: bool) -> Report:
         """Answer for one user, or join the run that already does.
@@ -79,12 +85,15 @@ class Session:
         from playbooks.take_back_case import take_back_case
         from respond.models.report import Attached
 
-        case = self.case_again(order.report, run=str(uuid.uuid4()), dry_run=dry_run)
-        await self.engine.start(take_back_case if undo else carry_out, case.run, case, order)
-        answer = await self.engine.wait(case.run)
-        if isinstance(answer, Attached):
-            raise RunFailed(f"{answer.case}: another run is at work on it (respond show {answer.case}); try again")
-        return cast("Report", answer)
+        while True:
+            case = self.case_again(order.report, run=str(uuid.uuid4()), dry_run=dry_run)
+            await self.engine.start(take_back_case if undo else carry_out, case.run, case, order)
+            answer = await self.engine.wait(case.run)
+            if not isinstance(answer, Attached):
+                return cast("Report", answer)
+            if not await asyncio.to_thread(self.engine.is_over, answer.run):
+                raise RunFailed(f"{answer.case}: another run is at work on it (respond show {answer.case}); try again")
+            self.store.release(case=answer.case, run=answer.run)  # it ended without letting go of the case
 
     def case_again(self, report: Report, *, run: str, dry_run: bool = False, watch: int = 0) -> Case:
         """The case of a report, for a further run about it.
@@ -94,7 +103,7 @@ class Session:
         """
         from respond.models.case import Mode, Window
 
-        now = datetime.now(UTC)
+        now = self.now()
         about = self._about_nobody(run, report.window.start, now if watch else report.window.end)
         start = max(report.window.start, now - self.policy.usual.history) if watch else report.window.start
         return about.model_copy(
@@ -102,7 +111,7 @@ class Session:
                 "id": "" if watch else report.case,
                 "mode": Mode.DRY_RUN if dry_run else Mode.LIVE,
                 "who": report.user.id,
-                "started": now,
+                "started": datetime.now(UTC),
                 "window": Window(start=start, end=about.window.end),
                 "watch": watch,
             }
@@ -138,15 +147,24 @@ class Session:
         """
         from respond.models.intake import Replies
 
-        now = datetime.now(UTC)
+        now = self.now()
         begin = min(now - self.settings.hunt.since, (delivery.notice.window_start or now) - before)
         start = max(begin, now - self.policy.usual.history)
         replies = Replies.model_validate(self.settings.sentinel.model_dump())
-        return self._about_nobody(run, start, now).model_copy(update={"started": delivery.at, "replies": replies})
+        # By this machine's clock, as all that is measured against it.
+        started = delivery.at - self.connections.clock.skew
+        return self._about_nobody(run, start, now).model_copy(update={"started": started, "replies": replies})
+
+    def case_owed(self, work: Owed, *, run: str) -> Case:
+        """The case that owed work is done under; about nobody, because no sign-in is looked at."""
+        report = self.store.live(work.case)
+        now = self.now()
+        case = self.case_again(report, run=run) if report else self._about_nobody(run, now, now)
+        return case.model_copy(update={"id": work.case, "who": ""})
 
     def case_about_nobody(self, *, since: timedelta) -> Case:
         """A case for looking over the tenant."""
-        now = datetime.now(UTC)
+        now = self.now()
         return self._about_nobody(str(uuid.uuid4()), now - since, now)
 
     def _about_nobody(self, run: str, start: datetime, now: datetime) -> Case:
@@ -158,7 +176,7 @@ class Session:
             tenant=self.tenant,
             who="",
             window=Window(start=start, end=now),
-            started=now,
+            started=datetime.now(UTC),
             policy=self.policy,
             act_early=self.settings.hunt.act_early,
             notifies=self.settings.notices.is_on,
@@ -168,14 +186,14 @@ class Session:
         from respond.models.case import Case, Mode, Window
         from respond.models.intake import Sighting, Trigger
 
-        now, run = datetime.now(UTC), str(uuid.uuid4())
+        now, run = self.now(), str(uuid.uuid4())
         return Case(
             run=run,
             mode=Mode.DRY_RUN if dry_run else Mode.LIVE,
             tenant=self.tenant,
             who=who,
             window=Window(start=now - (since or self.settings.hunt.since), end=now),
-            started=now,
+            started=datetime.now(UTC),
             policy=self.policy,
             act_early=self.settings.hunt.act_early,
             notifies=self.settings.notices.is_on,
@@ -218,12 +236,13 @@ class Survey:
     settings: Settings
     policy: Policy
     clients: Clients
+    now: Callable[[], datetime]
 
     def case(self, since: timedelta) -> Case:
         """A case about nobody in particular, which changes nothing."""
         from respond.models.case import Case, Mode, Window
 
-        now = datetime.now(UTC)
+        now = self.now()
         return Case(
             run=str(uuid.uuid4()),
             mode=Mode.DRY_RUN,
@@ -262,12 +281,18 @@ async def open_survey(config: Path) -> AsyncIterator[Survey]:
         connections = Connections(settings, lab.url if lab else settings.lab.url or None)
         stack.push_async_callback(connections.close)
         step.install(step.Process(settings, connections, store, templates=templates))
-        yield Survey(settings=settings, policy=policy, clients=connections.clients(read_only=True))
+        await connections.learn_time()
+        yield Survey(settings, policy, connections.clients(read_only=True), connections.clock.now)
 
 
 @asynccontextmanager
 async def open_session(
-    config: Path, *, dry_run: bool = False, serves: bool = False, watches: bool = False
+    config: Path,
+    *,
+    dry_run: bool = False,
+    serves: bool = False,
+    watches: bool = False,
+    starting: Callable[[], None] = lambda: None,
 ) -> AsyncIterator[Session]:
     """Everything a trigger needs, closed again at the end.
 
@@ -276,11 +301,13 @@ async def open_session(
         serves: take runs from the queue and all of those of dead processes. Otherwise it is one command, which finishes
             interrupted runs about users.
         watches: a command that also goes on with looks after a containment.
+        starting: called when the settings and the state have been found good, before any run is taken up.
 
     Raises:
         UsageError: a setting, the policy or the lab's data is wrong.
     """
-    settings, policy = load_settings(config), load_policy(config)
+    settings = load_settings(config)
+    policy = load_policy(config).model_copy(update={"response_mode": settings.response_mode})
     _check_tenant(settings)
     async with AsyncExitStack() as stack:
         lab = _start_lab(settings, config, stack)
@@ -288,6 +315,7 @@ async def open_session(
         # before the engine recovers runs of theirs.
         import playbooks.answer_delivery
         import playbooks.carry_out
+        import playbooks.make_up
         import playbooks.take_back_case
         import playbooks.try_again
         import playbooks.watch_case  # noqa: F401
@@ -305,7 +333,7 @@ async def open_session(
             url,
             _liveness(settings, store),
             realm=_realm(settings, dry_run=dry_run),
-            finishes=(*_FINISHES, "watch_case", "try_again") if watches else _FINISHES,
+            finishes=(*_FINISHES, "watch_case", "try_again", "make_up") if watches else _FINISHES,
             from_queue=settings.serve.runs_at_once if serves else 0,
         )
         stack.push_async_callback(asyncio.to_thread, engine.close)
@@ -317,7 +345,16 @@ async def open_session(
         step.install(step.Process(settings, connections, store, engine, templates))
         # Closed first: recovered runs have theirs on the engine's own event loop.
         stack.push_async_callback(connections.close)
-        await asyncio.to_thread(engine.launch)
+        starting()
+        try:
+            await asyncio.to_thread(engine.launch)
+        except Exception as error:
+            if is_database_error(error):
+                raise state_error(error) from error
+            raise
+        if not (serves or dry_run):
+            # A service does it in each of its turns; where there is none, nobody else would.
+            await asyncio.to_thread(engine.abandon)
         yield Session(settings, policy, engine, store, connections)
 
 
@@ -329,7 +366,7 @@ def _liveness(settings: Settings, store: Store) -> Liveness:
         try:
             return Locks(folder)
         except OSError as error:
-            raise UsageError(f"state.dir: {folder} cannot be written: {error.strerror}") from error
+            raise file_error(f"state.dir: {folder} cannot be written", error, passing=StateAway) from error
     return Beats(store.database, settings.serve.beat)
 
 

@@ -10,25 +10,30 @@ import asyncio
 import functools
 import time
 import uuid
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
-from weakref import WeakKeyDictionary
 
 from respond import durable, progress
 from respond.clients.connect import Clients, Connections
 from respond.clients.lanes import Lane, ahead
 from respond.clients.retry import retried
 from respond.clients.sources import Inquiry
-from respond.errors import Forbidden, RespondError, RunFailed, Unanswered, until_of
+from respond.errors import Forbidden, RespondError, RunFailed, Transient, Unanswered, until_of
+from respond.models import wire
 from respond.models.case import Case
+from respond.models.owed import Owed, OwedKind
 from respond.models.report import ActionStatus, Change
 from respond.observe.bound import bound
 from respond.observe.runs import running
 from respond.observe.traces import span
+from respond.plain_errors import is_database_error, named, state_error
+from respond.present import present
+from respond.ranks import Places, Rank, rank, ranked
+from respond.response_mode import ResponseMode, stricter_mode
 from respond.settings import Settings
 from respond.store.cases import Store
 from respond.templates import Templates
@@ -46,6 +51,20 @@ class Timing:
     name: str
     started: datetime
     ended: datetime
+
+
+@dataclass(frozen=True)
+class Owes:
+    """How a write is kept that an outage keeps from being done, so that it is made up for.
+
+    Attributes:
+        key: of the same write by any run, from its case and arguments.
+        target: what the write is about, for its report.
+    """
+
+    kind: OwedKind
+    key: Callable[[Case, Mapping[str, Any]], str]
+    target: Callable[[Case, Mapping[str, Any]], str]
 
 
 @dataclass(frozen=True)
@@ -69,16 +88,12 @@ _TURNS = ("match_threat_intel", "find_usual_places", "find_address_use", "find_l
 cases; whoever is not named comes last."""
 _HEAD_START = timedelta(milliseconds=15)
 
+_LONGEST_PAUSE = 15.0
+"""Seconds that a step of the background makes way for fresh work."""
+
 _process: Process | None = None
+_places: Places | None = None
 _timings: ContextVar[list[Timing]] = ContextVar("timings")
-
-
-_room: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
-
-
-def room() -> asyncio.Semaphore:
-    """Room for one more response: an incident may name hundreds of users, and services answer only so many at once."""
-    return _room.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(process().settings.serve.runs_at_once))
 
 
 async def aside(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -86,28 +101,11 @@ async def aside(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     return await asyncio.to_thread(work, *args, **kwargs)
 
 
-_resting: set[object] = set()
-
-
-@contextmanager
-def resting() -> Iterator[None]:
-    """A run that only waits for its time takes no place that another could work in."""
-    _resting.add(this := object())
-    try:
-        yield
-    finally:
-        _resting.discard(this)
-
-
-def runs_that_rest() -> int:
-    """How many runs of this process wait for their time."""
-    return len(_resting)
-
-
 def install(process: Process | None) -> None:
     """Give the actions their connections; once for a process, before the engine is launched."""
-    global _process  # noqa: PLW0603 - recovered runs start on a thread that inherits no context
+    global _process, _places  # noqa: PLW0603 - recovered runs start on a thread that inherits no context
     _process = process
+    _places = Places(process.settings.serve.runs_at_once) if process else None
 
 
 def process() -> Process:
@@ -117,9 +115,21 @@ def process() -> Process:
     return _process
 
 
+def places() -> Places:
+    """Places for responses: an incident may name hundreds of users, and services answer only so many at once."""
+    if _places is None:
+        raise RuntimeError("install() comes before the first run")
+    return _places
+
+
 def clients(case: Case) -> Clients:
     """The services, in the mode of the case: a dry run gets clients that cannot write."""
     return process().connections.clients(read_only=case.is_dry_run)
+
+
+def response_mode(case: Case) -> ResponseMode:
+    """The mode that a write of the case is held to: that of its trigger, or of this process where that is stricter."""
+    return stricter_mode(case.policy.response_mode, process().settings.response_mode)
 
 
 def limit_of(action: str) -> timedelta:
@@ -144,17 +154,24 @@ def last_timing(name: str) -> Timing | None:
     return next((entry for entry in reversed(_timings.get()) if entry.name == name), None)
 
 
-def playbook(name: str) -> Callable[[Chain[P, T]], Chain[P, T]]:
-    """A chain of actions that survives the death of its process."""
+def playbook(name: str, *, takes_place: bool = False) -> Callable[[Chain[P, T]], Chain[P, T]]:
+    """A chain of actions that survives the death of its process.
+
+    Args:
+        takes_place: it works on one user, and waits for a place first. One that waits for such runs takes none, or
+            after a crash all places could be taken by runs that wait for a place.
+    """
 
     def wrap(chain: Chain[P, T]) -> Chain[P, T]:
         @functools.wraps(chain)
         async def run(case: Case, /, *args: P.args, **kwargs: P.kwargs) -> T:
             token = _timings.set([])
             try:
-                with running(name, case) as this:
-                    answer = await chain(case, *args, **kwargs)
-                    this.answer = answer
+                with ranked(_rank_of(case)):
+                    async with _place() if takes_place else nullcontext():
+                        with running(name, case) as this:
+                            answer = await chain(case, *args, **kwargs)
+                            this.end(answer)
                 return answer
             finally:
                 _timings.reset(token)  # a chain within a chain: the outer one goes on with its own
@@ -164,11 +181,33 @@ def playbook(name: str) -> Callable[[Chain[P, T]], Chain[P, T]]:
     return wrap
 
 
-def read_action(*permissions: str, first: bool = False) -> Callable[[Action[P, T]], Action[P, T]]:
+def _rank_of(case: Case) -> Rank:
+    """A recheck, and a run that was put back, wait behind what is new."""
+    return Rank.BACKGROUND if case.watch or durable.was_put_back() else rank()
+
+
+@asynccontextmanager
+async def _place() -> AsyncIterator[None]:
+    with _work():
+        async with places().place(rank()):
+            yield
+
+
+def _work(*, waits: bool = False) -> AbstractContextManager[None]:
+    """What background work makes way for, if it is fresh.
+
+    Args:
+        waits: it waits for another run, which may be of the background.
+    """
+    return places().fresh_work() if rank() is Rank.FRESH and not waits else nullcontext()
+
+
+def read_action(*permissions: str, first: bool = False, waits: bool = False) -> Callable[[Action[P, T]], Action[P, T]]:
     """A question. Least permissions: Graph application permissions or Azure roles.
 
     Args:
         first: containing waits for the answer, so it is asked before other evidence.
+        waits: it asks no service, and waits for another run.
     """
     lane = Lane.FIRST if first else Lane.REST
 
@@ -184,19 +223,25 @@ def read_action(*permissions: str, first: bool = False) -> Callable[[Action[P, T
                 except (RespondError, TimeoutError):
                     raise
                 except Exception as error:
-                    raise _defect(question.__name__, case, error) from error
+                    known = is_database_error(error)
+                    raise (state_error(error) if known else _defect(question.__name__, case, error)) from error
 
-            return await _recorded(case, question.__name__, call)
+            if rank() is Rank.BACKGROUND and durable.this_run():
+                await places().make_way(_LONGEST_PAUSE)  # before the limit of the action begins to count
+            return await _recorded(case, question.__name__, call, waits=waits)
 
         return _declared(cast("Action[P, T]", ask), permissions, writes=False)
 
     return wrap
 
 
-def write_action(*permissions: str) -> Callable[[Action[P, Change]], Action[P, Change]]:
+def write_action(*permissions: str, owes: Owes | None = None) -> Callable[[Action[P, Change]], Action[P, Change]]:
     """A change. A failure is its result, not the end of the run: the ticket still has to be written.
 
     A lost answer is followed by the whole action again, which looks first: nothing is written twice blindly.
+
+    Args:
+        owes: how the write is kept where a service does not answer; it is made up for by whatever process follows.
     """
 
     def wrap(change: Action[P, Change]) -> Action[P, Change]:
@@ -210,14 +255,8 @@ def write_action(*permissions: str) -> Callable[[Action[P, Change]], Action[P, C
                 return await change(case, *args, **kwargs)
 
             async def call() -> Change:
-                try:
-                    with ahead(Lane.CONTAIN):
-                        return await retried(once, policy=process().settings.retry, only=Unanswered)
-                except RespondError as error:
-                    told = naming(error, permissions) if isinstance(error, Forbidden) else error
-                    return _failed(change.__name__, case, told)
-                except Exception as error:  # noqa: BLE001 - one broken write ends neither the others nor their ticket
-                    return _failed(change.__name__, case, _defect(change.__name__, case, error))
+                done = await _tried(change.__name__, case, once, permissions)
+                return done if owes is None or case.is_dry_run else await _owed(case, owes, kwargs, done)
 
             return await _recorded(case, change.__name__, call)
 
@@ -226,21 +265,73 @@ def write_action(*permissions: str) -> Callable[[Action[P, Change]], Action[P, C
     return wrap
 
 
+async def _tried(
+    name: str, case: Case, once: Callable[[], Coroutine[Any, Any, Change]], permissions: tuple[str, ...]
+) -> Change:
+    """A write, and again where its answer was lost; what went wrong is its result."""
+    try:
+        with ahead(Lane.CONTAIN):
+            return await retried(once, policy=process().settings.retry, only=Unanswered)
+    except RespondError as error:
+        told = naming(error, permissions) if isinstance(error, Forbidden) else error
+        return _failed(name, case, told)
+    except Exception as error:  # noqa: BLE001 - one broken write ends neither the others nor their ticket
+        return _failed(name, case, _defect(name, case, error))
+
+
+async def _owed(case: Case, owes: Owes, told: Mapping[str, Any], change: Change) -> Change:
+    """Keep a write that a service did not answer, or that it is done."""
+    if change.status is ActionStatus.FAILED:
+        change = change.model_copy(update={"target": owes.target(case, told)})
+    await asyncio.to_thread(owe, case, owes.kind, owes.key(case, told), told, change)
+    return change
+
+
 def _defect(name: str, case: Case, error: Exception) -> RunFailed:
     """A mistake of ours, or an answer that nobody thought of, as an error of the tree: one part broke, not the run."""
-    return RunFailed(f"{case.who or case.run}: {name} broke ({type(error).__name__}: {error})"[:400])
+    return RunFailed(f"{case.who or case.run}: {name} broke ({named(error)})"[:400])
 
 
 def _failed(name: str, case: Case, error: RespondError) -> Change:
-    """What a write that ended with an error is reported as."""
-    again = until_of(error)
+    """What a write that ended with an error is reported as; with when it is tried again, where a service was away."""
+    again = until_of(error) or (soon() if isinstance(error, Transient) else None)
     return Change(name=name, status=ActionStatus.FAILED, target=case.who, summary=error.message, again=again)
 
 
-async def _recorded(case: Case, name: str, call: Callable[[], Coroutine[Any, Any, T]]) -> T:
+def soon() -> datetime:
+    """When something is tried again that a service did not answer."""
+    return present() + process().settings.retry.make_up[0]
+
+
+def owe(case: Case, kind: OwedKind, key: str, body: Mapping[str, Any], change: Change) -> None:
+    """Keep a write that is tried again, or note that it is done, or that trying again cannot help.
+
+    Args:
+        body: what the write needs, of kinds that the state file may hold.
+    """
+    here, now = process(), present()
+    if change.status is not ActionStatus.FAILED:
+        here.store.owed.settle(case.tenant, kind, key, now=now)
+    elif change.again is None:
+        here.store.owed.forget(case.tenant, kind, key)
+    else:
+        work = Owed(
+            tenant=case.tenant,
+            kind=kind,
+            key=key,
+            case=case.id,
+            body=wire.dumps(dict(body)),
+            due=now,
+            since=now,
+            reason=change.summary,
+        )
+        here.store.owed.put(work, now=now, pauses=here.settings.retry.make_up, until=change.again)
+
+
+async def _recorded(case: Case, name: str, call: Callable[[], Coroutine[Any, Any, T]], *, waits: bool = False) -> T:
     async def timed() -> dict[str, Any]:
         started = datetime.now(UTC)
-        with bound(case=case.id, action=name), progress.action(name):
+        with bound(case=case.id, action=name), progress.action(name), _work(waits=waits):
             value = await _told(case, name, call)
         return {"value": value, "started": started, "ended": datetime.now(UTC)}
 

@@ -83,6 +83,8 @@ async def tell_end(case: Case, delivery: Delivery, reports: Sequence[Report | No
 def answer_text(report: Report) -> str:
     """A report as a comment: what, what is left to do, why, what was done, what is not known. Plain text."""
     lines = [f"{report.user.upn}: {report.verdict} {report.score}, {report.outcome} (case {report.case})", ""]
+    if report.response_mode:
+        lines += [f"Response mode: {report.response_mode}", ""]
     lines += [report.headline, ""]
     # First what a person has to do: Sentinel cuts a long comment at its end.
     if report.outcome is Outcome.AWAITING_APPROVAL:
@@ -91,7 +93,8 @@ def answer_text(report: Report) -> str:
         lines += ["To do by hand:", *report.tasks, ""]
     lines += ["Why:", *(f"{finding.weight:+d} {finding.summary}" for finding in report.findings), ""]
     if report.actions:
-        lines += ["Done:", *(f"{_named(report, one)}: {one.status}: {one.summary}" for one in report.actions), ""]
+        done = "Would be done:" if report.outcome is Outcome.PLANNED else "Done:"
+        lines += [done, *(f"{_named(report, one)}: {one.status}: {one.summary}" for one in report.actions), ""]
     gone = [one for one in report.persistence if one.fate is Fate.GONE]
     if gone:
         lines += ["Gone already:", *(f"{one.what} {one.name}".strip() + f": {one.says}" for one in gone), ""]

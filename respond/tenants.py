@@ -30,11 +30,31 @@ FORM = "the name of a tenant: small letters, digits and single hyphens, 31 chara
 _NAME = re.compile(r"(?=.{1,31}$)[a-z0-9]+(-[a-z0-9]+)*")
 _OWN = re.compile(r"(^|_)(ids?|secret|password|token|certificate|file|thumbprint|key)$|^workspace_resource_id$")
 """Keys of `[tenant]` that say which tenant it is, or who may speak for us there."""
-_APART = ("tenant.tenant_id", "tenant.workspace_id", "tenant.workspace_resource_id", "webhook.hmac_secret")
+_APART = (
+    "tenant.tenant_id",
+    "tenant.workspace_id",
+    "tenant.workspace_resource_id",
+    "webhook.hmac_secret",
+    "webhook.hmac_secret_next",
+)
 
 _IDENTITIES = ("AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_PASSWORD")
 
 Values = dict[str, Any]
+
+
+_option = ""
+
+
+def choose(name: str) -> None:
+    """Work for the tenant that `--tenant` names."""
+    global _option  # noqa: PLW0603 - a message has to say whether the option or the variable was wrong
+    _option = os.environ[VARIABLE] = name
+
+
+def is_by_option(name: str) -> bool:
+    """Whether `--tenant` named the tenant, not the environment."""
+    return bool(name) and name == _option
 
 
 def chosen() -> str:
@@ -105,7 +125,7 @@ def check_common(common: Mapping[str, Any]) -> None:
         UsageError: names the key, and where it belongs.
     """
     shared = [f"tenant.{key}" for key in _own_keys(common.get("tenant", {}))]
-    shared += [key for key in ("state.url", "webhook.hmac_secret") if _value(common, key)]
+    shared += [key for key in ("state.url", "webhook.hmac_secret", "webhook.hmac_secret_next") if _value(common, key)]
     if shared:
         raise UsageError(
             f"{shared[0]}: would be shared by all of [tenants]; each has its own: write tenants.NAME.{shared[0]}"

@@ -26,5 +26,6 @@ def operator(name: str | None) -> str:
 def _login() -> str:
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # a container runs as a number that no file names; KeyError before Python 3.13
-        return f"uid-{os.getuid()}"
+    # A container runs as a number that no file names (KeyError before Python 3.13); Windows has no such file at all.
+    except (ImportError, KeyError, OSError):
+        return f"uid-{os.getuid()}" if hasattr(os, "getuid") else "unknown"

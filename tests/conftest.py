@@ -19,7 +19,7 @@ from hypothesis import settings
 
 from respond.lab import scenario
 from tests.helpers import tiers
-from tests.helpers.postgres import pg, pg_url  # noqa: F401 - one server for a session, in whichever folder its tests are
+from tests.helpers.postgres import pg, pg_outage, pg_url  # noqa: F401 - one server for a session, in whichever folder its tests are
 from tests.lab.running_lab import RunningLab, running, stop_idle
 
 pytest_plugins = ["tests.helpers.budget"]
@@ -69,6 +69,7 @@ def _apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees the settings or the state of the machine it runs on."""
     monkeypatch.setenv("RESPOND_STATE__URL", f"sqlite:///{tmp_path / 'state' / 'respond.db'}")
     monkeypatch.delenv("RESPOND_CONFIG", raising=False)
+    monkeypatch.delenv("COLUMNS", raising=False)
 
 
 @pytest.fixture

@@ -37,13 +37,14 @@ def verify(*, head: str | None, as_json: bool, config: str | None) -> int:
 
 
 def export(*, case: str | None, config: str | None) -> int:
-    """One entry a line, oldest first, as the canonical JSON that its digest is taken of, with the digest added."""
+    """One entry a line, oldest first; with `salt` and `sealed`, which the seal and the digest are computed from."""
     from respond.models.audit import canonical
 
     count = 0
     with closing(open_store(config)) as store:
         for entry in store.audit.entries(case=case.upper() if case else None):
-            sys.stdout.write(canonical(entry.model_dump(mode="json")) + "\n")
+            told = entry.model_dump(mode="json") | {"salt": entry.salt, "sealed": entry.sealed, "purged": entry.purged}
+            sys.stdout.write(canonical(told) + "\n")
             count += 1
     if case and not count:
         sys.stderr.write(f"respond: the audit log has no entry about {case[:40]}\n")

@@ -6,7 +6,7 @@ import asyncio
 import signal
 import sys
 import time
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,6 +60,7 @@ def _say_nothing(_what: str, _done: int, _of: int) -> None:
 
 async def _backtest(config: Path, length: timedelta, other: Path | None, tell: Tell) -> Backtest:
     from respond.policies import load_other_policy
+    from respond.ranks import Rank, ranked
     from respond.session import open_survey
 
     second = load_other_policy(other, config) if other else None
@@ -69,7 +70,9 @@ async def _backtest(config: Path, length: timedelta, other: Path | None, tell: T
 
         case, started = session.case(length), time.monotonic()
         replay = Replay(case, policy_name=str(config / "policy.toml"), other=second, other_name=str(other or ""))
-        work = asyncio.ensure_future(backtest(case, replay, at_once=session.settings.hunt.users_at_once, tell=tell))
+        # It asks for a month of everybody; a service beside it has to have room for an attack.
+        with ranked(Rank.BACKGROUND):
+            work = asyncio.ensure_future(backtest(case, replay, at_once=session.settings.hunt.users_at_once, tell=tell))
         result = await _until_interrupted(work, replay)
         return result.model_copy(update={"queries": session.queries, "seconds": round(time.monotonic() - started, 2)})
 
@@ -77,10 +80,12 @@ async def _backtest(config: Path, length: timedelta, other: Path | None, tell: T
 async def _until_interrupted(work: asyncio.Future[Backtest], replay: Replay) -> Backtest:
     """The whole result, or what there is when the first Ctrl-C comes."""
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGINT, work.cancel)
+    with suppress(NotImplementedError):  # Windows: Ctrl-C ends it without figures
+        loop.add_signal_handler(signal.SIGINT, work.cancel)
     try:
         return await work
     except asyncio.CancelledError:
         return replay.result()
     finally:
-        loop.remove_signal_handler(signal.SIGINT)
+        with suppress(NotImplementedError):
+            loop.remove_signal_handler(signal.SIGINT)

@@ -1,14 +1,18 @@
 """The commands that create respond's identities with the least permissions: a script for a person to read and run.
 
     https://learn.microsoft.com/graph/permissions-grant-via-msgraph
+    https://learn.microsoft.com/graph/api/application-upsert
     https://learn.microsoft.com/azure/role-based-access-control/role-assignments-cli
+    https://learn.microsoft.com/entra/workload-id/workload-identity-federation
 
-Ids of permissions are not written down here: each command looks its own up, by name, in the tenant that it is for.
+The script can be run again at any time, also after it was interrupted: each step looks first and adds what is missing.
+Ids of permissions are not written down here; the script looks them up by name, in the tenant that it is for.
 """
 
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +20,17 @@ from typing import TYPE_CHECKING
 
 from respond.clients.clouds import CLOUDS
 from respond.doctor.needs import DANGEROUS, is_graph, is_read, is_write
-from respond.settings import Cloud
+from respond.settings import Cloud, IdentityKind
 
 if TYPE_CHECKING:
     from respond.doctor.declared import Need
 
 Needed = Mapping[str, "Sequence[Need]"]
 
+FIRST_LINES = "#!/bin/sh\n# Written by respond init"
+"""How each script begins."""
+
+_FUNCTIONS = Path(__file__).with_name("setup_functions.sh")
 _MICROSOFT_GRAPH = "00000003-0000-0000-c000-000000000000"
 _AZ_CLOUDS = {
     Cloud.PUBLIC: "AzureCloud",
@@ -30,7 +38,37 @@ _AZ_CLOUDS = {
     Cloud.USGOV_DOD: "AzureUSGovernment",
     Cloud.CHINA: "AzureChinaCloud",
 }
+_AUDIENCES = {
+    Cloud.PUBLIC: "api://AzureADTokenExchange",
+    Cloud.USGOV: "api://AzureADTokenExchangeUSGov",
+    Cloud.USGOV_DOD: "api://AzureADTokenExchangeUSGov",
+    Cloud.CHINA: "api://AzureADTokenExchangeChina",
+}
+"""The audience of tokens of other issuers."""
+_APPLICATIONS = (IdentityKind.CERTIFICATE, IdentityKind.WORKLOAD)
 _MOST_NAMES = 4
+
+
+@dataclass(frozen=True)
+class Principal:
+    """One of respond's identities.
+
+    Attributes:
+        role: `read` or `write`.
+        name: of the application or managed identity; no other object has it.
+        client_id: of the one that the settings name; empty: it is looked for by its name, and created.
+        certificate: absolute path of the PEM file; None where there is none to be made.
+    """
+
+    role: str
+    name: str
+    client_id: str = ""
+    certificate: Path | None = None
+
+    @property
+    def variable(self) -> str:
+        """`$READ` is the object id of the service principal, `$READ_APP` the client id."""
+        return self.role.upper()
 
 
 @dataclass(frozen=True)
@@ -38,21 +76,27 @@ class Plan:
     """What is to be set up.
 
     Attributes:
-        identity: `managed`, `certificate` or `cli`.
-        writes: whether a second identity is created, for containing.
-        directory: of the configuration.
+        tenant_name: of `[tenants]`; empty where the configuration has one tenant.
+        workspace_resource_id: Azure resource id of the workspace; empty: looked up by its id.
+        principals: the identity that reads, and perhaps the one that writes.
+        directory: of the configuration, absolute.
+        resource_group: of managed identities; empty: that of the workspace.
+        issuer: of the tokens of a workload, with their subject.
+        renewed: whether the certificates are new ones beside those in use.
     """
 
+    tenant_name: str
     tenant_id: str
     workspace_id: str
+    workspace_resource_id: str
     cloud: Cloud
-    identity: str
-    writes: bool
+    kind: IdentityKind
+    principals: tuple[Principal, ...]
     directory: Path
-
-    def certificate(self, name: str) -> Path:
-        """Where the certificate of an identity is kept with its key."""
-        return self.directory / f"{name}.pem"
+    resource_group: str = ""
+    issuer: str = ""
+    subject: str = ""
+    renewed: bool = False
 
 
 def script(plan: Plan, needed: Needed, *, apart: Collection[str] = ()) -> str:
@@ -63,96 +107,136 @@ def script(plan: Plan, needed: Needed, *, apart: Collection[str] = ()) -> str:
         apart: those of them that are optional: listed, and not granted.
     """
     granted = {permission: why for permission, why in needed.items() if permission not in apart}
-    lines = [*_opening(plan), *_identity(plan, "read", "READ")]
-    if plan.writes:
-        lines += _identity(plan, "write", "WRITE")
-    if plan.identity != "cli":
-        lines += ["", "# A new identity is not known everywhere at once.", "sleep 60"]
-    lines += _grants(plan, granted, "read", "READ", is_read)
-    if plan.writes:
-        lines += _grants(plan, granted, "write", "WRITE", is_write)
+    lines = [*_opening(plan), *_variables(plan), *_FUNCTIONS.read_text(encoding="utf-8").splitlines(), ""]
+    lines += _announced(plan, granted)
+    for principal in plan.principals:
+        lines += _identity(plan, principal)
+    for principal in plan.principals:
+        lines += _grants(plan, principal, granted)
+    if any(principal.role == "write" for principal in plan.principals):
         lines += _optional({permission: needed[permission] for permission in sorted(apart)})
     return "\n".join([*lines, *_closing(plan)]) + "\n"
 
 
+def _roles(plan: Plan) -> str:
+    """Who may run it."""
+    if plan.kind is IdentityKind.CLI:
+        return "Owner or User Access Administrator of the workspace"
+    entra = "Privileged Role Administrator"
+    if plan.kind in _APPLICATIONS:
+        entra += " and Application Administrator"
+    azure = "Owner or User Access Administrator of the workspace"
+    if plan.kind is IdentityKind.MANAGED:
+        azure += ", and Managed Identity Contributor of the resource group"
+    return f"{entra} in Entra ID, and {azure}"
+
+
 def _opening(plan: Plan) -> Iterator[str]:
-    what = "for reading (plan) and for containing" if plan.writes else "for reading (plan) only"
-    yield "#!/bin/sh"
-    yield f"# Creates respond's identities in tenant {plan.tenant_id}, {what}."
-    yield "# Needs the Azure CLI, and somebody who is Privileged Role Administrator and Owner of the workspace."
+    writes = any(principal.role == "write" for principal in plan.principals)
+    what = "for reading (plan) and for containing" if writes else "for reading (plan) only"
+    yield f"{FIRST_LINES}: creates respond's identities in tenant {plan.tenant_id},"
+    yield f"# {what}. It says what it will create, and creates what is missing."
+    yield "# It can be run again at any time, also after it was interrupted. Run it with: sh FILE"
+    tools = "the Azure CLI and openssl" if plan.kind is IdentityKind.CERTIFICATE else "the Azure CLI"
+    yield f"# Needs {tools}, and an account with these roles:"
+    yield f"# {_roles(plan)}."
     yield "set -eu"
     yield "umask 077"
     yield ""
-    yield _command("az", "cloud", "set", "--name", _AZ_CLOUDS[plan.cloud])
-    yield _command("az", "login", "--tenant", plan.tenant_id)
-    yield "# If the workspace is in another subscription than the first: az account set --subscription NAME"
-    wanted = f"[?customerId=='{plan.workspace_id}'].id | [0]"
-    yield f'WORKSPACE=$(az monitor log-analytics workspace list --query "{wanted}" --output tsv)'
-    yield 'test -n "$WORKSPACE" || { echo "no such workspace in this subscription" >&2; exit 1; }'
-    if plan.identity == "cli":
-        return
-    yield _kept("GRAPH", "az", "ad", "sp", "show", "--id", _MICROSOFT_GRAPH, "--query", "id")
-    yield ""
-    yield "# grant PRINCIPAL PERMISSION: an application permission of Microsoft Graph, with admin consent."
-    yield "grant() {"
-    lookup = "--query \"appRoles[?value=='$2'].id | [0]\" --output tsv"
-    yield f"  role=$(az ad sp show --id {_MICROSOFT_GRAPH} {lookup})"
-    url = f"{CLOUDS[plan.cloud].graph}/v1.0/servicePrincipals/$1/appRoleAssignments"
-    yield f'  az rest --method POST --url "{url}" --headers Content-Type=application/json \\'
-    yield r'    --body "{\"principalId\": \"$1\", \"resourceId\": \"$GRAPH\", \"appRoleId\": \"$role\"}"'
-    yield "}"
 
 
-def _identity(plan: Plan, name: str, variable: str) -> Iterator[str]:
-    """`$READ` is the object id of the identity, `$READ_APP` its client id."""
-    called = f"respond-{name}"
+def _variables(plan: Plan) -> Iterator[str]:
+    values = {
+        "TENANT": plan.tenant_id,
+        "TENANT_NAME": plan.tenant_name,
+        "CLOUD": _AZ_CLOUDS[plan.cloud],
+        "GRAPH_URL": CLOUDS[plan.cloud].graph,
+        "CONFIG": str(plan.directory),
+        "PYTHON": sys.executable,
+        "NEEDED": _roles(plan),
+        "WORKSPACE": plan.workspace_resource_id,
+        "PRINCIPAL_TYPE": "User" if plan.kind is IdentityKind.CLI else "ServicePrincipal",
+        "MISSING": "",
+    }
+    yield from (f"{name}={shlex.quote(value)}" for name, value in values.items())
+    if plan.kind is IdentityKind.MANAGED:
+        yield "# Resource group of the managed identities; empty: that of the workspace."
+    yield f"GROUP={shlex.quote(plan.resource_group)}"
+    yield "CERTIFICATE_PASSWORD=${CERTIFICATE_PASSWORD:-}"
+    yield "export CERTIFICATE_PASSWORD"
+    yield "WORK=$(mktemp -d)"
+    yield "trap 'rm -rf \"$WORK\"' EXIT"
     yield ""
-    yield f"# Who {'reads' if name == 'read' else 'writes'}."
-    if plan.identity == "cli":
+
+
+def _announced(plan: Plan, granted: Needed) -> Iterator[str]:
+    yield "sign_in"
+    yield f"find_workspace {plan.workspace_id}"
+    yield ""
+    yield 'say "In tenant $TENANT ($CLOUD) this creates, where it is missing:"'
+    for principal in plan.principals:
+        wanted = [name for name, why in granted.items() if _wants(principal)(name, why)]
+        graph = sum(map(is_graph, wanted))
+        roles = f"{len(wanted) - graph} role{'s' if len(wanted) - graph > 1 else ''} on the workspace"
+        holds = roles if plan.kind is IdentityKind.CLI else f"{graph} permissions of Microsoft Graph, {roles}"
+        if plan.kind is IdentityKind.CLI:
+            yield f'say "  for the signed-in user: {holds}"'
+        elif plan.kind is IdentityKind.MANAGED:
+            place = "in resource group $GROUP of subscription $SUBSCRIPTION"
+            yield f'say "  managed identity {principal.name} {place}: {holds}"'
+        else:
+            yield f'say "  application {principal.name}: {holds}"'
+    yield 'say "  on workspace $WORKSPACE"'
+    yield 'say "and writes their ids into $CONFIG/respond.toml. Your account needs: $NEEDED."'
+    yield "agreed"
+    if plan.kind is not IdentityKind.CLI:
+        yield ""
+        yield "# Microsoft Graph: its object id here, and the id of each permission by its name."
+        found = f"servicePrincipals(appId='{_MICROSOFT_GRAPH}')?\\$select=id,appRoles"
+        yield f'do_now "Microsoft Graph" graph GET "{found}" --query id --output tsv'
+        yield "GRAPH=$out"
+        yield f'do_now "Microsoft Graph" graph GET "{found}" --query "appRoles[].[value, id]" --output tsv'
+        yield "ROLES=$out"
+
+
+def _identity(plan: Plan, principal: Principal) -> Iterator[str]:
+    variable = principal.variable
+    yield ""
+    yield f"# Who {'reads' if principal.role == 'read' else 'writes'}."
+    if plan.kind is IdentityKind.CLI:
         yield "# Azure CLI's own application decides what of Microsoft Graph you reach; evidence beyond that is a gap."
-        yield _kept(variable, "az", "ad", "signed-in-user", "show", "--query", "id")
-    elif plan.identity == "managed":
-        yield 'GROUP=$(az resource show --ids "$WORKSPACE" --query resourceGroup --output tsv)'
-        made = f'--name {called} --resource-group "$GROUP"'
-        yield f"{variable}_APP=$(az identity create {made} --query clientId --output tsv)"
-        yield f"{variable}=$(az identity show {made} --query principalId --output tsv)"
-    else:
-        yield from _application(plan, called, variable)
+        yield f"{variable}=$ME"
+        return
+    known = shlex.quote(principal.client_id)
+    yield f"{'managed' if plan.kind is IdentityKind.MANAGED else 'application'} {principal.name} {known}"
+    yield f"{variable}_APP=$app {variable}=$principal"
+    if principal.certificate:
+        yield _command("certificate", principal.name, str(principal.certificate))
+    if plan.kind is IdentityKind.WORKLOAD:
+        yield _command("federated", principal.name, plan.issuer, plan.subject, _AUDIENCES[plan.cloud])
 
 
-def _application(plan: Plan, called: str, variable: str) -> Iterator[str]:
-    pem = plan.certificate(called)
-    key, public = str(pem.with_suffix(".key")), str(pem.with_suffix(".crt"))
-    made = ("-x509", "-newkey", "rsa:3072", "-nodes", "-days", "365", "-subj", f"/CN={called}")
-    yield _command("openssl", "req", *made, "-keyout", key, "-out", public)
-    yield f"{_command('cat', key, public)} > {shlex.quote(str(pem))}"
-    yield _command("rm", key)
-    audience = ("--sign-in-audience", "AzureADMyOrg")
-    yield _kept(f"{variable}_APP", "az", "ad", "app", "create", "--display-name", called, *audience, "--query", "appId")
-    certificate = f"--cert {shlex.quote(f'@{public}')} --append"
-    yield f'az ad app credential reset --id "${variable}_APP" {certificate} --output none'
-    yield f'{variable}=$(az ad sp create --id "${variable}_APP" --query id --output tsv)'
-
-
-def _grants(
-    plan: Plan, needed: Needed, name: str, variable: str, wanted: Callable[[str, Sequence[Need]], bool]
-) -> Iterator[str]:
-    found = {permission: why for permission, why in needed.items() if wanted(permission, why)}
+def _grants(plan: Plan, principal: Principal, needed: Needed) -> Iterator[str]:
+    found = {permission: why for permission, why in needed.items() if _wants(principal)(permission, why)}
+    reads = principal.role == "read"
+    variable = f'"${principal.variable}"'
     yield ""
-    yield f"# What it needs to {'read: this is enough for plans' if name == 'read' else 'contain'}."
-    if plan.identity != "cli":
+    yield f"# What it needs to {'read: this is enough for plans' if reads else 'contain'}."
+    if plan.kind is not IdentityKind.CLI:
+        yield f"held_by {variable}"
         for permission, why in found.items():
             if is_graph(permission):
-                yield f'grant "${variable}" {shlex.quote(permission)}  # {_names(why)}'
-        if name == "read":
+                yield f"grant {variable} {shlex.quote(permission)}  # {_names(why)}"
+        if reads:
             yield "# Optional; respond doctor then sees whether device code flow is blocked:"
-            yield f'# grant "${variable}" Policy.Read.All'
-    kind = "User" if plan.identity == "cli" else "ServicePrincipal"
+            yield f"# grant {variable} Policy.Read.All"
     for role, why in found.items():
         if not is_graph(role):
-            assignee = f'--assignee-object-id "${variable}" --assignee-principal-type {kind}'
-            yield f"# {role}: {_names(why)}"
-            yield f'az role assignment create {assignee} --role {shlex.quote(role)} --scope "$WORKSPACE"'
+            yield f"assign {variable} {shlex.quote(role)}  # {_names(why)}"
+
+
+def _wants(principal: Principal) -> Callable[[str, Sequence[Need]], bool]:
+    return is_read if principal.role == "read" else is_write
 
 
 def _optional(apart: Needed) -> Iterator[str]:
@@ -165,27 +249,36 @@ def _optional(apart: Needed) -> Iterator[str]:
 
 
 def _closing(plan: Plan) -> Iterator[str]:
-    file = plan.directory / "respond.toml"
     yield ""
-    yield f"# Then write these into {shlex.quote(str(file))}; until then the environment says it."
-    yield 'echo "[tenant] workspace_resource_id = \\"$WORKSPACE\\""'
-    yield 'export RESPOND_TENANT__WORKSPACE_RESOURCE_ID="$WORKSPACE"'
-    if plan.identity != "cli":
-        for section, variable in (("read", "READ"), *([("write", "WRITE")] if plan.writes else [])):
-            yield f'echo "[tenant.{section}] client_id = \\"${variable}_APP\\""'
-            yield f'export RESPOND_TENANT__{variable}__CLIENT_ID="${variable}_APP"'
-    if plan.identity == "managed":
-        yield "# A managed identity works where it is assigned to: run this on that machine or container."
-    yield ""
-    yield _command("respond", "doctor", "--config", str(plan.directory))
+    filled = ['"tenant.workspace_resource_id=$WORKSPACE"']
+    if plan.kind is not IdentityKind.CLI:
+        filled += [f'"tenant.{one.role}.client_id=${one.variable}_APP"' for one in plan.principals]
+    if plan.renewed:
+        new = ((one.role, one.certificate) for one in plan.principals)
+        filled += [shlex.quote(f"tenant.{role}.certificate={file}") for role, file in new]
+        yield "# The certificates that respond.toml names until now stay registered and valid."
+    yield f"fill {'--force ' if plan.renewed else ''}{' '.join(f'--fill {pair}' for pair in filled)}"
+    if plan.renewed:
+        yield 'say "Restart the service. When respond doctor shows no error, remove the old certificate from the"'
+        yield 'say "application (Entra ID, App registrations, Certificates & secrets) and delete its file."'
+    yield f"say {shlex.quote(_where_next(plan))}"
+    named = f" --tenant {plan.tenant_name}" if plan.tenant_name else ""
+    yield f"""say "  respond doctor{named} --config '$CONFIG'\""""
+    yield 'if [ -n "$MISSING" ]; then stop "everything else is done; this cloud does not have:$MISSING"; fi'
+
+
+def _where_next(plan: Plan) -> str:
+    soon = "Roles on the workspace take up to an hour to be seen"
+    if plan.kind is IdentityKind.MANAGED:
+        return f"{soon}. Assign the identities to the machine or container that respond runs on, and there run:"
+    if plan.kind is IdentityKind.WORKLOAD:
+        audience = _AUDIENCES[plan.cloud]
+        return f"{soon}. In the pod of {plan.subject}, with a token for {audience}, run:"
+    return f"{soon}. Then run:"
 
 
 def _command(*words: str) -> str:
     return shlex.join(words)
-
-
-def _kept(variable: str, *words: str) -> str:
-    return f"{variable}=$({_command(*words, '--output', 'tsv')})"
 
 
 def _names(why: Sequence[Need]) -> str:

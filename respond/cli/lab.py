@@ -7,7 +7,7 @@ import sys
 from contextlib import suppress
 
 from respond.errors import UsageError
-from respond.settings import Settings, config_dir, load_settings, state_dir, state_url
+from respond.settings import Settings, config_dir, load_settings, state_url, tickets_dir
 
 
 def _settings(config: str | None) -> Settings:
@@ -56,6 +56,19 @@ def load(directory: str, *, config: str | None) -> int:
     return 0
 
 
+def deliver(story: str, *, url: str, wait: str, config: str | None) -> int:
+    """Deliver an incident of the lab to a running service."""
+    from respond.cli import deliver as delivering
+    from respond.durations import parse_duration
+
+    settings = _settings(config)
+    try:
+        within = parse_duration(wait).total_seconds()
+    except ValueError as error:
+        raise UsageError(f"--wait: {error}") from error
+    return delivering.deliver(settings, story, url=url, wait=within)
+
+
 def reset(*, config: str | None) -> int:
     """Forget what the lab remembers, and the cases, tickets and unfinished runs about it."""
     from respond.lab.place import memory
@@ -65,7 +78,7 @@ def reset(*, config: str | None) -> int:
     settings = _settings(config)
     for folder in (memory(settings), *(kept.parent for kept in memory(settings).glob("*/lab.db"))):
         LabState(folder).reset()
-    forgotten = forget_lab(state_url(settings), state_dir(settings))
+    forgotten = forget_lab(state_url(settings), tickets_dir(settings))
     sys.stdout.write(f"the lab is as new; {forgotten} case{'' if forgotten == 1 else 's'} forgotten\n")
     return 0
 

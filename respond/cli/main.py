@@ -7,12 +7,12 @@ Exit codes: 0 nothing left to do, 1 failed or not contained, 2 usage or configur
 from __future__ import annotations
 
 import os
-import sys
 from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from respond import __version__, tenants
+from respond.cli.streams import steady_output, writes_json
 from respond.errors import RespondError, UsageError
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def _choose(_context: Context, _option: click.Parameter, name: str | None) -> No
     if name is not None:
         if not tenants.is_name(name):
             raise UsageError(f"--tenant: {name[:40]!r}: write {tenants.FORM}")
-        os.environ[tenants.VARIABLE] = name
+        tenants.choose(name)
 
 
 def config_option(command: _Command) -> _Command:
@@ -42,14 +42,45 @@ def config_option(command: _Command) -> _Command:
     return where(which(command))
 
 
-json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def _json(_context: Context, _option: click.Parameter, chosen: bool) -> bool:
+    if chosen:
+        writes_json()
+    return chosen
+
+
+json_option = click.option("--json", "as_json", is_flag=True, callback=_json, help="One JSON document on stdout.")
 
 as_option = click.option("--as", "name", metavar="NAME", help="Who you are, for the audit log [user@host].")
 
 behind_option = click.option("--behind", is_flag=True, hidden=True, help="Work for the process at standard input.")
 
 
-@click.group(invoke_without_command=True, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+_WHOLE = 400
+_JOBS = {
+    "Triage": ("hunt", "cases", "show", "watch"),
+    "Decide and contain": ("apply", "approve", "deny", "undo", "freeze", "thaw"),
+    "Service": ("serve", "worker", "state", "audit"),
+    "Set-up and tuning": ("init", "doctor", "permissions", "backtest", "schema", "lab"),
+}
+"""Commands as `respond --help` lists them; those that stand nowhere here come last."""
+
+
+class _ByJob(click.Group):
+    """Lists commands by what people come for, each with its whole first sentence."""
+
+    def format_commands(self, context: Context, formatter: click.HelpFormatter) -> None:
+        listed = {name for names in _JOBS.values() for name in names}
+        rest = tuple(name for name in self.list_commands(context) if name not in listed)
+        for job, names in {**_JOBS, "Other": rest}.items():
+            there = [(name, command) for name in names if (command := self.get_command(context, name))]
+            if rows := [(name, command.get_short_help_str(_WHOLE)) for name, command in there if not command.hidden]:
+                with formatter.section(job):
+                    formatter.write_dl(rows)
+
+
+@click.group(
+    cls=_ByJob, invoke_without_command=True, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.option(
     "--user",
     "users",
@@ -130,7 +161,7 @@ def cases(context: Context, as_json: bool, config: str | None) -> int:
 
 @cli.command()
 @click.argument("case")
-@click.option("--html", metavar="FILE", help="Write the page as HTML.")
+@click.option("--html", metavar="FILE", help="Write the page as HTML; - is standard output.")
 @json_option
 @config_option
 @click.pass_context
@@ -230,29 +261,41 @@ def watch(context: Context, once: bool, config: str | None) -> int:
 @click.option("--cloud", type=click.Choice(["public", "usgov", "usgov-dod", "china"]), help="Which cloud [asked for].")
 @click.option(
     "--identity",
-    type=click.Choice(["managed", "certificate", "cli"]),
-    help="Who respond is: a managed identity, an application with a certificate, or you (developers) [asked for].",
+    type=click.Choice(["managed", "workload-identity", "certificate", "cli"]),
+    help="A managed identity, an application with a federated credential (Kubernetes) or with a certificate, or you "
+    "(developers) [asked for].",
 )
 @click.option("--write/--read-only", "writes", default=None, help="May it contain, or only plan [asked for].")
-@click.option("--dir", "directory", metavar="DIR", default="config", show_default=True, help="Where to write.")
-@click.option("--force", is_flag=True, help="Write respond.toml anew although there is one.")
+@click.option("--resource-group", metavar="NAME", help="Of managed identities [that of the workspace].")
+@click.option("--issuer", metavar="URL", help="Of a workload identity: issuer of its tokens [asked for].")
+@click.option("--subject", metavar="TEXT", help="Of a workload identity: subject of its tokens [asked for].")
+@click.option("--dir", "directory", metavar="DIR", default="config", show_default=True, help="The configuration.")
+@click.option("--tenant", metavar="NAME", expose_value=False, callback=_choose, help="Set up this one of [tenants].")
+@click.option("--script", "script_file", metavar="FILE", help="Where the script goes [stdout; DIR/setup.sh].")
+@click.option("--renew", is_flag=True, help="New certificates beside those in use.")
+@click.option("--fill", "filled", metavar="KEY=VALUE", multiple=True, help="Only write an id; the script does that.")
+@click.option("--force", is_flag=True, help="Replace settings that differ from the answers, and show the difference.")
 def init(
-    tenant_id: str | None,
-    workspace_id: str | None,
-    cloud: str | None,
-    identity: str | None,
-    writes: bool | None,
     directory: str,
+    script_file: str | None,
+    renew: bool,
+    filled: tuple[str, ...],
     force: bool,
+    **said: str | bool | None,
 ) -> int:
-    """Write the configuration of a real tenant, and print what creates respond's identities there; runs none of it.
+    """Write the configuration of a real tenant, and the script that creates respond's identities there.
 
-    The commands go to stdout, as a script to read and run: `respond init > setup.sh`. Each permission stands beside the
-    actions that need it.
+    Creates respond.toml, or adds what it lacks; settings that are set stay. Then writes a script to read and run, to
+    stdout, to --script FILE, or to DIR/setup.sh where stdout is a terminal. init itself changes nothing in Azure. The
+    script can be run again at any time: it adds what is missing and writes the ids into respond.toml. Each permission
+    stands beside the actions that need it.
     """
-    from respond.cli.init import Answers, initialize
+    from respond.cli.init import Answers, fill, initialize
 
-    return initialize(Answers(tenant_id, workspace_id, cloud, identity, writes), directory=directory, force=force)
+    if filled:
+        return fill(filled, directory=directory, force=force)
+    answers = Answers(**said)  # type: ignore[arg-type]  # click gives each of them its type
+    return initialize(answers, directory=directory, script_file=script_file, renew=renew, force=force)
 
 
 @cli.command()
@@ -326,7 +369,64 @@ def audit_export(context: Context, case: str | None, config: str | None) -> int:
     """The log on stdout, one JSON object a line, oldest entry first."""
     from respond.cli.audit import export
 
+    writes_json()
     return export(case=case, config=config or context.find_root().obj)
+
+
+@cli.group()
+def state() -> None:
+    """The state database: its schema, and the people in it."""
+
+
+@state.command("check")
+@json_option
+@config_option
+@click.pass_context
+def state_check(context: Context, as_json: bool, config: str | None) -> int:
+    """Check schema and documents; exit 1 if it needs an upgrade or repair, 2 if it is newer than this program."""
+    from respond.cli.state import check
+
+    return check(as_json=as_json, config=config or context.find_root().obj)
+
+
+@state.command("upgrade")
+@config_option
+@click.pass_context
+def state_upgrade(context: Context, config: str | None) -> int:
+    """Migrate to this version's schema, and add what is missing; a SQLite file is backed up first.
+
+    Every command that opens an older database migrates it as well, without the backup.
+    """
+    from respond.cli.state import upgrade
+
+    return upgrade(config=config or context.find_root().obj)
+
+
+@state.command("purge")
+@click.option("--before", metavar="DATE|DURATION", help="Cases without a report since: 2026-01-31, or 400d.")
+@click.option("--user", metavar="UPN|OBJECT-ID", help="Everything about one person, and their name everywhere else.")
+@click.option("--dry-run", is_flag=True, help="Show what would be deleted.")
+@as_option
+@config_option
+@click.pass_context
+def state_purge(
+    context: Context, before: str | None, user: str | None, dry_run: bool, name: str | None, config: str | None
+) -> int:
+    """Delete cases, or a person; the audit log stays verifiable. Cannot be undone."""
+    from respond.cli.purge import purge
+
+    return purge(before=before, user=user, dry_run=dry_run, name=name, config=config or context.find_root().obj)
+
+
+@state.command("export")
+@click.option("--user", required=True, metavar="UPN|OBJECT-ID", help="Whose data.")
+@config_option
+@click.pass_context
+def state_export(context: Context, user: str, config: str | None) -> int:
+    """Everything about one person as JSON, for a request of theirs."""
+    from respond.cli.purge import export
+
+    return export(user=user, config=config or context.find_root().obj)
 
 
 @cli.command("serve")
@@ -399,6 +499,23 @@ def lab_reset(context: Context, config: str | None) -> int:
     return reset(config=config or context.find_root().obj)
 
 
+@lab.command("deliver")
+@click.argument("scenario", default="")
+@click.option("--url", default="http://127.0.0.1:8080", show_default=True, metavar="URL", help="Of a running service.")
+@click.option("--wait", default="60s", show_default=True, metavar="DURATION", help="How long to wait for the answer.")
+@config_option
+@click.pass_context
+def lab_deliver(context: Context, scenario: str, url: str, wait: str, config: str | None) -> int:
+    """Deliver an incident of SCENARIO to a running `respond serve`, as Sentinel's Logic App would, and print the case.
+
+    SCENARIO is the lab's current one unless given. A scenario without incidents of its own gets a sample incident that
+    names its phished users. The delivery is signed, or carries a token, as the settings ask.
+    """
+    from respond.cli.lab import deliver
+
+    return deliver(scenario, url=url, wait=wait, config=config or context.find_root().obj)
+
+
 @lab.command("scenarios")
 @json_option
 def lab_scenarios(as_json: bool) -> int:
@@ -413,6 +530,7 @@ def schema() -> int:
     """The JSON Schema of what `--json` prints."""
     from respond.schema import schema_text
 
+    writes_json()
     click.echo(schema_text(), nl=False)
     return 0
 
@@ -422,7 +540,8 @@ def run(arguments: Sequence[str]) -> int:
     os.umask(0o077)  # cases, tickets and the lab's tenant name people and addresses
     before = os.environ.get(tenants.VARIABLE)
     try:
-        return _guarded(lambda: cli.main(args=list(arguments), prog_name="respond", standalone_mode=False))
+        with steady_output():
+            return _guarded(lambda: cli.main(args=list(arguments), prog_name="respond", standalone_mode=False))
     finally:
         os.environ.pop(tenants.VARIABLE, None)
         if before is not None:
@@ -442,14 +561,15 @@ def _guarded(command: Callable[[], object]) -> int:  # noqa: PLR0911 - one way o
         return _say(error.message, 2)
     except RespondError as error:
         return _say(error.message, 1)
-    except BrokenPipeError:
-        # Whoever read us has gone; Python would complain once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
     except Exception as error:
         if os.environ.get("RESPOND_DEBUG"):
             raise
-        return _say(f"internal error: {type(error).__name__}: {error}; RESPOND_DEBUG=1 shows where", 1)
+        from respond.plain_errors import is_database_error, named, state_error
+
+        if is_database_error(error):
+            known = state_error(error)
+            return _say(known.message, 2 if isinstance(known, UsageError) else 1)
+        return _say(f"internal error: {named(error)}; RESPOND_DEBUG=1 shows where", 1)
     return code if isinstance(code, int) else 0
 
 

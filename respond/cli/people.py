@@ -12,7 +12,7 @@ from respond.cli.opening import open_store_of
 from respond.cli.user import print_report
 from respond.defang import printable
 from respond.errors import RunFailed, UsageError
-from respond.settings import config_dir
+from respond.settings import config_dir, load_settings
 from respond.who_am_i import operator
 
 if TYPE_CHECKING:
@@ -33,13 +33,14 @@ def apply_plan(case: str, *, by: str | None, as_json: bool, config: str | None) 
     name, directory, who = case.upper(), config_dir(config), operator(by)
     with closing(open_store_of(case, config)) as store:
         plan, known = store.plan(name), _known(store, name, "apply")
+        _refuse_observing(directory, "apply")
     if plan is None:
         raise UsageError(f"apply: {name} has no plan; `respond --user {known.user.upn} --dry-run` makes one")
     steps = tuple(one.step for one in plan.actions if one.step and one.status is ActionStatus.PLANNED)
     if not steps:
-        raise UsageError(
-            f"apply: the plan of {name} writes nothing; what waits for a word takes respond approve {name}"
-        )
+        waits = any(one.step and one.status is ActionStatus.AWAITING_APPROVAL for one in plan.actions)
+        asks = f"; its containment actions need an approval, which respond --user {known.user.upn} asks for"
+        raise UsageError(f"apply: the plan of {name} changes nothing in the tenant{asks if waits else ''}")
     word = Word(may=May.AUTO, why=f"planned in a dry run, applied by {who}", by=who)
     report = _ordered(directory, Order(report=plan, word=word, steps=steps, exactly=True))
     code = print_report(report, as_json=as_json)
@@ -61,6 +62,8 @@ def answer_case(
     verb = "approve" if yes else "deny"
     with closing(open_store_of(case, config)) as store:
         report = _known(store, name, verb)
+        if yes:
+            _refuse_observing(directory, verb)
         newest = _asked(store, name, names, verb)
         answer = Answer.APPROVED if yes else Answer.DENIED
         mine, before = store.approvals.answer(
@@ -85,10 +88,22 @@ def undo_case(case: str, *, dry_run: bool, by: str | None, as_json: bool, config
     name, directory, who = case.upper(), config_dir(config), operator(by)
     with closing(open_store_of(case, config)) as store:
         report = _known(store, name, "undo")
+        if not dry_run:
+            _refuse_observing(directory, "undo")
         if not any(one.undone_at is None for one in store.intents.of_case(name)):
             raise UsageError(f"undo: {name} has changed nothing that was not taken back")
     order = Order(report=report, word=Word(may=May.AUTO, why=f"taken back by {who}", by=who))
     return print_report(_ordered(directory, order, undo=True, dry_run=dry_run), as_json=as_json)
+
+
+def _refuse_observing(directory: Path, verb: str) -> None:
+    """Refuse an order that would write to the tenant, where no write to it is ever sent."""
+    from respond.response_mode import ResponseMode
+
+    if load_settings(directory).response_mode is ResponseMode.OBSERVE:
+        raise UsageError(
+            f'{verb}: response.mode is "observe": nothing is changed in the tenant; set it to "ask" or "auto" first'
+        )
 
 
 def _ordered(directory: Path, order: Order, *, undo: bool = False, dry_run: bool = False) -> Report:

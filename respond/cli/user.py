@@ -50,9 +50,9 @@ def answer_for_user(who: str, *, since: str | None, dry_run: bool, as_json: bool
             notes.extend(map(_finished, await session.finish_interrupted()))
             report = await session.respond_to(person, since=length, dry_run=dry_run)
             if report.broke:
-                notes.append(
-                    f"{report.user.upn or person}: the run could not be finished: {report.broke} ({report.case})"
-                )
+                again = "; run it again when the service answers" if report.may_pass else ""
+                who = report.user.upn or person
+                notes.append(f"{who}: the run could not be finished: {report.broke}{again} ({report.case})")
             return report
 
     from respond.cli.interrupt import leaving_at_once

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from datetime import UTC, datetime
 
 from respond.defang import printable
+from respond.present import present
 from respond.settings import config_dir
 
 
@@ -20,25 +20,31 @@ def watch_cases(*, once: bool, config: str | None) -> int:
 
 async def _watch(*, once: bool, config: str | None) -> int:
     from respond.following import Following
+    from respond.models.owed import OwedKind
     from respond.models.report import Outcome, Report
     from respond.session import open_session
 
     worst = 0
     async with open_session(config_dir(config), watches=True) as session:
+        await session.connections.learn_time()
         await session.finish_interrupted()
         following, store = Following(session), session.store
         while True:
-            for started in await following.start_due():
+            for started in (due := await following.start_due()):
                 ended = await session.engine.wait(started.run)
                 # A look that failed leaves the case as it was, and a report of its own.
-                other = ended if isinstance(ended, Report) and ended.case != started.case else None
+                case = ended.case if isinstance(ended, Report) else ended if isinstance(ended, str) else ""
+                other = store.live(case) if case and case != started.case else None
                 for report in filter(None, (store.live(started.case), other)):
                     said = f"{report.case} {report.user.upn}: {report.outcome.value}: {report.headline}"
                     sys.stdout.write(f"{printable(' '.join(said.split()))}\n")
                     worst = max(worst, 0 if report.outcome is Outcome.CONTAINED_VERIFIED else 3)
+            if due:
+                continue  # a few are taken at a time
             dues = [one.due for one in store.watches.pending(session.tenant)]
             dues += [one.due for one in store.later.pending(session.tenant)]
+            dues += [one.due for one in store.owed.pending(session.tenant) if one.kind is not OwedKind.DELIVERY]
             if once or not dues:
                 return worst
             next_due = min(dues)
-            await asyncio.sleep(max(0.2, min((next_due - datetime.now(UTC)).total_seconds(), 5)))
+            await asyncio.sleep(max(0.2, min((next_due - present()).total_seconds(), 5)))

@@ -10,8 +10,12 @@ from collections import deque
 from dataclasses import dataclass
 
 from respond.clients.lanes import Lane
+from respond.ranks import Rank
 
 FOR_EVER = float("inf")
+
+_BACKGROUND = 0.5
+"""Share of a limit that background work may use; the rest is for what was just reported."""
 
 
 @dataclass(frozen=True)
@@ -41,16 +45,22 @@ class Allowance:
         self._past: deque[tuple[float, float]] = deque()
         self._spent = 0.0
         self._under_way = 0
+        self._of_background = 0
         self._held = {True: 0.0, False: 0.0}
 
-    def wait(self, amount: float, lane: Lane, now: float) -> float:
+    def wait(self, amount: float, lane: Lane, now: float, rank: Rank = Rank.FRESH) -> float:
         """Seconds until so much may be sent; `FOR_EVER` when only an answer to something under way makes room."""
         if held := self.held(lane, now):
             return held
         if lane is not Lane.CONTAIN and self._under_way >= self.limit.at_once:
             return FOR_EVER
+        is_background = rank is Rank.BACKGROUND and lane is not Lane.CONTAIN
+        if is_background and self._of_background >= max(self.limit.at_once * _BACKGROUND, 1):
+            return FOR_EVER
         self._forget(now)
         most = self.limit.most if lane is Lane.CONTAIN else self.limit.most * (1 - self.limit.kept)
+        if is_background:
+            most *= _BACKGROUND
         over = self._spent + min(amount, most) - most
         for ended, units in self._past:
             if over <= 0:
@@ -73,12 +83,13 @@ class Allowance:
         for contains in (False, True) if lane is Lane.CONTAIN else (False,):
             self._held[contains] = max(self._held[contains], until)
 
-    def begin(self, amount: float, lane: Lane) -> None:
+    def begin(self, amount: float, lane: Lane, rank: Rank = Rank.FRESH) -> None:
         """A request is being sent."""
         self._spent += amount
         self._under_way += lane is not Lane.CONTAIN
+        self._of_background += rank is Rank.BACKGROUND
 
-    def end(self, amount: float, lane: Lane, now: float, *, cost: float) -> None:
+    def end(self, amount: float, lane: Lane, now: float, *, cost: float, rank: Rank = Rank.FRESH) -> None:
         """It was answered, or never will be.
 
         Args:
@@ -86,6 +97,7 @@ class Allowance:
             cost: what it did.
         """
         self._under_way -= lane is not Lane.CONTAIN
+        self._of_background -= rank is Rank.BACKGROUND
         self._spent += cost - amount
         self._past.append((now, cost))
 

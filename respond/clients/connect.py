@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from respond.clients.clouds import arm_endpoint, graph_endpoint, logs_endpoint, unless_absent
+from respond.clients.clock import ask_time
+from respond.clients.clouds import arm_endpoint, authority, graph_endpoint, logs_endpoint, unless_absent
 from respond.clients.credentials import credential
-from respond.clients.guard import Check, reading_from, unless_frozen
+from respond.clients.guard import Check, observing, reading_from, unless_frozen
 from respond.clients.pace import Pace
 from respond.errors import Service
-from respond.settings import LAB_WORKSPACE_ID, Settings, TicketsIn
+from respond.present import go_by
+from respond.response_mode import ResponseMode
+from respond.settings import LAB_TENANT_ID, LAB_WORKSPACE_ID, Settings, TicketsIn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,7 +72,10 @@ class Clients:
         self._settings = settings
         self._read_only = read_only
         self._pace = pace or Pace(settings.pace)
-        self._check = unless_absent(settings, reading_from(self._hosts) if read_only else unless_frozen(frozen))
+        check = reading_from(self._hosts) if read_only else unless_frozen(frozen)
+        if settings.response_mode is ResponseMode.OBSERVE:
+            check = observing(self._hosts, check)
+        self._check = unless_absent(settings, check)
         self._lab_url = lab_url
 
     @cached_property
@@ -208,6 +215,8 @@ class Connections:
         self._frozen = frozen
         self.lab_url = lab_url
         self.pace = Pace(settings.pace)
+        self.clock = self.pace.service_clock
+        go_by(self._skew)
         self._sets: dict[tuple[int, bool], tuple[asyncio.AbstractEventLoop, Clients]] = {}
 
     def clients(self, *, read_only: bool) -> Clients:
@@ -221,8 +230,19 @@ class Connections:
             )
         return self._sets[key][1]
 
+    async def learn_time(self) -> None:
+        """Ask the tenant's authority what time it is, before anything goes by it; no token is sent."""
+        settings = self._settings
+        tenant = settings.tenant.tenant_id or (LAB_TENANT_ID if settings.is_lab else "")
+        where = f"{authority(settings, self.lab_url)}/{tenant}"
+        await ask_time(self.clock, f"{where}/v2.0/.well-known/openid-configuration")
+
+    def _skew(self) -> timedelta:
+        return self.clock.skew
+
     async def close(self) -> None:
         """Close every set, each on its own loop."""
+        go_by(None)
         here = asyncio.get_running_loop()
         for loop, clients in tuple(self._sets.values()):
             if loop is here:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from respond.clients.retry import parse_retry_after
 from respond.errors import RespondError, Service, Transient, Unauthenticated, UsageError
+from respond.plain_errors import file_error
 from respond.settings import Identity, IdentityKind, Settings
 
 if TYPE_CHECKING:
@@ -20,8 +21,13 @@ if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
     from azure.core.exceptions import ClientAuthenticationError
 
+ADVICE = "; sign in with a managed identity, a certificate or the Azure CLI"
+"""How a message ends where nothing is known of the identity that was meant to sign in."""
+
 _RENEW_BEFORE = 300
 """Seconds before expiry at which a cached token counts as old."""
+_RENEW_EVERY = 10.0
+"""Seconds. What many requests were refused at the same time is asked for anew once."""
 
 
 class LabCredential:
@@ -34,6 +40,10 @@ class LabCredential:
         self._client_id = client_id or "respond-lab"
         self._url = f"{authority.rstrip('/')}/{tenant_id}/oauth2/v2.0/token"
         self._tokens: dict[str, AccessToken] = {}
+
+    async def renew(self) -> None:
+        """Forget the tokens: the lab has refused one."""
+        self._tokens.clear()
 
     async def get_token(
         self,
@@ -102,17 +112,30 @@ class Tokens:
     on standard error, before ours.
 
     Args:
-        identity: of azure-identity.
+        make: makes an identity of azure-identity; a new one has no tokens yet.
         authority: where its tokens come from, for messages; empty where that is this machine.
     """
 
-    def __init__(self, identity: AsyncTokenCredential, authority: str = "") -> None:
-        self.identity = identity
+    def __init__(self, make: Callable[[], AsyncTokenCredential], authority: str = "") -> None:
+        self._make = make
+        self.identity = make()
+        self._replaced: list[AsyncTokenCredential] = []
+        self._renewed = float("-inf")
+        self._has_worked = False
         self._where = f" at {authority}" if authority else ""
         for name in ("azure", "msal"):
             logger = logging.getLogger(name)
             if not any(isinstance(handler, logging.NullHandler) for handler in logger.handlers):
                 logger.addHandler(logging.NullHandler())
+
+    async def renew(self) -> None:
+        """Forget the tokens that the identity keeps, by taking a new one, unless that was done a moment ago."""
+        if time.monotonic() - self._renewed < _RENEW_EVERY:
+            return
+        self._renewed = time.monotonic()
+        # Not closed yet: other requests may be getting their tokens from it.
+        self._replaced.append(self.identity)
+        self.identity = self._make()
 
     async def get_token(
         self,
@@ -129,12 +152,17 @@ class Tokens:
             Transient: it does not answer, or with something that is no token.
         """
         from azure.core.exceptions import AzureError, ClientAuthenticationError
+        from azure.identity import CredentialUnavailableError
 
         service = scopes[0].removesuffix("/.default") if scopes else ""
         try:
             token = await self.identity.get_token(
                 *scopes, claims=claims, tenant_id=tenant_id, enable_cae=enable_cae, **how
             )
+        except CredentialUnavailableError as error:
+            if self._has_worked:  # the service of this machine that hands out tokens is away
+                raise self._none(service, f"is not available ({type(error).__name__})") from error
+            raise self._refusal(service, error) from error
         except ClientAuthenticationError as error:
             raise self._refusal(service, error) from error
         except AzureError as error:
@@ -146,6 +174,7 @@ class Tokens:
             raise self._none(service, f"answered with something that is no token ({type(error).__name__})") from error
         if not token.token:
             raise self._none(service, "answered without a token")
+        self._has_worked = True
         return token
 
     def _none(self, service: str, why: str) -> Transient:
@@ -164,7 +193,8 @@ class Tokens:
 
     async def close(self) -> None:
         """Close its connections."""
-        await self.identity.close()
+        for identity in (*self._replaced, self.identity):
+            await identity.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -176,7 +206,7 @@ class Tokens:
 def no_token(service: str, error: Exception) -> str:
     """One line for azure-identity's many: the first says what, the rest is a list of everything that was tried."""
     first = (str(error).strip().splitlines() or ["no reason given"])[0]
-    return f"no token for {service}: {first[:200]}; sign in with a managed identity, a certificate or the Azure CLI"
+    return f"no token for {service}: {first[:200]}{ADVICE}"
 
 
 def credential(settings: Settings, lab_url: str | None, *, writes: bool = False) -> AsyncTokenCredential:
@@ -200,12 +230,13 @@ def credential(settings: Settings, lab_url: str | None, *, writes: bool = False)
         raise UsageError(f"{named} is empty: name the application; respond init prints what creates one")
     try:
         where = _where(settings)
-        made = _MAKERS[identity.kind](settings.tenant.tenant_id, identity, where)
-        return Tokens(made, str(where["authority"]))
-    except ValueError as error:
+        return Tokens(
+            lambda: _MAKERS[identity.kind](settings.tenant.tenant_id, identity, where), str(where["authority"])
+        )
+    except (ValueError, TypeError) as error:  # TypeError: a password for a key that has none
         raise UsageError(f"{key}: {str(error).splitlines()[0][:200]}") from error
     except OSError as error:
-        raise UsageError(f"{key}.certificate: {identity.certificate} cannot be read: {error.strerror}") from error
+        raise file_error(f"{key}.certificate: {identity.certificate} cannot be read", error) from error
 
 
 def identity_of(settings: Settings, *, writes: bool = False) -> tuple[str, Identity]:

@@ -29,6 +29,7 @@ from respond.clients.graph_rows import MemberPage, NoAnswer, Page, RiskRow, Row,
 from respond.clients.graph_tenant import TenantFacts
 from respond.clients.guard import Check
 from respond.clients.pace import Pace
+from respond.clients.renewing import with_fresh_token
 from respond.clients.retry import parse_retry_after, retried
 from respond.clients.sent import ILL_BEFORE_WORK, NEVER_SENT
 from respond.errors import (
@@ -41,6 +42,7 @@ from respond.errors import (
     RespondError,
     Service,
     TableMissing,
+    TokenRefused,
     Transient,
     Unanswered,
     Unauthenticated,
@@ -79,8 +81,10 @@ class _Transport(httpx.AsyncHTTPTransport):
         url = str(request.url)
         self._check(request.method, url)
         async with self._pace.turn(Service.GRAPH, request.method, url) as turn:
+            sent = datetime.now(UTC)
             answer = await super().handle_async_request(request)
             turn.answered(answer.status_code, answer.headers)
+            self._pace.service_clock.hear(answer.headers, sent)
             return answer
 
 
@@ -114,6 +118,7 @@ class Graph:
         http = GraphClientFactory.create_with_custom_middleware([ParametersNameDecodingHandler()], client=bare)
         self.scope = f"{base}/.default"
         hosts = [urlsplit(base).hostname or ""]
+        self._identities = (credential, writer or credential)
         auth = GraphAuthentication(credential, writer or credential, scopes=[self.scope], hosts=hosts)
         adapter = GraphRequestAdapter(auth, client=http)
         adapter.base_url = self._root
@@ -207,14 +212,34 @@ class Graph:
         """
         from msgraph.generated.models.o_data_errors.o_data_error import ODataError
 
-        answer: bytes | None = await self._adapter.send_primitive_async(request, "bytes", {"XXX": ODataError})
+        answer: bytes | None = await self._signed(
+            request, lambda: self._adapter.send_primitive_async(request, "bytes", {"XXX": ODataError})
+        )
         return kind(read_object(answer))
 
     async def send_write(self, request: RequestInformation) -> None:
         """Send a write whose answer says nothing that we need."""
         from msgraph.generated.models.o_data_errors.o_data_error import ODataError
 
-        await self._adapter.send_no_response_content_async(request, {"XXX": ODataError})
+        await self._signed(request, lambda: self._adapter.send_no_response_content_async(request, {"XXX": ODataError}))
+
+    async def _signed(self, request: RequestInformation, send: Callable[[], Awaitable[T]]) -> T:
+        """Send with a token; with a fresh one where Graph refuses the one that was kept."""
+
+        async def call() -> T:
+            request.headers.remove("Authorization")
+            try:
+                return await send()
+            except APIError as error:
+                if error.response_status_code == httpx.codes.UNAUTHORIZED:
+                    raise TokenRefused("Graph answered 401") from error
+                raise
+
+        try:
+            return await with_fresh_token(call, *self._identities)
+        except TokenRefused as refused:
+            # Whoever asked knows what it was about, and what Graph said.
+            raise refused.__cause__ or refused from None
 
     def errors(self, target: str) -> AbstractContextManager[None]:
         """Turn what the SDK raises about a target into our tree."""
@@ -296,7 +321,9 @@ class Graph:
         body = RunHuntingQueryPostRequestBody(query=query, timespan=timespan)
         request = self.sdk.security.microsoft_graph_security_run_hunting_query.to_post_request_information(body)
         with _errors("advanced hunting"), _refusals():
-            answer: bytes | None = await self._adapter.send_primitive_async(request, "bytes", {"XXX": ODataError})
+            answer: bytes | None = await self._signed(
+                request, lambda: self._adapter.send_primitive_async(request, "bytes", {"XXX": ODataError})
+            )
         return answer or b""
 
     async def close(self) -> None:
@@ -380,5 +407,5 @@ def _from_answer(error: APIError, target: str) -> Exception:
         return NotTheService(f"{text}; this is not how Graph says it: check tenant.graph_endpoint")
     if status == httpx.codes.NOT_FOUND and str(getattr(main, "code", "")) in _NO_MAILBOX:
         return NoMailbox(text)
-    kinds = {401: Unauthenticated, 403: Forbidden, 404: NotFound}
+    kinds = {401: TokenRefused, 403: Forbidden, 404: NotFound}
     return kinds.get(status, Permanent)(text)

@@ -2,6 +2,7 @@
 
     https://learn.microsoft.com/graph/api/subscribedsku-list
     https://learn.microsoft.com/graph/api/conditionalaccessroot-list-policies
+    https://learn.microsoft.com/graph/api/application-get
 
 Read only. Every method raises what `Graph.account` does.
 """
@@ -12,13 +13,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from respond.clients.graph_rows import NoAnswer, Page, Row
-from respond.models.tenant_facts import AccessPolicy
+from respond.models.tenant_facts import AccessPolicy, Credential
 
 if TYPE_CHECKING:
     from respond.clients.graph_holdings import Wire
 
 R = TypeVar("R", bound=Row)
-_TEXT = "text"
+_TEXT, _TIME = "text", "time"
 
 
 class _Nested(Row):
@@ -106,6 +107,16 @@ class _Policies(Page):
     of: ClassVar[type[Row]] = _Policy
 
 
+class _Credential(Row):
+    kinds: ClassVar[Mapping[str, str]] = {"displayName": _TEXT, "endDateTime": _TIME}
+    needs: ClassVar[tuple[str, ...]] = ("endDateTime",)
+
+
+class _Application(_Nested):
+    sent: ClassVar[tuple[str, ...]] = ("keyCredentials", "passwordCredentials")
+    many: ClassVar[Mapping[str, type[Row]]] = {"keyCredentials": _Credential, "passwordCredentials": _Credential}
+
+
 class TenantFacts:
     """Questions about the tenant that no case asks."""
 
@@ -141,6 +152,29 @@ class TenantFacts:
         """
         roles = self._wire.sdk.role_management.directory.role_definitions
         return await self._name(roles.by_unified_role_definition_id(role_id), f"role {role_id}")
+
+    async def credentials(self, client_id: str) -> list[Credential]:
+        """GET /applications(appId='…'): its certificates and secrets, expired ones as well.
+
+        https://learn.microsoft.com/graph/api/application-get
+
+        Raises:
+            NotFound: the tenant has no such application.
+        """
+        builder = self._wire.sdk.applications_with_app_id(client_id)
+
+        async def get() -> _Application:
+            with self._wire.errors(f"application {client_id}"):
+                return await self._wire.send(builder.to_get_request_information(), _Application)
+
+        found = await self._wire.retried(get)
+        kinds = {"keyCredentials": "certificate", "passwordCredentials": "secret"}
+        return [
+            Credential(kind=kind, name=row.text("displayName"), ends=ends)
+            for name, kind in kinds.items()
+            for row in found.part(name)
+            if (ends := row.time("endDateTime"))
+        ]
 
     async def _name(self, builder: Any, target: str) -> str:
         async def get() -> _Named:

@@ -1,4 +1,4 @@
-"""The read list: what may leave the process in a dry run, and while all writes are frozen.
+"""What may leave the process: in a dry run, in observe mode, and while all writes are frozen.
 
 Every client sends through a transport of ours (`graph.py`, `transport.py`) that asks a `Check` first. It is the last
 thing before the socket, so no action, SDK middleware or retry can forget it. Anything not listed is a write.
@@ -41,6 +41,14 @@ _READ_LIST: tuple[tuple[str, re.Pattern[str], Service], ...] = (
     ("GET", re.compile(r"(/api/v3)?/repos/[\w.-]+/[\w.-]+/issues"), Service.OTHER),
 )
 
+_RECORDS: tuple[tuple[str, re.Pattern[str], Service], ...] = (
+    # A comment, a tag or a status on an incident, and an incident that is the ticket of a case.
+    ("PUT", re.compile(rf"{INCIDENT.pattern}(/comments/[0-9a-z-]+)?", INCIDENT.flags), Service.SENTINEL),
+    # A ticket by mail.
+    ("POST", re.compile(r"/v1\.0/users/[^/]+/sendMail"), Service.GRAPH),
+)
+"""Writes that tell people something and change nothing that a user or an attacker has."""
+
 
 Check = Callable[[str, str], None]
 """Lets a request (method, URL) pass, or raises before it is sent."""
@@ -53,11 +61,20 @@ def is_read(method: str, url: str, hosts: Mapping[Service, frozenset[str]] | Non
         hosts: of each service, `HOST[:PORT]` in lower case; `OTHER` are ticket systems. A path that is a read at one
             service may be anything elsewhere. Not given: the path alone decides.
     """
+    return _is_listed(_READ_LIST, method, url, hosts)
+
+
+def _is_listed(
+    listed: tuple[tuple[str, re.Pattern[str], Service], ...],
+    method: str,
+    url: str,
+    hosts: Mapping[Service, frozenset[str]] | None,
+) -> bool:
     parts = urlsplit(url)
     path, host = unquote(parts.path), parts.netloc.rpartition("@")[2].lower()
     return any(
         method.upper() == verb and form.fullmatch(path) and (hosts is None or host in hosts.get(service, ()))
-        for verb, form, service in _READ_LIST
+        for verb, form, service in listed
     )
 
 
@@ -85,6 +102,23 @@ def reading_from(hosts: Callable[[], Mapping[Service, frozenset[str]]]) -> Check
             raise WriteRefused(f"dry run: {method.upper()} to {where}, which the settings do not name, was not sent")
 
     return check
+
+
+def observing(hosts: Callable[[], Mapping[Service, frozenset[str]]], check: Check) -> Check:
+    """In observe mode: let reads pass, and writes that record something; stop every other write to the tenant.
+
+    Args:
+        hosts: of each service, as of `reading_from`.
+        check: what holds for those that may pass.
+    """
+
+    def checked(method: str, url: str) -> None:
+        if not is_read(method, url) and not _is_listed(_RECORDS, method, url, hosts()):
+            path = urlsplit(url).path
+            raise WriteRefused(f'response.mode is "observe": {method.upper()} {path} was not sent')
+        check(method, url)
+
+    return checked
 
 
 def unless_frozen(frozen: Callable[[], Freeze | None]) -> Check:

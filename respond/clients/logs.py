@@ -11,7 +11,7 @@ import asyncio
 import json
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from azure.core.exceptions import (
@@ -26,6 +26,7 @@ from respond.clients.degrade import unresolved
 from respond.clients.guard import Check
 from respond.clients.log_answer import Rows, no_answer, read_rows
 from respond.clients.pace import Pace
+from respond.clients.renewing import with_fresh_token
 from respond.clients.retry import parse_retry_after, retried
 from respond.clients.transport import Transport
 from respond.errors import (
@@ -35,6 +36,7 @@ from respond.errors import (
     RespondError,
     Service,
     TableMissing,
+    TokenRefused,
     Transient,
     Unauthenticated,
 )
@@ -97,6 +99,9 @@ class Logs:
         row_limit: int = ROW_LIMIT,
     ) -> None:
         self._retry = retry
+        pace = pace or Pace()
+        self._clock = pace.service_clock
+        self._identity = credential
         base = endpoint.rstrip("/").removesuffix("/v1")
         # azure-core refuses to send a token over http; the lab on loopback is the one place where that is right.
         self._options: dict[str, Any] = {"enforce_https": False} if is_loopback_http(base) else {}
@@ -105,7 +110,7 @@ class Logs:
             credential,
             endpoint=f"{base}/v1",
             audience=_audience(base),
-            transport=Transport(Service.LOGS, check=check, pace=pace or Pace()),
+            transport=Transport(Service.LOGS, check=check, pace=pace),
             retry_total=0,
         )
         self.absent = Absent(absent_for)
@@ -128,7 +133,7 @@ class Logs:
         """
 
         async def once() -> Rows:
-            rows = await self._once(text, start)
+            rows = await with_fresh_token(lambda: self._once(text, start), self._identity)
             if whole and rows.partial and not rows.full:
                 cut = f"Log Analytics sent only part of the rows: {rows.partial}"
                 raise Transient(cut, service=Service.LOGS)
@@ -143,7 +148,7 @@ class Logs:
             await self._sdk.query_workspace(
                 self._workspace,
                 text,
-                timespan=(start, datetime.now(UTC)) if start else None,
+                timespan=(start, self._clock.now()) if start else None,
                 server_timeout=round(self._timeout),
                 read_timeout=self._timeout + 5,
                 raw_response_hook=answer.keep,
@@ -224,7 +229,7 @@ def _refused(status: int, response: Any) -> RespondError:
     code, reason = _innermost(response)
     text = f"Log Analytics answered {status} {code}: {reason or 'no reason given'}"[:400]
     if status == 401:
-        return Unauthenticated(text)
+        return TokenRefused(text)
     if status == 403:
         return Forbidden(text)
     if status in (408, 429) or status >= 500:

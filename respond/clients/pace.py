@@ -22,11 +22,13 @@ from typing import Self
 from respond import progress
 from respond.clients.allowance import Limit
 from respond.clients.breaker import Breakers
+from respond.clients.clock import ServiceClock
 from respond.clients.lanes import Lane, deadline, lane
 from respond.clients.retry import LONGEST_ASKED, parse_retry_after
 from respond.clients.routes import Route, Scope
 from respond.clients.turns import TooLong, Turns
 from respond.errors import NotAsked, RespondError, Service
+from respond.ranks import Rank, rank
 from respond.settings import Pace as PaceSettings
 
 CALLED = {Service.GRAPH: "Microsoft Graph", Service.LOGS: "Log Analytics", Service.SENTINEL: "Azure"}
@@ -72,6 +74,7 @@ class Pace:
         self._limits = {**limits_of(settings), **(limits or {})}
         self._turns = {scope: Turns(limit, clock) for scope, limit in self._limits.items()}
         self._breakers = Breakers(settings.breaker_after, settings.breaker_rest.total_seconds(), clock)
+        self.service_clock = ServiceClock()
 
     def turn(self, service: Service, method: str, url: str) -> Turn:
         """The turn of one request; entering it waits.
@@ -94,6 +97,7 @@ class Turn:
     def __init__(self, route: Route, turns: Turns, limit: Limit, breakers: Breakers) -> None:
         self._route, self._turns, self._limit, self._breakers = route, turns, limit, breakers
         self._lane = lane()
+        self._rank = Rank.FRESH if self._lane is Lane.CONTAIN else rank()
         self._key = (route.service.value, route.kind)
         self._cost = route.cost
         self._told = False
@@ -102,7 +106,7 @@ class Turn:
         if self._lane is Lane.REST and (rests := self._breakers.rests(self._key)):
             raise self._left_alone(*rests)
         try:
-            waited = await self._turns.enter(self._route.cost, self._lane, deadline())
+            waited = await self._turns.enter(self._route.cost, self._lane, deadline(), rank=self._rank)
         except TooLong as late:
             self._breakers.abandoned(self._key)
             raise self._too_long(late) from None
@@ -138,7 +142,7 @@ class Turn:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._turns.leave(self._route.cost, self._lane, cost=self._cost)
+        self._turns.leave(self._route.cost, self._lane, cost=self._cost, rank=self._rank)
         if self._told:
             return
         if isinstance(error, Exception) and not isinstance(error, RespondError | asyncio.CancelledError):

@@ -20,6 +20,7 @@ from tenacity.wait import wait_random_exponential
 from respond import progress
 from respond.clients import lanes
 from respond.errors import NotAsked, RespondError, Transient, Unanswered
+from respond.present import present
 from respond.settings import Retry
 
 T = TypeVar("T")
@@ -45,7 +46,7 @@ def parse_retry_after(header: str | None, now: datetime | None = None) -> float 
     except (TypeError, ValueError, OverflowError):
         return None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())
+    return max(0.0, (moment - (now or present())).total_seconds())
 
 
 async def retried(
@@ -99,7 +100,7 @@ async def retried(
 def _name_the_moment(error: Transient, end: float) -> None:
     """Say when to ask again, where the wait that was asked for ends after ours."""
     if error.until is None and error.retry_after and time.monotonic() + error.retry_after >= end:
-        error.until = datetime.now(UTC) + timedelta(seconds=min(error.retry_after, LONGEST_ASKED))
+        error.until = present() + timedelta(seconds=min(error.retry_after, LONGEST_ASKED))
         error.args = (f"{error.message}; it asks to wait until {error.until:%Y-%m-%d %H:%M:%SZ}",)
 
 

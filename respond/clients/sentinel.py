@@ -29,6 +29,7 @@ from respond.clients.arm_auth import ArmAuthentication
 from respond.clients.credentials import no_token
 from respond.clients.guard import Check
 from respond.clients.pace import Pace
+from respond.clients.renewing import with_fresh_token
 from respond.clients.retry import parse_retry_after, retried
 from respond.clients.sent import ILL_BEFORE_WORK
 from respond.clients.transport import Transport, was_sent
@@ -39,6 +40,7 @@ from respond.errors import (
     Permanent,
     RespondError,
     Service,
+    TokenRefused,
     Transient,
     Unanswered,
     Unauthenticated,
@@ -80,6 +82,7 @@ class Sentinel:
         writer: AsyncTokenCredential | None = None,
     ) -> None:
         self._retry = retry
+        self._identities = (credential, writer or credential)
         self._root = endpoint.rstrip("/")
         self.scope = f"{self._root}/.default"
         # azure-core refuses to send a token over http; the lab on loopback is the one place where that is right.
@@ -216,6 +219,9 @@ class Sentinel:
         return await retried(put, policy=self._retry, is_write=True)
 
     async def _send(self, request: HttpRequest) -> dict[str, Any]:
+        return await with_fresh_token(lambda: self._sent(request), *self._identities)
+
+    async def _sent(self, request: HttpRequest) -> dict[str, Any]:
         target = _target(request.url)
         try:
             answer = await self._client.send_request(request, **self._options)
@@ -294,10 +300,11 @@ def _from_answer(answer: AsyncHttpResponse, body: dict[str, Any] | None, target:
     wait = parse_retry_after(answer.headers.get("Retry-After"))
     if status in ILL_BEFORE_WORK:
         return Transient(text, retry_after=wait, service=Service.SENTINEL, throttled=status == _TOO_MANY)
-    if status >= 500:
+    is_cut = body is None and "json" in answer.headers.get("Content-Type", "").lower() and bool(answer.content)
+    if status >= 500 or is_cut:
         return Unanswered(text, retry_after=wait, service=Service.SENTINEL)
     if status == 404 and not said:
         # Azure names what it does not find; a proxy, or a wrong address, knows nothing of it.
         return Permanent(f"{text}; this is not how Azure says it: check tenant.arm_endpoint")
-    kinds: dict[int, type[RespondError]] = {401: Unauthenticated, 403: Forbidden, 404: NotFound, 409: Conflict}
+    kinds: dict[int, type[RespondError]] = {401: TokenRefused, 403: Forbidden, 404: NotFound, 409: Conflict}
     return kinds.get(status, Permanent)(text)

@@ -14,7 +14,7 @@ from respond.clients import degrade
 from respond.clients.kql import Value, bind, load
 from respond.clients.lanes import within
 from respond.durations import format_duration
-from respond.errors import BadQuery, RespondError, TableMissing, Transient, UsageError
+from respond.errors import BadQuery, RespondError, TableMissing, Transient, UsageError, passes
 from respond.models.base import Gap
 from respond.settings import shipped_config
 
@@ -100,17 +100,17 @@ class Inquiry:
                 await asyncio.sleep(self._head_start)
                 rows = await question()
         except TimeoutError:
-            return self._nothing(source, f"no answer within {format_duration(self._limit)}")
+            return self._nothing(source, f"no answer within {format_duration(self._limit)}", passing=True)
         except RespondError as error:
-            return self._nothing(source, error.message)
+            return self._nothing(source, error.message, passing=passes(error))
         if rows.partial:
             self._gaps.append(Gap(source=source, reason=f"only part of the rows came back: {rows.partial}"))
         return rows
 
-    def _nothing(self, source: str, reason: str) -> Rows:
+    def _nothing(self, source: str, reason: str, *, passing: bool) -> Rows:
         from respond.clients.log_answer import Rows
 
-        self._gaps.append(Gap(source=source, reason=reason))
+        self._gaps.append(Gap(source=source, reason=reason, passes=passing))
         rows = Rows()
         rows.partial = reason
         return rows

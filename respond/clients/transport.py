@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
@@ -41,8 +42,10 @@ class Transport(AioHttpTransport):  # type: ignore[misc]  # azure-core loads it 
     async def send(self, request: Any, **kwargs: Any) -> Any:
         self._check(request.method, request.url)
         async with self._pace.turn(self._service, request.method, request.url) as turn:
+            sent = datetime.now(UTC)
             answer = await super().send(request, **kwargs)
             turn.answered(answer.status_code, answer.headers)
+            self._pace.service_clock.hear(answer.headers, sent)
             return answer
 
 

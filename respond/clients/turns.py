@@ -1,4 +1,4 @@
-"""Waiting for one's turn at a service: by lane, then first come, first served; from every event loop of the process.
+"""Waiting for one's turn at a service: by rank, by lane, then first come, first served; from every loop of the process.
 
 `aiolimiter` would do for one loop without lanes: its limiters belong to a loop, and recovered runs live on a second.
 """
@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 from respond.clients.allowance import FOR_EVER, Allowance, Limit
 from respond.clients.lanes import Lane
+from respond.ranks import Rank
 
 
 class TooLong(Exception):
@@ -36,6 +37,7 @@ class TooLong(Exception):
 
 @dataclass(order=True)
 class _Ticket:
+    rank: Rank
     lane: Lane
     number: int
     amount: float = field(compare=False)
@@ -65,11 +67,12 @@ class Turns:
         self._waiting: list[_Ticket] = []
         self._numbers = itertools.count()
 
-    async def enter(self, amount: float, lane: Lane, deadline: float) -> float:
+    async def enter(self, amount: float, lane: Lane, deadline: float, *, rank: Rank = Rank.FRESH) -> float:
         """Wait for a turn; the seconds that it took.
 
         Args:
             deadline: when waiting is at an end, on the clock.
+            rank: background requests go behind all fresh ones, and have a share of the limit alone.
 
         Raises:
             TooLong: it will not come by then.
@@ -77,7 +80,7 @@ class Turns:
         began = self._clock()
         if lane is Lane.REST:
             deadline = min(deadline, began + self._limit.patience)
-        ticket = _Ticket(lane, next(self._numbers), amount)
+        ticket = _Ticket(rank, lane, next(self._numbers), amount)
         try:
             while (pause := self._look(ticket, deadline)) > 0:
                 await ticket.pause(min(pause, max(deadline - self._clock(), 0.0)))
@@ -86,10 +89,10 @@ class Turns:
             raise
         return self._clock() - began
 
-    def leave(self, amount: float, lane: Lane, *, cost: float) -> None:
+    def leave(self, amount: float, lane: Lane, *, cost: float, rank: Rank = Rank.FRESH) -> None:
         """The request is over; see `Allowance.end`."""
         with self._lock:
-            self._allowance.end(amount, lane, self._clock(), cost=cost)
+            self._allowance.end(amount, lane, self._clock(), cost=cost, rank=rank)
             self._wake_first()
 
     def hold(self, lane: Lane, seconds: float) -> None:
@@ -108,13 +111,13 @@ class Turns:
                 heapq.heappush(self._waiting, ticket)
                 ticket.queued = True
             first = self._waiting[0] is ticket
-            pause = self._allowance.wait(ticket.amount, ticket.lane, now) if first else FOR_EVER
+            pause = self._allowance.wait(ticket.amount, ticket.lane, now, ticket.rank) if first else FOR_EVER
             if pause > 0 and (hopeless or now >= deadline or now + held > deadline):
                 ahead = sum(other < ticket for other in self._waiting)
                 raise TooLong(held, ahead, self._allowance.crowd(ticket.lane))
             if pause == 0:
                 heapq.heappop(self._waiting)
-                self._allowance.begin(ticket.amount, ticket.lane)
+                self._allowance.begin(ticket.amount, ticket.lane, ticket.rank)
                 self._wake_first()
             return pause
 

@@ -33,7 +33,7 @@ def side_by_side(legs: Sequence[LegRow]) -> Table:
     table.add_column("legs", style="dim", header_style="dim", width=9)
     for number, row in enumerate(legs):
         again = row.leg is Leg.REDEEMING and any(other.leg is row.leg for other in legs[:number])
-        table.add_column("newest refresh" if again else _TITLES[row.leg], overflow="fold")
+        table.add_column("newest refresh" if again else _TITLES.get(row.leg, row.leg.value), overflow="fold")
     for name, read in _LINES:
         cells = [defang(read(row)) for row in legs]
         style = "bold" if name not in _SAME and len(set(cells)) > 1 else ""

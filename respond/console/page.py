@@ -17,9 +17,10 @@ from rich.text import Text
 from respond.console.legs import side_by_side
 from respond.console.terminal import WIDTH, SafeConsole, terminal
 from respond.defang import defang, printable
+from respond.models.case import Mode
 from respond.models.intake import Sighting, Trigger
 from respond.models.persistence import Accounted, Fate
-from respond.models.report import LOOKS_LIKE, ActionStatus, Change, Outcome, Report, VerdictKind
+from respond.models.report import LOOKS_LIKE, ActionStatus, Change, Outcome, Pending, Report, VerdictKind
 
 VERDICT_STYLE = {
     VerdictKind.MALICIOUS: "bold white on red",
@@ -43,7 +44,7 @@ _OUTCOME = {
     Outcome.AWAITING_APPROVAL: ("yellow", "A person decides"),
     Outcome.NO_ACTION: ("green", "No action needed"),
 }
-
+_OBSERVED = ("cyan", "Observe mode: no containment action was sent")
 _NEXT = {Outcome.PLANNED: "respond apply", Outcome.AWAITING_APPROVAL: "respond approve"}
 
 
@@ -62,9 +63,14 @@ def write_html(report: Report, file: Path) -> None:
     Raises:
         OSError: the file cannot be written.
     """
+    file.write_text(html_page(report), encoding="utf-8")
+
+
+def html_page(report: Report) -> str:
+    """The same page as one HTML document."""
     console = SafeConsole(record=True, width=WIDTH, highlight=False, file=io.StringIO())
     console.print(page(report, legs=True))
-    file.write_text(console.export_html(inline_styles=True), encoding="utf-8")
+    return console.export_html(inline_styles=True)
 
 
 def page(report: Report, *, legs: bool = False) -> Group:
@@ -79,7 +85,9 @@ def page(report: Report, *, legs: bool = False) -> Group:
 def _head(report: Report) -> Text:
     tenant = "LAB tenant" if report.tenant == "lab" else f"tenant {report.tenant}"
     dry = " · DRY RUN" if report.mode == "dry-run" else ""
-    return Text.assemble(("respond", "bold"), f" · {tenant} · {report.case} · {defang(report.user.upn)}{dry}")
+    mode = f" · mode {report.response_mode}" if report.response_mode else ""
+    about = f" · {tenant} · {report.case} · {defang(report.user.upn)}"
+    return Text.assemble(("respond", "bold"), f"{about}{mode}{dry}")
 
 
 def _verdict(report: Report) -> Text:
@@ -88,7 +96,9 @@ def _verdict(report: Report) -> Text:
         if report.verdict is not VerdictKind.NO_ACTIVITY
         else " NO ACTIVITY "
     )
-    return Text.assemble("  ", (label, VERDICT_STYLE[report.verdict]), "  ", (defang(report.headline), "bold"))
+    return Text.assemble(
+        "  ", (label, VERDICT_STYLE.get(report.verdict, "bold")), "  ", (defang(report.headline), "bold")
+    )
 
 
 def _body(report: Report, *, whole: bool) -> Group:
@@ -96,14 +106,18 @@ def _body(report: Report, *, whole: bool) -> Group:
         ("why", [(_points(finding.weight), Text(defang(finding.summary))) for finding in report.findings]),
         ("gaps", [(Text(defang(gap.source)), Text(defang(gap.told), style="yellow")) for gap in report.gaps]),
         ("when", [(Text(f"{moment.at:%d %b %H:%M:%SZ}"), Text(defang(moment.what))) for moment in report.timeline]),
-        ("plan" if report.mode == "dry-run" else "done", [_change(report, change, whole) for change in report.actions]),
+        (
+            "plan" if report.outcome is Outcome.PLANNED else "done",
+            [_change(report, change, whole) for change in report.actions],
+        ),
         ("gone", [(Text(one.kind.value), _named(one)) for one in report.persistence if one.fate is Fate.GONE]),
         ("to do", [(Text("by hand"), Text(defang(task), style="yellow")) for task in report.tasks]),
         ("told", [_write_back(change) for change in report.write_backs if _is_lost(change)]),
+        ("owed", [_owed(one) for one in report.owed]),
         ("seen", _seen(report.sightings)),
         (
             "ticket",
-            [(Text(defang(report.ticket.id)), Text(printable(report.ticket.url), style="dim"))]
+            [(Text(defang(report.ticket.id)), Text(printable(report.ticket.url or ""), style="dim"))]
             if report.ticket
             else [],
         ),
@@ -123,10 +137,19 @@ def _is_lost(change: Change) -> bool:
 
 def _write_back(change: Change) -> tuple[Text, Text]:
     words = Text.assemble(
-        (change.status.value, _STATUS[change.status]), f"  {defang(change.target)}: {defang(change.summary)}"
+        (change.status.value, _STATUS.get(change.status, "bold")),
+        f"  {defang(change.target)}: {defang(change.summary)}",
     )
     words.append("  the incident does not show this answer", "bold red")
     return Text(change.name), words
+
+
+def _owed(one: Pending) -> tuple[Text, Text]:
+    tried = f"tried {one.tries} times" if one.tries > 1 else "tried once"
+    words = Text(f"next try {one.due:%d %b %H:%M:%SZ}, {tried}", "yellow")
+    if one.reason:
+        words.append(f": {defang(one.reason)}")
+    return Text(one.name), words
 
 
 def _section(label: str, rows: list[tuple[Text, Text]]) -> Table:
@@ -166,7 +189,7 @@ def _points(weight: int) -> Text:
 def _change(report: Report, change: Change, whole: bool) -> tuple[Text, Text]:  # noqa: FBT001 - of this module
     """One write: what became of it; of one that is still to come also the request, and why, when it is wanted whole."""
     about = f"  {defang(change.target)}:" if change.step and change.target != report.user.upn else " "
-    text = Text.assemble((change.status.value, _STATUS[change.status]), f"{about} {defang(change.summary)}")
+    text = Text.assemble((change.status.value, _STATUS.get(change.status, "bold")), f"{about} {defang(change.summary)}")
     if change.verified is False:
         text.append("  NOT VERIFIED", "bold red")
     elif change.verified and report.confirmed_at:
@@ -182,8 +205,27 @@ def _change(report: Report, change: Change, whole: bool) -> tuple[Text, Text]:  
     return Text(change.name), text
 
 
+def _is_observed(report: Report) -> bool:
+    return report.outcome is Outcome.PLANNED and report.mode is Mode.LIVE
+
+
+def _next(report: Report) -> str:
+    if _is_observed(report):
+        return f"respond show {report.case}"
+    if report.outcome is Outcome.PLANNED and report.user.upn and not _can_be_applied(report):
+        return f"respond --user {report.user.upn}"
+    return f"{_NEXT.get(report.outcome, 'respond show')} {report.case}"
+
+
+def _can_be_applied(report: Report) -> bool:
+    """Not where each containment action needs an approval: a live run asks for it, and nothing else does."""
+    steps = {change.status for change in report.actions if change.step}
+    return ActionStatus.PLANNED in steps or ActionStatus.AWAITING_APPROVAL not in steps
+
+
 def _end(report: Report) -> Text:
-    style, words = _OUTCOME[report.outcome]
+    unknown = ("bold", f"{report.outcome.value}: a newer version wrote this; look with it")
+    style, words = _OBSERVED if _is_observed(report) else _OUTCOME.get(report.outcome, unknown)
     by_hand = any(one.is_open for one in report.persistence)
     if by_hand and report.outcome is Outcome.CONTAINED_UNVERIFIED:
         words = "Contained, but not verified: a person has to do what is left by hand"
@@ -209,7 +251,7 @@ def _end(report: Report) -> Text:
     line.append(".")
     if report.outcome in (Outcome.CONTAINED_VERIFIED, Outcome.CONTAINED_UNVERIFIED):
         line.append("  Access tokens already issued still work until they expire (60 to 90 min).", "yellow")
-    line.append(f"  {_NEXT.get(report.outcome, 'respond show')} {report.case}", "dim")
+    line.append(f"  {_next(report)}", "dim")
     if total is not None:
         line.append(f"  ({total / 1000:.1f} s)", "dim")
     return line

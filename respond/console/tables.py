@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from rich.table import Table
 from rich.text import Text
 
 from respond.console.terminal import terminal
 from respond.defang import defang
+from respond.models.report import Report
 
-if TYPE_CHECKING:
-    from respond.models.report import Report
-
-
+_LONGEST_VERDICT = len("no-activity")
 _WHOLE = frozenset({"IPAddress", "TimeGenerated"})
 """Columns that are of no use broken over two lines."""
 
@@ -33,20 +31,36 @@ def print_rows(title: str, rows: Sequence[Mapping[str, object]], columns: Mappin
     console.print(f"{len(rows)} row{'' if len(rows) == 1 else 's'}")
 
 
-def print_cases(reports: Sequence[tuple[str, Report]]) -> None:
-    """One line a case; beside each, what its tenant is called."""
+class Unreadable(Protocol):
+    """A case whose report cannot be read."""
+
+    @property
+    def case(self) -> str: ...
+    @property
+    def reason(self) -> str: ...
+
+
+def print_cases(held: Sequence[tuple[str, Report | Unreadable]]) -> None:
+    """One line a case; beside each, what its tenant is called. Cases that cannot be read come last, with the reason."""
     console = terminal()
-    if not reports:
+    if not held:
         console.print("no cases yet; `respond --user UPN` opens one")
         return
     table = Table(box=None, pad_edge=False)
     for column in ("case", "tenant", "user", "verdict", "score", "outcome", "ticket"):
         table.add_column(column)
-    for tenant, report in reports:
+    unreadable: list[Unreadable] = []
+    for tenant, report in held:
+        if not isinstance(report, Report):
+            unreadable.append(report)
+            continue
         ticket = report.ticket.id if report.ticket else "-"
         cells = (report.case, tenant, report.user.upn, report.verdict, str(report.score), report.outcome, ticket)
         table.add_row(*(Text(defang(cell)) for cell in cells))
-    console.print(table)
+    if table.row_count:
+        console.print(table)
+    for case in unreadable:
+        console.print(Text(defang(f"{case.case}  unreadable: {case.reason}")))
 
 
 _Needed = Mapping[str, Sequence[tuple[str, str, bool]]]
@@ -79,11 +93,12 @@ def _permissions(needed: _Needed) -> Table:
 def print_scenarios(found: Sequence[tuple[str, str, Mapping[str, Mapping[str, str]]]]) -> None:
     """Name, title, and the expected verdict of each user."""
     table = Table(box=None, pad_edge=False)
-    for column in ("scenario", "story", "verdicts"):
-        table.add_column(column, overflow="fold")
+    table.add_column("scenario", no_wrap=True)
+    table.add_column("verdicts", overflow="fold", min_width=_LONGEST_VERDICT)
+    table.add_column("story", overflow="fold")
     for name, title, expect in found:
-        verdicts = ", ".join(sorted({person["verdict"] for person in expect.values()}))
-        table.add_row(Text(name), Text(title), Text(verdicts))
+        verdicts = sorted({person["verdict"] for person in expect.values()})
+        table.add_row(Text(name), Text("\n".join(verdicts)), Text(title))
     terminal().print(table)
 
 

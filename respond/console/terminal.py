@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import os
+import re
+import sys
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, TextIO, cast
 
 from rich.console import Console
 
@@ -14,6 +18,8 @@ if TYPE_CHECKING:
     from rich.segment import Segment
 
 WIDTH = 110
+_NARROWEST = 40
+_BLANKS = re.compile(r"[ \t]+$", re.MULTILINE)
 
 
 class SafeConsole(Console):
@@ -25,7 +31,32 @@ class SafeConsole(Console):
 
 
 def terminal() -> Console:
-    """A console on stdout that colours nothing by itself."""
+    """A console on stdout that colours nothing by itself.
+
+    A file or a pipe gets lines of `$COLUMNS` characters where that is set, else of `WIDTH`, without trailing blanks.
+    """
     console = SafeConsole(highlight=False)
-    console.width = min(console.width, WIDTH) if console.is_terminal else WIDTH
-    return console
+    if console.is_terminal:
+        console.width = min(console.width, WIDTH)
+        return console
+    told = os.environ.get("COLUMNS", "")
+    width = max(int(told), _NARROWEST) if told.isascii() and told.isdigit() else WIDTH
+    return SafeConsole(highlight=False, width=width, file=cast("IO[str]", _Trimmed(sys.stdout)))
+
+
+class _Trimmed(io.TextIOBase):
+    """A stream that gets no trailing blanks."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return self._stream.encoding or "utf-8"
+
+    def write(self, text: str) -> int:
+        self._stream.write(_BLANKS.sub("", text))
+        return len(text)
+
+    def flush(self) -> None:
+        self._stream.flush()

@@ -20,6 +20,7 @@ from respond.models.ladder import May, Rung, Rungs, Step, Word, stricter
 from respond.models.policy import Policy
 from respond.models.report import Verdict, VerdictKind
 from respond.models.signin import SignIns
+from respond.response_mode import ResponseMode
 
 WHOLE_SECOND = timedelta(seconds=1)
 _NOTHING = Rungs.model_validate(dict.fromkeys((rung.value for rung in Rung), May.NEVER))
@@ -99,6 +100,10 @@ def ground_of(policy: Policy, account: Account, verdict: Verdict, signins: SignI
     return replace(ground, survivors=survivors(ground.views, account.sessions_valid_from))
 
 
+ASKS_FOR_ALL = 'response.mode is "ask": every containment action needs an approval'
+"""Why an action waits that the response plan would carry out."""
+
+
 def word_on(ground: Ground, rung: Rung, *caps: tuple[May, str]) -> Word:
     """Who may say yes: the strictest of what the policy says on the verdict, the kind of account and the account.
 
@@ -114,12 +119,18 @@ def word_on(ground: Ground, rung: Rung, *caps: tuple[May, str]) -> Word:
         (kind, f"{_article(account.kind.value)} account of the policy: nothing happens to it without a person's word"),
         _protection(ground),
         *caps,
+        (_most(ground.policy.response_mode), ASKS_FOR_ALL),
     ]
     if rung is Rung.DISABLE_ACCOUNT and ground.survivors and ground.verdict.is_malicious:
         reasons[0] = (ladder.survived.disable_account, "the policy has disabling a survivor's account ask a person")
     may = stricter(*(answer for answer, _ in reasons))
     why = "" if may is May.AUTO else next(why for answer, why in reasons if answer is may)
     return Word(may=may, why=why)
+
+
+def _most(mode: ResponseMode) -> May:
+    """The most that a mode lets the response plan do. Observe mode sends nothing, so it shows the plan unchanged."""
+    return May.ASK if mode is ResponseMode.ASK else May.AUTO
 
 
 def _article(kind: str) -> str:

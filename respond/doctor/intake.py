@@ -21,7 +21,7 @@ async def authentication(patient: Patient) -> Sequence[Result]:
     except UsageError as wrong:
         key, _, why = wrong.message.partition(": ")
         return [error("webhook", f"{key}: {why}", "respond serve does not start like that; respond --user does")]
-    has_secret = bool(webhook.hmac_secret.get_secret_value())
+    has_secret = any(one.get_secret_value() for one in (webhook.hmac_secret, webhook.hmac_secret_next))
     if not webhook.audience and not has_secret:
         return [ok("webhook", "open to this machine, in the lab alone", "set webhook.audience for a real tenant")]
     if not webhook.audience:

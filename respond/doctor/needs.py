@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
+from respond.clients.clouds import cloud_of
 from respond.clients.ticketing.mail import PERMISSION
 from respond.doctor.declared import Need, needs
 from respond.models.ladder import Ladder, May, Rung
@@ -79,6 +80,9 @@ READS_FOR_WRITES = frozenset({"User.Read.All", "Directory.Read.All", "UserAuthen
 """Permissions that write actions declare for the reading identity: it looks before the other one writes."""
 
 
+_ONLY_WHERE_NOTHING_LACKS = ("ThreatHunting.", "IdentityRisk")
+"""Permissions for what `clouds.CLOUDS` says a cloud lacks."""
+
 _TOGETHER = {"User.Read.All": "disable_account"}
 """A permission that one write is refused without, beside its own: https://learn.microsoft.com/graph/api/user-update"""
 
@@ -138,6 +142,8 @@ def _enabled(settings: Settings, ladder: Ladder) -> Iterator[Need]:
         if rungs and not any(climbs(ladder, rung) for rung in rungs):
             continue
         if need.permission == "ThreatHunting.Read.All" and not settings.hunt.defender:
+            continue
+        if cloud_of(settings).lacks and need.permission.startswith(_ONLY_WHERE_NOTHING_LACKS):
             continue
         if need.action == "comment_incident" and not replies.comment:
             continue

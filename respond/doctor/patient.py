@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from respond.errors import RespondError
 from respond.models.checkup import Result
 from respond.models.policy import Policy
 from respond.settings import Settings
@@ -29,6 +31,7 @@ class Patient:
         config: directory of the configuration.
         tickets: the system outside the tenant that tickets are kept in.
         room: for queries to the workspace.
+        tokens: (service, whether it is the writing identity's) -> why there is none, None where there is one.
     """
 
     settings: Settings
@@ -38,6 +41,15 @@ class Patient:
     lab_url: str | None
     tickets: TicketSystem | None = None
     room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_QUERIES_AT_ONCE))
+    tokens: dict[tuple[Asks, bool], RespondError | None] = field(default_factory=dict)
+
+
+class Asks(StrEnum):
+    """A service that a check sends a token to."""
+
+    GRAPH = "Graph"
+    LOGS = "Log Analytics"
+    AZURE = "Azure"
 
 
 Look = Callable[[Patient], Awaitable[Sequence[Result]]]
@@ -50,9 +62,15 @@ class Check:
     Attributes:
         name: the line of the table when the look itself breaks.
         limit: how long it may take.
+        asks: the service that it needs a token for; without one it is skipped.
+        writes: whether the token is that of the writing identity.
+        after: the check that has to find no error before this one says anything of its own.
     """
 
     group: str
     name: str
     look: Look
     limit: timedelta = timedelta(seconds=30)
+    asks: Asks | None = None
+    writes: bool = False
+    after: str = ""

@@ -24,8 +24,11 @@ async def accounts(patient: Patient) -> Sequence[Result]:
     if not ids:
         return [skipped("accounts", "policy.toml and ladder.toml list none")]
     known: set[str] = set()
-    for some in _pieces(ids):
-        known |= {account.id.lower() for account in await patient.clients.graph.accounts(some)}
+    try:
+        for some in _pieces(ids):
+            known |= {account.id.lower() for account in await patient.clients.graph.accounts(some)}
+    except Forbidden:
+        return [skipped("accounts", "cannot be read", "grant User.Read.All to see them here")]
     lost = [
         error("accounts", f"{key}: {one} is no account of the tenant", "correct the id, or take it out")
         for key, found in listed.items()

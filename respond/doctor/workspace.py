@@ -15,7 +15,7 @@ from functools import cache
 from respond.clients.whereabouts import Where, where_is
 from respond.doctor.patient import Patient
 from respond.durations import format_duration
-from respond.errors import BadQuery, Forbidden, NotFound, RespondError, TableMissing
+from respond.errors import BadQuery, Forbidden, NotFound, RespondError, TableMissing, Transient, Unauthenticated
 from respond.log_schema import sentinel_tables
 from respond.models.checkup import Result, error, ok, warning
 from respond.models.signin import DEFENDER_TABLE
@@ -52,6 +52,7 @@ _TODO = {
     "OfficeActivity": "Sentinel, Data connectors: Microsoft 365",
     "IdentityInfo": "Sentinel, Settings: turn on UEBA",
 }
+_LET_READ = "give the reading identity a role that includes this table, such as Log Analytics Reader on the workspace"
 _CONNECT = "Sentinel, Data connectors: connect its source, or live with the gap"
 
 
@@ -61,20 +62,46 @@ async def reachable(patient: Patient) -> Sequence[Result]:
     try:
         async with patient.room:
             await patient.clients.logs.query("print Answer = 1")
-    except Forbidden as refused:
-        todo = "assign Log Analytics Reader on the workspace to the reading identity; it takes up to an hour"
-        return [error("workspace", refused.message, todo)]
     except RespondError as refused:
-        todo = "check tenant.workspace_id (the workspace's id, not its name), tenant.cloud and tenant.logs_endpoint"
-        return [error("workspace", refused.message, todo)]
+        return [error("workspace", refused.message, _remedy(refused))]
     return [ok("workspace", f"answers in {time.monotonic() - began:.1f} s")]
+
+
+def _remedy(refused: RespondError) -> str:
+    """What to do when the workspace does not answer a query."""
+    if isinstance(refused, Forbidden):
+        return "assign Log Analytics Reader on the workspace to the reading identity; it takes up to an hour"
+    if isinstance(refused, Unauthenticated):
+        return (
+            "check tenant.cloud, tenant.tenant_id and this machine's clock: the token is of another tenant or expired"
+        )
+    if isinstance(refused, Transient):
+        return "check tenant.logs_endpoint, tenant.cloud and the way out of this network; then try again"
+    return "check tenant.workspace_id: the workspace's id, not its name, in this tenant and cloud"
 
 
 async def tables(patient: Patient) -> Sequence[Result]:
     """Each table of our queries: the essential ones first."""
     used = queries_by_table()
     names = [*_ESSENTIAL, *sorted(used.keys() - set(_ESSENTIAL))]
-    return await asyncio.gather(*(_table(patient, name, used[name]) for name in names))
+    arriving = await _arriving(patient)
+    return await asyncio.gather(*(_table(patient, name, used[name], arrives=name in arriving) for name in names))
+
+
+async def _arriving(patient: Patient) -> frozenset[str]:
+    """Tables that took rows in, whoever may read them; none where that cannot be read.
+
+    https://learn.microsoft.com/azure/azure-monitor/reference/tables/usage
+    """
+    days = format_duration(_LOOK_BACK)
+    try:
+        async with patient.room:
+            rows = await patient.clients.logs.query(
+                f"Usage | where TimeGenerated > ago({days}) and Quantity > 0 | distinct DataType"
+            )
+    except RespondError:
+        return frozenset()
+    return frozenset(str(row.get("DataType")) for row in rows)
 
 
 @cache
@@ -90,7 +117,7 @@ def queries_by_table() -> Mapping[str, tuple[str, ...]]:
     return {table: tuple(names) for table, names in found.items() if names}
 
 
-async def _table(patient: Patient, name: str, used_by: Sequence[str]) -> Result:
+async def _table(patient: Patient, name: str, used_by: Sequence[str], *, arrives: bool) -> Result:
     if name in Sources.model_fields and patient.settings.sources.of(name) is Place.DEFENDER:
         return await _elsewhere(patient, name, used_by)
     logs = patient.clients.logs
@@ -104,13 +131,36 @@ async def _table(patient: Patient, name: str, used_by: Sequence[str]) -> Result:
             whole = f"{name} | where TimeGenerated > ago({format_duration(_EVER)}) | take 1"
             ever = newest is not None or bool(await logs.query(whole))
     except TableMissing:
+        if await _is_hidden(patient, name):
+            return error(name, "exists, and is hidden from the reading identity: table-level access", _LET_READ)
         return await _elsewhere(patient, name, used_by)
+    except Forbidden as refused:
+        return error(
+            name, f"may not be read, though the workspace may: table-level access. {refused.message}", _LET_READ
+        )
     except RespondError as refused:
-        return error(name, refused.message, "see the line of the workspace")
-    if protected:
-        found = "protected: rows that the reading identity may not read are left out, and no error says so"
-        return warning(name, found, "assign it a role whose condition names this table")
-    return _judged(name, newest, plan, ever=ever)
+        return error(name, refused.message, _remedy(refused))
+    return _protected(name) if protected else _judged(name, newest, plan, ever=ever, arrives=arrives)
+
+
+def _protected(name: str) -> Result:
+    found = "protected: rows that the reading identity may not read are left out, and no error says so"
+    return warning(name, found, "assign it a role whose condition names this table")
+
+
+async def _is_hidden(patient: Patient, name: str) -> bool:
+    """Whether Azure knows a table that the workspace says it does not have: that is how table-level access looks.
+
+    https://learn.microsoft.com/azure/azure-monitor/logs/manage-table-access
+    """
+    workspace = patient.settings.tenant.workspace_resource_id
+    if not workspace:
+        return False
+    try:
+        await patient.clients.sentinel.plan(workspace, name)
+    except RespondError:
+        return False
+    return True
 
 
 async def _elsewhere(patient: Patient, name: str, used_by: Sequence[str]) -> Result:
@@ -131,11 +181,16 @@ async def _elsewhere(patient: Patient, name: str, used_by: Sequence[str]) -> Res
     return ok(name, "read in Defender XDR")
 
 
-def _judged(name: str, newest: object, plan: str, *, ever: bool) -> Result:
+def _judged(name: str, newest: object, plan: str, *, ever: bool, arrives: bool) -> Result:
     on = f", {plan} plan"
     if plan != "Analytics":
         found = f"present{on}: queries that join are refused, and plainer ones see less"
         return warning(name, found, "set the table's plan to Analytics")
+    if not isinstance(newest, datetime) and arrives:
+        since = format_duration(_LOOK_BACK)
+        found = f"rows arrived in the last {since} (Usage), and the reading identity sees none: row-level access"
+        report = error if name in _ESSENTIAL else warning
+        return report(name, found, f"{_LET_READ}, without a condition that leaves its rows out")
     if not isinstance(newest, datetime):
         # Of the others many are quiet by nature, or of a source that is not in use.
         found = f"present, empty for {format_duration(_LOOK_BACK)}{on}"

@@ -7,9 +7,10 @@ import logging
 import os
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
+from email.utils import format_datetime
 from typing import Any
 
-from respond.lab import arm_api, arm_tables, logs_api
+from respond.lab import arm_api, arm_tables, clock, logs_api
 from respond.lab.arm_api import ArmApi
 from respond.lab.client_proofs import ClientProofs
 from respond.lab.constants import TENANT_ID, WORKSPACE_ID
@@ -207,7 +208,8 @@ async def _send(reply: Reply, send: Send) -> None:
     with reply.opened() as content:
         size = content.seek(0, os.SEEK_END)
         content.seek(0)
-        headers = {"content-length": str(size), **reply.headers}
+        date = format_datetime(clock.now().replace(microsecond=0), usegmt=True)
+        headers = {"content-length": str(size), "date": date, **reply.headers}
         if size:
             headers.setdefault("content-type", "application/json; charset=utf-8")
         encoded = [

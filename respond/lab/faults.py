@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -23,6 +24,8 @@ _MESSAGES = {
     503: ("ServiceUnavailable", "The service is temporarily unavailable."),
     504: ("GatewayTimeout", "The request timed out."),
 }
+_LOOKS_EVERY = 0.1
+"""Seconds between looks at whether a request has hung long enough."""
 
 
 class Faults:
@@ -37,6 +40,7 @@ class Faults:
         with self._lock:
             self._faults = faults
             self._strikes = [0] * len(faults)
+            self._ends: dict[int, float] = {}
 
     def struck(self) -> list[int]:
         """How often each has struck."""
@@ -53,9 +57,20 @@ class Faults:
                     continue
                 if fault.times and self._strikes[index] >= fault.times:
                     continue
+                if fault.lasts:
+                    end = self._ends.setdefault(index, time.monotonic() + fault.lasts.total_seconds())
+                    if time.monotonic() >= end:
+                        continue
                 self._strikes[index] += 1
                 return fault
         return None
+
+    def holds(self, fault: LabFault) -> bool:
+        """Whether a fault that has struck is still in force."""
+        with self._lock:
+            if fault not in self._faults:
+                return False
+            return time.monotonic() < self._ends.get(self._faults.index(fault), float("inf"))
 
 
 def headers(fault: LabFault) -> dict[str, str]:
@@ -86,12 +101,16 @@ async def with_faults(
         work: gets the fault when it is of kind `partial`.
 
     Raises:
-        DropConnection: kinds `drop_before` and `drop_after`.
+        DropConnection: kinds `drop_before` and `drop_after`; `hang` when the fault is over.
     """
     fault = faults.strike(request)
     if fault is None:
         return await work(None)
     if fault.kind == "drop_before":
+        raise DropConnection
+    if fault.kind == "hang":
+        while faults.holds(fault):  # noqa: ASYNC110 - it ends when another thread replaces the faults
+            await asyncio.sleep(_LOOKS_EVERY)
         raise DropConnection
     if fault.kind == "status":
         return refuse(fault)

@@ -7,9 +7,10 @@ https://learn.microsoft.com/graph/api/security-security-runhuntingquery
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
+from respond.lab import clock
 from respond.lab.graph_call import Call
 from respond.lab.kql_answer import Result
 from respond.lab.kql_errors import QueryError, QueryTimeout
@@ -58,7 +59,7 @@ async def run_hunting_query(call: Call) -> Reply:
         raise bad_request("Query is required, and Query and Timespan must be strings.", "BadRequest")
     engine = await call.hunting()
     try:
-        window = read_window(timespan, datetime.now(UTC))
+        window = read_window(timespan, clock.now())
         result = await asyncio.to_thread(
             engine.run, query, window=window, row_limit=_HUNTING_ROWS, timeout=_HUNTING_TIME
         )

@@ -6,10 +6,10 @@ https://learn.microsoft.com/graph/api/resources/user
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from respond.lab import graph_groups
+from respond.lab import clock, graph_groups
 from respond.lab.graph_call import Call
 from respond.lab.odata import (
     USER_DEFAULTS,
@@ -77,7 +77,7 @@ async def revoke_sessions(call: Call) -> Reply:
     """
 
     def move(user: dict[str, Any]) -> dict[str, Any]:
-        now = datetime.now(UTC).replace(microsecond=0)
+        now = clock.now().replace(microsecond=0)
         before = user.get("signInSessionsValidFromDateTime")
         if before is not None and datetime.fromisoformat(before) > now:
             return user

@@ -6,9 +6,9 @@ https://learn.microsoft.com/rest/api/securityinsights/incidents/create-or-update
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, datetime
 from typing import Any
 
+from respond.lab import clock
 from respond.lab.constants import SECURITY_INSIGHTS
 
 MOST_COMMENTS = 100
@@ -104,7 +104,7 @@ def etag() -> str:
 
 def now_text() -> str:
     """The present with seven digits of fraction, as Sentinel writes it."""
-    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "0Z")
+    return clock.now().isoformat(timespec="microseconds").replace("+00:00", "0Z")
 
 
 def _own(sent: dict[str, Any]) -> dict[str, Any]:

@@ -16,12 +16,12 @@ import uuid
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 
 from respond.errors import UsageError
-from respond.lab import basic_plan, faults
+from respond.lab import basic_plan, clock, faults
 from respond.lab.columns import sentinel_tables
 from respond.lab.constants import LOGS_AUDIENCE, WORKSPACE_ID
 from respond.lab.kql import Engine
@@ -76,7 +76,7 @@ class LogsApi:
             return Reply(200)
         try:
             query, timespan = _read_body(request)
-            window = read_window(timespan, datetime.now(UTC)) if timespan else None
+            window = read_window(timespan, clock.now()) if timespan else None
         except (Malformed, ValueError) as error:
             return _error(400, "BadArgumentError", f"{_INVALID}: {error}")
         refusal = self._throttled()

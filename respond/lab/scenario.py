@@ -6,6 +6,7 @@ Every mistake in a file is a `UsageError` that names the file, the line and the 
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 from collections import deque
 from dataclasses import dataclass
@@ -78,9 +79,13 @@ def find(data: str) -> Path:
         return path.resolve()
     if data in _names():
         return _SHIPPED / data
+    near = [name for name in _names() if data and name.startswith(data)] or difflib.get_close_matches(
+        data, _names(), n=3
+    )
+    hint = f"did you mean {' or '.join(near[:3])}? " if near else ""
     raise UsageError(
-        f"no scenario {data!r}: neither a directory nor shipped; "
-        f"give a directory with scenario.json, or one of: {', '.join(_names())}"
+        f"no scenario {data!r}: neither shipped nor a directory with scenario.json; {hint}"
+        "`respond lab scenarios` lists those that ship"
     )
 
 

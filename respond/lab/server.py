@@ -17,6 +17,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from respond import collector
 from respond.errors import UsageError
+from respond.lab import clock
 from respond.lab.app import LabApp, Receive, Scope, Send
 from respond.lab.state import LabState
 from respond.lab.tenant import LabTenant
@@ -62,6 +63,7 @@ class LabServer(uvicorn.Server):
             access_log=False,
             proxy_headers=False,
             server_header=False,
+            date_header=False,
             timeout_graceful_shutdown=1,
         )
         super().__init__(config)
@@ -74,6 +76,7 @@ class LabServer(uvicorn.Server):
         Raises:
             UsageError: the scenario, the state or a setting cannot be used; the old tenant stays.
         """
+        clock.set_ahead(settings.lab.clock_ahead)
         state = LabState(state_dir)
         tenant = LabTenant(state, data, settings.lab.absent_columns)
         self.app = LabApp(settings, state, tenant, self._drop)

@@ -11,13 +11,13 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from respond.errors import UsageError
-from respond.lab import directory_file, happenings, incident_state, loading, scenario, timeshift
+from respond.lab import clock, directory_file, happenings, incident_state, loading, scenario, timeshift
 from respond.lab.directory_file import DELETED_USERS, LISTS, PER_USER
 
 FRESH_FOR = timedelta(hours=12)
@@ -222,7 +222,7 @@ class LabState:
 
     def _load(self, data_dir: Path, *, force: bool) -> Loaded:
         story = scenario.outline(data_dir)
-        now = datetime.now(UTC).replace(microsecond=0)
+        now = clock.now().replace(microsecond=0)
         with self._connect() as db:
             expected = _decide(_meta(db), story, now, force=force).shift
         # before the transaction, as it takes long when the story is large
@@ -275,7 +275,7 @@ class LabState:
 
 def now_text() -> str:
     """The present, ISO 8601 with milliseconds and `Z`."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return clock.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _decide(meta: dict[str, str], story: scenario.Scenario, now: datetime, *, force: bool) -> Loaded:
@@ -291,7 +291,7 @@ def _how(meta: dict[str, str], story: scenario.Scenario) -> Loading:
         return Loading.OTHER
     if meta["digest"] != story.digest:
         return Loading.CHANGED
-    age = datetime.now(UTC) - datetime.fromisoformat(meta["loaded_at"])
+    age = clock.now() - datetime.fromisoformat(meta["loaded_at"])
     return Loading.KEPT if timedelta(0) <= age <= FRESH_FOR else Loading.EXPIRED
 
 

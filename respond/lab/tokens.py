@@ -44,6 +44,7 @@ _AUDIENCES = {
 
 _CLIENT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _APPLICATION = re.compile(rf"api://\S+|{_CLIENT_ID.pattern}", re.IGNORECASE)
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class InvalidToken(Exception):
@@ -192,14 +193,17 @@ def object_id(client_id: str) -> str:
 
 
 def _audience(scope: str, base_url: str) -> str | None:
-    """The service that a scope names; a scope that names the lab itself is good for all of them."""
+    """The service that a scope names; a scope that names the lab itself is good for all of them.
+
+    Another port of this machine stands before the lab, whatever it is for.
+    """
     resource, slash, rest = scope.strip().rpartition("/")
     if rest != ".default" or not slash:
         return None
     if _APPLICATION.fullmatch(resource):
         return resource
     parts = urlsplit(resource)
-    if parts.netloc.replace("localhost", "127.0.0.1") == urlsplit(base_url).netloc:
+    if parts.netloc == urlsplit(base_url).netloc or parts.hostname in _LOOPBACK:
         return base_url
     return _AUDIENCES.get(parts.hostname or "")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from respond.models.base import Model
+from respond.models.base import Model, Utc
 from respond.models.evidence import Account
 from respond.models.notice import Named
 
@@ -36,10 +36,17 @@ class AmbiguousAccount(Model):
 
 
 class FailedAccount(Model):
-    """One entity that could not be looked up."""
+    """One entity that could not be looked up.
+
+    Attributes:
+        passes: the directory did not answer; it is looked up again later.
+        until: before which the directory asked not to be asked again.
+    """
 
     named: Named
     reason: str
+    passes: bool = False
+    until: Utc | None = None
 
 
 class FoundAccounts(Model):

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
-from respond.models.base import Line, Model, Utc
+from respond.models.base import Line, Model, OpenEnum, Utc
 
 
-class Answer(StrEnum):
+class Answer(OpenEnum):
     """What became of a question. `EXPIRED`: nobody answered in time; `OVERTAKEN`: it is not asked any more."""
 
     WAITING = "waiting"

@@ -2,6 +2,10 @@
 
 An entry's digest is the SHA-256 of its other fields as canonical JSON. They hold the digest of the entry before, so
 whoever changes one entry has to change all that follow.
+
+What names people (`actor`, `what`, `detail`) is not in the chained record. The record holds a seal in its place: the
+SHA-256 of these three and of a random salt, which are kept apart. Text and salt can be deleted, when a person's data
+must be; the chain stays as it was, and nobody can guess the text from the seal.
 """
 
 from __future__ import annotations
@@ -13,13 +17,13 @@ from enum import StrEnum
 
 from pydantic import Field, JsonValue
 
-from respond.models.base import Line, Model, Utc
+from respond.models.base import Line, Model, OpenEnum, Utc
 
 START = "0" * 64
 """Stands for the digest before the first entry."""
 
 
-class AuditKind(StrEnum):
+class AuditKind(OpenEnum):
     DECISION = "decision"
     REQUEST = "request"
     CHANGE = "change"
@@ -30,6 +34,7 @@ class AuditKind(StrEnum):
     FREEZE = "freeze"
     THAW = "thaw"
     UNDO = "undo"
+    PURGE = "purge"
 
 
 class Note(Model):
@@ -58,11 +63,23 @@ class Entry(Note):
     Attributes:
         number: from 1, without gaps, over all tenants of the database.
         before: digest of the previous entry, hexadecimal.
+        salt: of the seal, hexadecimal; empty where the entry has none, or its text was purged.
+        sealed: what the chained record has as `detail`, the seal in it; None in an entry from before there were seals.
+        purged: its text was deleted with the data of a person or a case.
     """
 
     number: int
     before: str
     digest: str
+    salt: str = Field(default="", exclude=True)
+    sealed: dict[str, JsonValue] | None = Field(default=None, exclude=True)
+    purged: bool = Field(default=False, exclude=True)
+
+    @property
+    def chained(self) -> dict[str, JsonValue]:
+        """The record that the digest is taken of, the digest with it."""
+        values: dict[str, JsonValue] = self.model_dump(mode="json")
+        return values if self.sealed is None else values | {"actor": "", "what": "", "detail": self.sealed}
 
 
 class Flaw(StrEnum):
@@ -75,6 +92,7 @@ class Flaw(StrEnum):
     CUT = "the end is missing"
     NO_END = "the record of the end is missing"
     REWRITTEN = "rewritten"
+    TEXT_DELETED = "its text was deleted"
 
 
 _SAID = {
@@ -84,6 +102,7 @@ _SAID = {
     Flaw.ADDED: "entry {} was added by somebody else",
     Flaw.CUT: "the end is missing, from entry {} on",
     Flaw.NO_END: "the record of which entry is the last is missing, so any from {} on may be missing too",
+    Flaw.TEXT_DELETED: "the text of entry {} was deleted, and no purge says so",
     Flaw.REWRITTEN: "none of the {} entries has the digest that was kept: the log was cut off or written anew",
 }
 
@@ -134,3 +153,8 @@ def digest_of(values: Mapping[str, object]) -> str:
     """
     hashed = canonical({name: value for name, value in values.items() if name != "digest"})
     return hashlib.sha256(hashed.encode("utf-8")).hexdigest()
+
+
+def seal_of(actor: str, what: str, detail: Mapping[str, object], salt: str) -> str:
+    """The seal of an entry's text: SHA-256, hexadecimal."""
+    return digest_of({"actor": actor, "what": what, "detail": detail, "salt": salt})

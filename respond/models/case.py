@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from enum import StrEnum
 
-from respond.models.base import Model, Utc
+from respond.models.base import Model, OpenEnum, Utc
 from respond.models.evidence import Account
 from respond.models.intake import Replies, Sighting, Trigger
 from respond.models.policy import Policy
 
 
-class Mode(StrEnum):
+class Mode(OpenEnum):
     LIVE = "live"
     DRY_RUN = "dry-run"
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from functools import cached_property
 from typing import Annotated
 
 from pydantic import Field, PlainSerializer
 
 from respond.address_index import AddressIndex, Networks
-from respond.models.base import Gap, Model, Source, Utc
+from respond.models.base import Gap, Model, OpenEnum, Source, Utc
 from respond.models.signin import Leg, Risk
 
 _FRESH = timedelta(seconds=10)
@@ -22,7 +21,7 @@ Names = Annotated[frozenset[str], PlainSerializer(sorted, return_type=list[str])
 """A set of texts, always written in the same order."""
 
 
-class Part(StrEnum):
+class Part(OpenEnum):
     """What is collected on a case, each part by one action; the order is that of asking."""
 
     HISTORY = "history"
@@ -36,7 +35,7 @@ class Part(StrEnum):
     LURE_INTEL = "lure-intel"
 
 
-class AccountKind(StrEnum):
+class AccountKind(OpenEnum):
     """What sort of account it is; all but member and guest by the object ids of the policy."""
 
     MEMBER = "member"
@@ -411,7 +410,7 @@ class TokenUses(Model):
     gaps: tuple[Gap, ...] = ()
 
 
-class FootholdKind(StrEnum):
+class FootholdKind(OpenEnum):
     """What an attacker adds to stay when the tokens are gone."""
 
     DEVICE = "device"
@@ -538,7 +537,7 @@ class Standing(Model):
     gaps: tuple[Gap, ...] = ()
 
 
-class FactKind(StrEnum):
+class FactKind(OpenEnum):
     """What two cases can share."""
 
     USER = "user"

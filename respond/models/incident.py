@@ -8,12 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, Self
 
 from pydantic import Field, JsonValue
 
-from respond.models.base import Model, Utc
+from respond.models.base import Model, OpenEnum, Utc
 from respond.models.notice import Named
 
 WORKSPACE = (
@@ -31,7 +30,7 @@ _DIGITS = 15
 _FRACTION = re.compile(r"(\.\d{6})\d+")
 
 
-class Severity(StrEnum):
+class Severity(OpenEnum):
     """In rising order."""
 
     INFORMATIONAL = "Informational"
@@ -45,7 +44,7 @@ class Severity(StrEnum):
         return other.lower() not in order or order.index(self.value.lower()) > order.index(other.lower())
 
 
-class IncidentStatus(StrEnum):
+class IncidentStatus(OpenEnum):
     NEW = "New"
     ACTIVE = "Active"
     CLOSED = "Closed"

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
-from respond.models.base import Gap, Model, Utc
+from respond.models.base import Gap, Model, OpenEnum, Utc
 from respond.models.evidence import Names
 
 
-class Classification(StrEnum):
+class Classification(OpenEnum):
     """Sentinel's words for how an incident was closed."""
 
     TRUE_POSITIVE = "TruePositive"

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from enum import StrEnum
 
 from pydantic import Field
 
-from respond.models.base import Gap, Model, Utc
+from respond.models.base import Gap, Model, OpenEnum, Utc
 from respond.models.evidence import Account
 from respond.models.notice import Notice
 
 
-class Trigger(StrEnum):
+class Trigger(OpenEnum):
     """Which way a case came to us."""
 
     COMMAND = "command"

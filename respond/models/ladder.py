@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 from respond.durations import PositiveDuration
-from respond.models.base import Model, Utc
+from respond.models.base import Model, OpenEnum, Utc
 from respond.models.brakes import Limits
 
 
-class Rung(StrEnum):
+class Rung(OpenEnum):
     """What can end something that an attacker holds; each is an action of that name."""
 
     DISABLE_DEVICE = "disable_device"
@@ -26,7 +24,7 @@ class Rung(StrEnum):
     DISABLE_ACCOUNT = "disable_account"
 
 
-class May(StrEnum):
+class May(OpenEnum):
     """Whether a rung is climbed: by itself, with a person's word, or not at all."""
 
     AUTO = "auto"
@@ -38,8 +36,8 @@ _STRICT = (May.AUTO, May.ASK, May.NEVER)
 
 
 def stricter(*answers: May) -> May:
-    """The strictest of several answers."""
-    return max(answers, key=_STRICT.index)
+    """The strictest of several answers; one that a newer version wrote is stricter than those known here."""
+    return max(answers, key=lambda answer: _STRICT.index(answer) if answer in _STRICT else len(_STRICT))
 
 
 NOBODY = "nobody"
@@ -143,7 +141,7 @@ class Protected(Model):
         return bool(self.groups or self.roles)
 
 
-class OnTimeout(StrEnum):
+class OnTimeout(OpenEnum):
     """What becomes of a question that nobody answers."""
 
     DENY = "deny"

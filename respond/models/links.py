@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
-from respond.models.base import Model, Utc
+from respond.models.base import Model, OpenEnum, Utc
 from respond.models.tickets import Found
 
 
-class LinkState(StrEnum):
+class LinkState(OpenEnum):
     SENDING = "sending"
     LINKED = "linked"
 

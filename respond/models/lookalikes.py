@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
-from respond.models.base import Gap, Model, Utc
+from respond.models.base import Gap, Model, OpenEnum, Utc
 
 
-class LookalikeKind(StrEnum):
+class LookalikeKind(OpenEnum):
     PASTED = "pasted"
     BLOCKED = "blocked"
 

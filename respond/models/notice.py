@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from enum import StrEnum
 
 from pydantic import Field
 
-from respond.models.base import Model, Utc, iso_z
+from respond.models.base import Model, OpenEnum, Utc, iso_z
 
 
-class Shape(StrEnum):
+class Shape(OpenEnum):
     INCIDENT = "incident"
     ALERT = "alert"
     ENTITY = "entity"

@@ -41,7 +41,8 @@ def outcome_of(
     if verdict.is_benign:
         return Outcome.NO_ACTION
     statuses = {change.status for change in changes}
-    if mode is Mode.DRY_RUN and ActionStatus.PLANNED in statuses:
+    # In observe mode a live run plans containment too, and nothing else.
+    if any(one.status is ActionStatus.PLANNED and (one.step or mode is Mode.DRY_RUN) for one in changes):
         return Outcome.PLANNED
     # Where the sessions live on, whatever else waits for a yes must not read as all that is left.
     lives_on = any(one.name == Rung.REVOKE_SESSIONS and one.status is ActionStatus.FAILED for one in changes)
@@ -60,6 +61,6 @@ def outcome_of(
 def exit_code(report: Report) -> int:
     """0 nothing left to do, 1 failed or not contained, 3 a person must act, 4 contained but not verified."""
     asks = any(finding.id == LOOKS_LIKE for finding in report.findings)
-    code = 3 if asks and report.outcome is Outcome.NO_ACTION else _EXIT[report.outcome]
+    code = 3 if asks and report.outcome is Outcome.NO_ACTION else _EXIT.get(report.outcome, 3)
     failed = any(change.status is ActionStatus.FAILED for change in report.actions)
-    return 1 if failed and _EXIT[report.outcome] == 0 else code
+    return 1 if failed and _EXIT.get(report.outcome, 3) == 0 else code

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 from pydantic import Field
 
-from respond.models.base import Model, Source, Utc
+from respond.models.base import Model, OpenEnum, Source, Utc
 from respond.models.evidence import FootholdKind
 
 
-class Fate(StrEnum):
+class Fate(OpenEnum):
     """Where a change that lets somebody stay ends. There is no fourth."""
 
     ACTION = "action"
@@ -44,4 +42,4 @@ class Accounted(Model):
     @property
     def is_open(self) -> bool:
         """Whether a person still has to do something that no action of the report stands for."""
-        return self.fate is Fate.TASK
+        return self.fate not in (Fate.ACTION, Fate.GONE)

@@ -17,6 +17,7 @@ from pydantic import AfterValidator, Field
 from respond.durations import Duration, PositiveDuration
 from respond.models.base import Model
 from respond.models.ladder import Ladder
+from respond.response_mode import ResponseMode
 
 
 def _compiles(text: str) -> str:
@@ -193,7 +194,11 @@ class LurePattern(Model):
 
 
 class Policy(Model):
-    """Everything above, and the lists that are kept in files of their own."""
+    """Everything above, and the lists that are kept in files of their own.
+
+    Attributes:
+        response_mode: `response.mode` of the settings; kept with the case, so that a replay decides the same.
+    """
 
     thresholds: Thresholds
     caps: Caps = Caps()
@@ -203,6 +208,7 @@ class Policy(Model):
     correlation: Correlation
     accounts: Accounts = Accounts()
     ladder: Ladder
+    response_mode: ResponseMode = ResponseMode.AUTO
     trusted_networks: tuple[Annotated[str, AfterValidator(_network)], ...] = ()
     hosting_networks: tuple[HostingNetwork, ...] = ()
     hosting_ranges: tuple[HostingRange, ...] = ()

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Literal
-
 from pydantic import ConfigDict, Field, JsonValue
 
-from respond.models.base import Gap, Model, Source, Utc
+from respond.models.base import DOCUMENTS, Gap, Model, OpenEnum, Source, Utc
 from respond.models.case import Mode
 from respond.models.intake import Sighting
 from respond.models.ladder import Step
 from respond.models.persistence import Accounted
 from respond.models.signin import LegRow, SignIns
+from respond.response_mode import ResponseMode
 
 SURVIVED = "attacker-survived"
 """Id of the finding that says so."""
@@ -23,7 +21,7 @@ LOOKS_LIKE, WAS_BLOCKED = "looks-like-stolen-code", "attempt-was-blocked"
 """Ids of findings on what was seen in the place of a device code sign-in."""
 
 
-class VerdictKind(StrEnum):
+class VerdictKind(OpenEnum):
     MALICIOUS = "malicious"
     SUSPICIOUS = "suspicious"
     BENIGN = "benign"
@@ -78,7 +76,7 @@ class Verdict(Model):
         return self.kind in (VerdictKind.BENIGN, VerdictKind.NO_ACTIVITY)
 
 
-class ActionStatus(StrEnum):
+class ActionStatus(OpenEnum):
     DONE = "done"
     UNNEEDED = "unneeded"
     PLANNED = "planned"
@@ -119,7 +117,7 @@ class Change(Model):
     )
 
 
-class Outcome(StrEnum):
+class Outcome(OpenEnum):
     CONTAINED_VERIFIED = "contained-verified"
     CONTAINED_UNVERIFIED = "contained-unverified"
     NOT_CONTAINED = "not-contained"
@@ -146,7 +144,7 @@ class Span(Model):
 class TicketRef(Model):
     system: str
     id: str
-    url: str
+    url: str | None = Field(description="null where nobody but this process can reach the page of an embedded ticket")
 
 
 class Moment(Model):
@@ -167,11 +165,23 @@ class Timings(Model):
     total: int | None = None
 
 
+class Pending(Model):
+    """Something that a service did not take, and that is tried again until it does."""
+
+    name: str = Field(description="the action")
+    due: Utc = Field(description="when it is tried next")
+    tries: int = Field(description="how often it came to nothing")
+    reason: str = Field(default="", description="why, the last time")
+
+
 class Report(Model):
     """One run's result; printed by `respond --json`."""
 
     case: str
     mode: Mode
+    response_mode: ResponseMode | None = Field(
+        default=None, description="how far respond went without a person; null in reports of earlier versions"
+    )
     tenant: str
     user: Person
     window: Span
@@ -202,13 +212,21 @@ class Report(Model):
     )
     repeat: bool = Field(default=False, description="these sign-ins were answered before, and nothing was left to do")
     sightings: tuple[Sighting, ...] = Field(default=(), description="which paths brought the case, first one first")
+    owed: tuple[Pending, ...] = Field(
+        default=(), description="what a service that was away has not taken yet; as it is now, in `respond show`"
+    )
     run: str = ""
-    schema_version: Literal[1] = 1
+    schema_version: int = DOCUMENTS
 
     @property
     def broke(self) -> str:
         """Why the run could not come to its end; empty when it did."""
         return next((gap.reason for gap in self.gaps if gap.source == THIS_RUN), "")
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether the run could not come to its end because a service did not answer."""
+        return any(gap.passes for gap in self.gaps if gap.source == THIS_RUN)
 
 
 class Attached(Model):

@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from enum import StrEnum
 from functools import cached_property
 
 from pydantic import Field
 
 from respond.address_index import AddressIndex
-from respond.models.base import Gap, Model, Utc
+from respond.models.base import Gap, Model, OpenEnum, Utc
 
 CONFIRMATION = "50199"
 """Result of the interrupt that asks whether the user means to sign in to this app."""
@@ -31,7 +30,7 @@ DEFENDER_TABLE = "EntraIdSignInEvents"
 _BROWSER = re.compile(r"Mozilla/.*\b(Chrome|Firefox|Safari|Edg|CriOS|FxiOS)/")
 
 
-class Leg(StrEnum):
+class Leg(OpenEnum):
     """Which part of a device code sign-in a row is."""
 
     APPROVING = "approving"
@@ -39,7 +38,7 @@ class Leg(StrEnum):
     LINKED = "linked"
 
 
-class Risk(StrEnum):
+class Risk(OpenEnum):
     """Entra's risk level. `HIDDEN` (no P2 licence) and `UNKNOWN` (empty) are not `NONE`."""
 
     UNKNOWN = "unknown"

@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from respond.models.base import Line, Model
+
+
+class Credential(Model):
+    """What an application signs in with.
+
+    Attributes:
+        kind: `certificate` or `secret`.
+        ends: when it expires, UTC.
+    """
+
+    kind: str
+    name: Line
+    ends: datetime
 
 
 class AccessPolicy(Model):

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 from pydantic import Field
 
-from respond.models.base import Model
+from respond.models.base import Model, OpenEnum
 from respond.models.report import Outcome
 
 
-class Severity(StrEnum):
+class Severity(OpenEnum):
     """How soon a person has to look; each system has its own word for it."""
 
     HIGH = "high"

@@ -23,13 +23,15 @@ from respond.models import (
     lookalikes,
     notice,
     orders,
+    owed,
     persistence,
     report,
     signin,
     tasks,
     watches,
 )
-from respond.models.base import Model, iso_z
+from respond.models.base import Model, iso_z, tolerant
+from respond.plain_errors import named
 
 _MODELS: dict[str, type[Model]] = {
     kind.__name__: kind
@@ -64,6 +66,7 @@ _MODELS: dict[str, type[Model]] = {
         incident.Incident,
         incident.IncidentRecord,
         orders.Order,
+        owed.Owed,
         persistence.Accounted,
         report.Attached,
         report.Change,
@@ -118,7 +121,7 @@ def _encode(value: object) -> object:  # noqa: C901, PLR0911 - one arm a kind
         case errors.RespondError():
             return {"$error": type(value).__name__, "is": value.message}
         case BaseException():
-            return {"$error": "RunFailed", "is": f"{type(value).__name__}: {value}"}
+            return {"$error": "RunFailed", "is": named(value)}
         case tuple():
             return {"$tuple": [_encode(item) for item in value]}
         case list():
@@ -139,7 +142,8 @@ def _decode(value: Any) -> Any:  # noqa: ANN401, PLR0911 - parsed JSON, one arm 
         case {"$tuple": list(items)}:
             return tuple(_decode(item) for item in items)
         case {"$model": str(name), "is": body} if name in _MODELS:
-            return _MODELS[name].model_validate(body)
+            with tolerant():
+                return _MODELS[name].model_validate(body)
         case {"$error": str(name), "is": str(message), **more} if name in _ERRORS:
             error = _ERRORS[name](message)
             if isinstance(error, errors.Transient) and (until := more.get("until")):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-_CASE = "account asked case done failed outcome verdict"
+_CASE = "account asked case done failed mode outcome planned verdict"
 _TICKET = "clicks footholds gone left legs mails sightings tasks timeline"
 FACTS = {
     "ticket": frozenset(f"{_CASE} {_TICKET}".split()),
     "limit": frozenset({"account", "case", "reason", "waiting"}),
-    "unanswered": frozenset({"about", "case", "people"}),
+    "unanswered": frozenset({"about", "case", "mode", "people"}),
     "notice": frozenset(_CASE.split()),
 }
 """What each template may name."""

@@ -10,6 +10,7 @@ from respond.models.report import Attached, Report
 from respond.observe.logs import Level, log
 from respond.observe.metrics import Metrics
 from respond.observe.runs import Run, watching
+from respond.plain_errors import named
 from respond.progress import Event, Kind
 
 
@@ -71,8 +72,8 @@ class _Observer:
             case Run(answer=Attached() as attached):
                 _tell(run, "run-attached", Level.INFO, {"case": attached.case, "to": attached.run})
             case Run(error=Exception() as error):
-                _tell(run, "run-failed", Level.ERROR, {"error": f"{type(error).__name__}: {error}"})
-            case _:
+                _tell(run, "run-failed", Level.ERROR, {"error": named(error)})
+            case Run(is_over=False):
                 _tell(run, "run-interrupted", Level.WARNING, {})
 
 

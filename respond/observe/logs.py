@@ -9,21 +9,14 @@ warnings come out in the same form, so that everything a service writes to stder
 from __future__ import annotations
 
 import logging
-import traceback
 from collections.abc import Callable
-from datetime import UTC, datetime
 from enum import StrEnum
-from types import TracebackType
-from typing import Any, TextIO
-
-from pythonjsonlogger.json import JsonFormatter
+from typing import TextIO
 
 from respond.observe.bound import bound as bound  # noqa: PLC0414 - callers find it beside `log`
 from respond.observe.bound import fields as bound_fields
-from respond.observe.redact import clean, field
 
 _logger = logging.getLogger("respond")
-_FRAMES = 8
 
 
 class Level(StrEnum):
@@ -48,40 +41,6 @@ def log(event: str, /, *, level: Level = Level.INFO, **fields: object) -> None:
         _logger.log(level.number, event, extra={"fields": {**bound_fields(), **fields}})
 
 
-class _OneLine(JsonFormatter):
-    """Every record, ours or another library's, as one JSON object."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        given = getattr(record, "fields", None)
-        fields = _foreign(record) if given is None else given
-        line = {clean(str(name)): field(name, value) for name, value in fields.items() if value is not None}
-        event = clean(record.msg) if given is not None else "library"
-        head = {"ts": moment.replace("+00:00", "Z"), "level": record.levelname.lower(), "event": event}
-        return self.jsonify_log_record(head | {name: value for name, value in line.items() if name not in head})
-
-
-def _foreign(record: logging.LogRecord) -> dict[str, Any]:
-    fields: dict[str, Any] = {**bound_fields(), "logger": record.name, "message": _message(record)}
-    if record.exc_info and record.exc_info[1] is not None:
-        _, error, trace = record.exc_info
-        fields |= {"error": f"{type(error).__name__}: {error}", "where": _where(trace)}
-    return fields
-
-
-def _message(record: logging.LogRecord) -> str:
-    try:
-        return record.getMessage()
-    except (TypeError, ValueError):  # a library's format string and its arguments do not match
-        return str(record.msg)
-
-
-def _where(trace: TracebackType | None) -> str:
-    """The innermost frames, innermost first, in one line."""
-    frames = reversed(traceback.extract_tb(trace)[-_FRAMES:])
-    return " < ".join(f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in frames)
-
-
 class _Quiet(logging.StreamHandler[TextIO]):
     """A log that nobody reads any more must not stop the service, nor fill stderr with complaints about itself."""
 
@@ -98,8 +57,10 @@ def configure(stream: TextIO, level: Level = Level.INFO) -> Callable[[], None]:
     Returns:
         Puts everything back as it was.
     """
+    from respond.observe.one_line import OneLine
+
     handler = _Quiet(stream)
-    handler.setFormatter(_OneLine())
+    handler.setFormatter(OneLine())
     root = logging.getLogger()
     before, root_before = _logger.level, root.level
     root.addHandler(handler)

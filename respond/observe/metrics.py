@@ -8,13 +8,15 @@ Every label takes its values from a finite set: what comes from outside is looke
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from enum import StrEnum
 from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
-from prometheus_client.metrics_core import GaugeMetricFamily
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from respond import __version__
@@ -22,8 +24,13 @@ from respond.errors import Service
 from respond.log_schema import sentinel_tables, xdr_tables
 from respond.models.intake import Trigger
 from respond.models.notice import Shape
+from respond.models.owed import OwedKind
 from respond.models.report import ActionStatus, Outcome, Report, VerdictKind
 from respond.observe.logs import Level, log
+from respond.observe.setbacks import SETBACKS, Setbacks
+from respond.plain_errors import named
+from respond.ranks import Places, Rank
+from respond.response_mode import ResponseMode
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 OTHER = "other"
@@ -31,8 +38,10 @@ OTHER = "other"
 _TO_CONTAIN = (0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
 _ACTION = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 150)
 _DELIVERY = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-_NO_TABLES = ("directory roles", "riskyUsers", "lures")
+_NO_TABLES = ("clock", "directory roles", "riskyUsers", "lures")
 _MOST_NAMES = 64
+_READ_WITHIN = 0.8
+"""Seconds that a figure of the database may take; with two of them, the front door's patience is not used up."""
 
 QueueDepth = Callable[[], Mapping[str, int]]
 
@@ -81,14 +90,16 @@ class Metrics:
         def counter(name: str, help_text: str, *labels: str) -> Counter:
             return Counter(f"respond_{name}_total", help_text, labels, registry=registry)
 
-        def gauge(name: str, help_text: str) -> Gauge:
-            return Gauge(f"respond_{name}", help_text, registry=registry)
+        def gauge(name: str, help_text: str, *labels: str) -> Gauge:
+            return Gauge(f"respond_{name}", help_text, labels, registry=registry)
 
         def histogram(name: str, help_text: str, buckets: Sequence[float], *labels: str) -> Histogram:
             return Histogram(f"respond_{name}_seconds", help_text, labels, buckets=buckets, registry=registry)
 
         ProcessCollector(registry=registry)
+        registry.register(SetbackFigures(SETBACKS))
         Info("respond_build", "The version that runs.", registry=registry).info({"version": __version__})
+        self._mode = gauge("mode", "1 for the response mode in force (response.mode), 0 for the others.", "mode")
         self._cases = counter("cases", "Runs that ended with a report of their own.", "verdict", "outcome")
         self._contain = histogram("time_to_contain", "From the trigger to the containment.", _TO_CONTAIN, "path")
         self._running = gauge("runs_in_progress", "Runs that this process works on.")
@@ -103,6 +114,7 @@ class Metrics:
         self._write_backs = counter("write_backs", "Comments and tags on incidents in Sentinel.", "action", "result")
         self._last_round = gauge("schedule_last_success_timestamp_seconds", "When the scheduled hunt last got through.")
         self._rounds = counter("schedule_rounds", "Scheduled hunts.", "result")
+        self._skew = gauge("clock_skew_seconds", "How far the services' clock is ahead of this machine's.")
         self._takeovers = counter("takeovers", "Runs of dead processes taken over by this one.")
         self._names: set[str] = set()
         self._begin_at_zero()
@@ -129,6 +141,11 @@ class Metrics:
     def text(self) -> bytes:
         """What `/metrics` answers with, as `CONTENT_TYPE`. Blocks as long as the queue's depth takes to read."""
         return generate_latest(self._registry)
+
+    def mode_is(self, mode: ResponseMode) -> None:
+        """How far this process goes without a person."""
+        for one in ResponseMode:
+            self._mode.labels(one).set(one is mode)
 
     def report_done(self, report: Report, path: Trigger) -> None:
         """A run ended with a report. One that found everything answered already is no new case."""
@@ -193,13 +210,27 @@ class Metrics:
         """Have read at each scrape how many endpoints of each service are not asked, because they do not answer."""
         self._registry.register(_Breakers(unasked))
 
+    def observe_clock(self, ahead: Callable[[], float]) -> None:
+        """Have read at each scrape by how many seconds the services are ahead of this machine."""
+        self._skew.set_function(ahead)
+
+    def observe_places(self, places: Places) -> None:
+        """Have read at each scrape how many runs work and wait, by rank."""
+        self._registry.register(_Runs(places))
+
     def observe_queue(self, depth: QueueDepth) -> None:
         """Have the queue's depth read at each scrape.
 
         Args:
             depth: how many wait, by state. May be slow, and may fail: then this figure is missing, the others are not.
         """
-        self._registry.register(_Queue(depth))
+        self._registry.register(_Counted("respond_queue_depth", "Work that waits, by state.", "state", depth))
+
+    def observe_owed(self, owed: QueueDepth) -> None:
+        """Have read at each scrape how much an outage has kept from being done, by kind. May fail, as the depth may."""
+        kinds = {kind.value: 0 for kind in OwedKind}
+        text = "Work that an outage kept from being done, and that is tried again, by kind."
+        self._registry.register(_Counted("respond_owed", text, "kind", lambda: {**kinds, **owed()}))
 
     def _bounded(self, action: str) -> str:
         """Actions are functions of ours, and not many; should that ever change, a scraper must not pay for it."""
@@ -221,9 +252,49 @@ class _Breakers(Collector):
         yield family
 
 
-class _Queue(Collector):
-    def __init__(self, depth: QueueDepth) -> None:
-        self._depth = depth
+class SetbackFigures(Collector):
+    """What fails in a process and is tried again."""
+
+    def __init__(self, setbacks: Setbacks) -> None:
+        self._setbacks = setbacks
+
+    def collect(self) -> Iterable[Metric]:
+        text = "Turns of a background loop that failed; each is tried again."
+        failed = CounterMetricFamily("respond_loop_setbacks", text, labels=["loop"])
+        text = "Whether the last turn of a background loop failed."
+        failing = GaugeMetricFamily("respond_loop_failing", text, labels=["loop"])
+        for loop, (times, fails) in self._setbacks.loops().items():
+            failed.add_metric([loop], times)
+            failing.add_metric([loop], fails)
+        text = "Rows of the state database that cannot be worked on and are passed over, by kind."
+        rows = GaugeMetricFamily("respond_rows_passed_over", text, labels=["kind"])
+        for kind, number in self._setbacks.passed_over().items():
+            rows.add_metric([kind], number)
+        yield from (failed, failing, rows)
+
+
+class _Runs(Collector):
+    def __init__(self, places: Places) -> None:
+        self._places = places
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        for name, text, numbers in (
+            ("working", "Runs about a user that have a place to work in, by rank.", self._places.working()),
+            ("waiting", "Runs about a user that wait for a place, by rank.", self._places.waiting()),
+        ):
+            family = GaugeMetricFamily(f"respond_runs_{name}", text, labels=["rank"])
+            for each in Rank:
+                family.add_metric([each.label], numbers[each])
+            yield family
+
+
+class _Counted(Collector):
+    """A figure that is counted in the database at each scrape."""
+
+    def __init__(self, name: str, text: str, label: str, count: QueueDepth) -> None:
+        self._name, self._text, self._label, self._count = name, text, label, count
+        self._lock = threading.Lock()
+        self._reading: Future[dict[str, int]] | None = None
 
     def describe(self) -> Iterable[GaugeMetricFamily]:
         """Without values: registering must not read the queue."""
@@ -232,16 +303,30 @@ class _Queue(Collector):
     def collect(self) -> Iterable[GaugeMetricFamily]:
         family = self._family()
         try:
-            depths = dict(self._depth())
-        except Exception as error:  # noqa: BLE001 - a database that is down must not take every figure with it
-            log("queue-unread", level=Level.WARNING, error=f"{type(error).__name__}: {error}")
+            counts = self._read().result(timeout=_READ_WITHIN)
+        except Exception as error:  # noqa: BLE001 - a database that is down or hangs must not take every figure with it
+            log("queue-unread", level=Level.WARNING, error=named(error))
             return
-        for state, number in sorted(depths.items())[:_MOST_NAMES]:
-            family.add_metric([state], number)
+        for value, number in sorted(counts.items())[:_MOST_NAMES]:
+            family.add_metric([value], number)
         yield family
 
+    def _read(self) -> Future[dict[str, int]]:
+        """One reading at a time, however many ask."""
+        with self._lock:
+            if self._reading is None or self._reading.done():
+                self._reading = Future()
+                threading.Thread(target=self._count_into, args=(self._reading,), name=self._name, daemon=True).start()
+            return self._reading
+
+    def _count_into(self, reading: Future[dict[str, int]]) -> None:
+        try:
+            reading.set_result(dict(self._count()))
+        except Exception as error:  # noqa: BLE001 - raised where it is waited for
+            reading.set_exception(error)
+
     def _family(self) -> GaugeMetricFamily:
-        return GaugeMetricFamily("respond_queue_depth", "Work that waits, by state.", labels=["state"])
+        return GaugeMetricFamily(self._name, self._text, labels=[self._label])
 
 
 def source_label(source: str) -> str:

@@ -22,8 +22,9 @@ class Run:
     """One run in this process.
 
     Attributes:
-        answer: what it came to; None while it goes on, and when it failed.
+        answer: what it came to; None while it goes on, when it failed, and of one that has no answer.
         error: what it failed with; None as well when this process stopped in the middle of it.
+        is_over: it came to its end.
         seconds: how long it took here.
     """
 
@@ -31,6 +32,11 @@ class Run:
     answer: object = None
     error: Exception | None = None
     seconds: float = 0.0
+    is_over: bool = False
+
+    def end(self, answer: object) -> None:
+        """It came to its end, with this."""
+        self.answer, self.is_over = answer, True
 
 
 class Watcher(Protocol):

@@ -13,7 +13,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
 from respond.observe.logs import Level, log
-from respond.observe.metrics import Answer
+from respond.observe.metrics import Answer, SetbackFigures
+from respond.observe.setbacks import SETBACKS
 
 
 class TenantFigures:
@@ -34,6 +35,7 @@ class TenantFigures:
         self._passed = Counter("respond_front_passed_on_total", told, ("tenant", "answered"), registry=registry)
         told = "Deliveries that were passed on to nobody."
         self._refused = Counter("respond_front_refused_total", told, ("answer",), registry=registry)
+        registry.register(SetbackFigures(SETBACKS))
         for name in names:
             self._up.labels(name).set(0)
             self._restarts.labels(name)

@@ -88,7 +88,7 @@ class Child:
     async def keep(self) -> None:
         """Run it again and again, until `stop`."""
         loop, wait = asyncio.get_running_loop(), _FIRST_WAIT
-        while True:
+        while not self.is_ending:
             began = loop.time()
             await self._run_once()
             if self.is_ending:
@@ -144,7 +144,9 @@ class Child:
             code = await process.wait()
         except OSError as error:  # no memory, no process to be had: that may pass
             last = f"{type(error).__name__}: {error.strerror}"
-        self._process, self.url = None, ""
+        finally:
+            self.kill()  # nobody would hear of one that is left
+            self._process, self.url = None, ""
         if not self.is_ending:
             log("tenant-ended", level=Level.ERROR, tenant=self.name, code=code, reason=last or None)
         self.seen(State.DOWN)

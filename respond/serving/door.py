@@ -82,13 +82,18 @@ class _Door:
         return name or self._routes.read(request.headers, body), body
 
     async def ready(self) -> Response:
-        """The tenants by name, and whether each can take deliveries and work on them."""
+        """The tenants by name, whether each can take deliveries and work on them, and what it says beside that."""
         states = {name: way.child.state for name, way in self._ways.items()}
         ready = [name for name, state in states.items() if state is State.READY]
         status = "ready" if len(ready) == len(states) else "partly-ready" if ready else "not-ready"
         code = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
         headers = {} if ready else {"Retry-After": "30"}
-        return JSONResponse({"status": status, "tenants": states}, code, headers)
+        beside = {
+            member: told
+            for member, key in (("modes", "mode"), ("failing", "failing"), ("passed_over", "passed_over"))
+            if (told := {name: way.told(key) for name, way in self._ways.items() if way.told(key)})
+        }
+        return JSONResponse({"status": status, "tenants": states} | beside, code, headers)
 
     async def figures(self) -> Response:
         """Figures of the front and, under the label `tenant`, of every tenant's process, for Prometheus."""

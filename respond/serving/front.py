@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 
@@ -22,17 +22,21 @@ from respond.serving.child import Child
 from respond.serving.door import make_front
 from respond.serving.http import Server, bound, cannot_listen
 from respond.serving.passing import Passing
-from respond.serving.stopping import Stop, beside, pass_on
+from respond.serving.stopping import Stop, beside, passing_on
+from respond.serving.supervised import Loop, supervised
 from respond.settings import Settings, load_tenants, state_url
 from respond.webhook.gate import check_startup
 from respond.webhook.routing import Routes
 
 
-async def serve_tenants(config: Path, *, host: str, port: int) -> int:
+async def serve_tenants(config: Path, *, host: str, port: int, ready: Callable[[str], None]) -> int:
     """Take the deliveries of all tenants until told to stop.
 
+    Args:
+        ready: told where it listens.
+
     Returns:
-        The exit code: 0, or 1 when a part of the front broke.
+        The exit code.
 
     Raises:
         UsageError: a setting of one of them is wrong, or the address cannot be listened on.
@@ -51,15 +55,17 @@ async def serve_tenants(config: Path, *, host: str, port: int) -> int:
             for way in ways.values():
                 stack.push_async_callback(way.close)
             server = Server(make_front(Routes.of(settings), ways, figures, within=patience), patience=patience)
-            keeping = asyncio.gather(*(child.keep() for child in kept.values()))
-            async with beside(stop, _unbroken(keeping), *(way.watch() for way in ways.values()), pass_on(stop, server)):
+            keeping = _keeping(kept)
+            watching = (Loop(f"tenant-watch:{name}", way.turn) for name, way in ways.items())
+            async with beside(*watching, passing_on(stop, server)):
                 try:
+                    ready(f"listening on http://{host}:{sockets[0].getsockname()[1]}")
                     await server.serve(sockets)
                 except OSError as error:  # another program was quicker to listen on what both had bound
                     raise cannot_listen(host, port, error) from error
                 finally:
                     await _wind_down(kept, keeping, stop)
-    return int(stop.broken)
+    return 0
 
 
 async def work_tenants(config: Path) -> int:
@@ -81,13 +87,12 @@ async def work_tenants(config: Path) -> int:
     undo = logs.configure(sys.stderr)
     try:
         stop, kept = Stop(), _children(settings, ("worker",), config, TenantFigures(settings))
-        keeping = asyncio.gather(*(child.keep() for child in kept.values()))
-        async with beside(stop, _unbroken(keeping)):
-            await stop.told.wait()
-            await _wind_down(kept, keeping, stop)
+        keeping = _keeping(kept)
+        await stop.told.wait()
+        await _wind_down(kept, keeping, stop)
     finally:
         undo()
-    return int(stop.broken)
+    return 0
 
 
 def _checked(config: Path) -> dict[str, Settings]:
@@ -117,9 +122,10 @@ def _children(
     }
 
 
-async def _unbroken(keeping: asyncio.Future[list[None]]) -> None:
+def _keeping(kept: Mapping[str, Child]) -> asyncio.Future[list[None]]:
     """They end when they are told to, and not by being cancelled: their last lines are to be heard."""
-    await asyncio.shield(keeping)
+    loops = (Loop(f"tenant:{name}", child.keep, lasts=True) for name, child in kept.items())
+    return asyncio.gather(*map(supervised, loops))
 
 
 async def _wind_down(kept: Mapping[str, Child], keeping: asyncio.Future[list[None]], stop: Stop) -> None:

@@ -23,7 +23,7 @@ import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from respond.errors import UsageError
+from respond.errors import RespondError, Transient, UsageError
 from respond.observe.logs import Level, log
 from respond.webhook.problems import Problem
 
@@ -42,6 +42,7 @@ def bound(host: str, port: int) -> Iterator[list[socket.socket]]:
 
     Raises:
         UsageError: another program listens there, or it is no address of this machine.
+        Transient: no name server says which address it is.
     """
     name = host.removeprefix("[").removesuffix("]")
     with ExitStack() as stack:
@@ -70,9 +71,10 @@ def _bound(family: int, address: Any) -> socket.socket:  # noqa: ANN401 - a diff
     return listener
 
 
-def cannot_listen(host: str, port: int, error: OSError) -> UsageError:
-    """What to tell when an address is not to be had."""
-    return UsageError(f"--host {host} --port {port}: cannot be listened on: {error.strerror}; choose another")
+def cannot_listen(host: str, port: int, error: OSError) -> RespondError:
+    """What to tell when an address is not to be had; a name server that does not answer may do so soon."""
+    kind = Transient if isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN else UsageError
+    return kind(f"--host {host} --port {port}: cannot be listened on: {error.strerror}; choose another")
 
 
 class Server(uvicorn.Server):

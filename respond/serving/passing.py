@@ -7,9 +7,10 @@ else's, are told to come again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from http import HTTPStatus
+from typing import Any
 
 import httpx
 
@@ -44,7 +45,9 @@ class Passing:
         self.child = child
         self._figures = figures
         self._beat = beat.total_seconds()
+        self._told: Mapping[str, Any] = {}
         self._with_it = 0
+        self._missed = 0
         limits = httpx.Limits(max_connections=MOST + 2, max_keepalive_connections=MOST)
         self._client = httpx.AsyncClient(limits=limits, timeout=ANSWERS_WITHIN, trust_env=False)
 
@@ -71,6 +74,10 @@ class Passing:
         finally:
             self._with_it -= 1
 
+    def told(self, name: str) -> object:
+        """A member of its newest `/readyz`, such as `mode` or `failing`; None while it is not ready."""
+        return self._told.get(name) if self.child.state is State.READY else None
+
     async def figures(self) -> str | None:
         """Its `/metrics`; None if it does not answer."""
         try:
@@ -78,30 +85,30 @@ class Passing:
         except (httpx.HTTPError, TimeoutError):
             return None
 
-    async def watch(self) -> None:
-        """Look at it again and again; one that says nothing for long is ended, so that it is started anew."""
-        missed = 0
-        while True:
-            await asyncio.sleep(self._beat)
-            url = self.child.url
-            state = await self._state() if url else State.STARTING
-            if self.child.is_ending:
-                return
-            if not url or self.child.url != url:  # it does not listen yet, or has ended meanwhile
-                missed = 0
-                continue
-            missed = missed + 1 if state is State.SILENT else 0
-            self.child.seen(state)
-            if missed >= _PROBES_UNTIL_DEAD:
-                log("tenant-killed", level=Level.ERROR, tenant=self.child.name, reason="its process does not answer")
-                self.child.kill()
+    async def turn(self) -> float | None:
+        """Look at it; one that says nothing for long is killed and started again. Returns seconds to the next look."""
+        url = self.child.url
+        state = await self._state() if url else State.STARTING
+        if self.child.is_ending:
+            return None
+        if not url or self.child.url != url:  # it does not listen yet, or has ended meanwhile
+            self._missed = 0
+            return self._beat
+        self._missed = self._missed + 1 if state is State.SILENT else 0
+        self.child.seen(state)
+        if self._missed >= _PROBES_UNTIL_DEAD:
+            log("tenant-killed", level=Level.ERROR, tenant=self.child.name, reason="its process does not answer")
+            self.child.kill()
+        return self._beat
 
     async def _state(self) -> State:
         try:
             answer = await self._ask("/readyz", 2 * self._beat)
         except (httpx.HTTPError, TimeoutError):
             return State.SILENT
-        return State.READY if answer.status_code == HTTPStatus.OK else State.NOT_READY
+        is_ready = answer.status_code == HTTPStatus.OK
+        self._told = answer.json() if is_ready else {}
+        return State.READY if is_ready else State.NOT_READY
 
     async def close(self) -> None:
         await self._client.aclose()

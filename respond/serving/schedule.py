@@ -10,9 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-
-from sqlalchemy.exc import SQLAlchemyError
+from datetime import datetime
 
 from respond.answering import named_by
 from respond.errors import RespondError
@@ -20,6 +18,8 @@ from respond.models.intake import Delivery, FreshUsers, Sighting, Trigger
 from respond.models.notice import Named, Notice, Shape
 from respond.models.report import ActionStatus, Outcome
 from respond.models.survey import Survey
+from respond.plain_errors import plain
+from respond.ranks import Rank, ranked
 from respond.session import Session
 
 _SETTLED = (Outcome.CONTAINED_VERIFIED, Outcome.NO_ACTION, Outcome.AWAITING_APPROVAL)
@@ -54,28 +54,31 @@ class Schedule:
         self._deliver = deliver
         self._tell = tell
 
-    async def run(self) -> None:
-        """Look now, and whenever the next round is due, until cancelled."""
+    async def turn(self) -> float | None:
+        """Look now; the seconds until the next round is due, None when the settings want none."""
         every = self._session.settings.schedule.every.total_seconds()
-        while every:
-            now = datetime.now(UTC)
-            number = int(now.timestamp() // every)
-            try:
-                await self.round(number, now)
-            except SQLAlchemyError as error:
-                self._tell(RoundResult(error=f"the state database does not answer ({type(error).__name__})"))
-            await asyncio.sleep((number + 1) * every - datetime.now(UTC).timestamp())
-
-    async def round(self, number: int, now: datetime) -> RoundResult | None:
-        """One round; None when another process has it."""
-        intake, tenant = self._session.store.intake, self._session.tenant
-        taken = await asyncio.to_thread(intake.take_round, tenant, number, owner=self._session.engine.name, now=now)
-        if not taken:
+        if not every:
             return None
+        # Not by the wall clock, which may be set; a round that takes long delays no more than the next one.
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        await self.round()
+        return max(began + every - clock(), 0.0)
+
+    async def round(self) -> RoundResult | None:
+        """The next round; None while another process has begun one a short while ago."""
+        intake, tenant, now = self._session.store.intake, self._session.tenant, self._session.now()
+        every, owner = self._session.settings.schedule.every, self._session.engine.name
         try:
+            number = await asyncio.to_thread(intake.take_round, tenant, owner=owner, now=now, every=every)
+            if number is None:
+                return None
             result = await self._look(number, now)
         except RespondError as error:
             result = RoundResult(error=error.message)
+        except Exception as error:
+            self._tell(RoundResult(error=plain(error)))
+            raise
         self._tell(result)
         return result
 
@@ -86,9 +89,11 @@ class Schedule:
         settings, intake = self._session.settings.schedule, self._session.store.intake
         case = self._session.case_about_nobody(since=settings.look_back)
         last = await asyncio.to_thread(intake.last_arrival, self._session.tenant)
-        begin = max(last - settings.overlap, case.window.start) if last else case.window.start
-        fresh = await find_fresh_users(case, arrived_from=begin, arrived_to=now)
-        survey = await tenant_hunt(case, people=fresh.people) if fresh.people else None
+        # One that looked beyond the present, by a clock that was wrong, has not seen what arrives until then.
+        begin = max(min(last, now) - settings.overlap, case.window.start) if last else case.window.start
+        with ranked(Rank.BACKGROUND):  # what it finds is delivered, and fresh from then on
+            fresh = await find_fresh_users(case, arrived_from=begin, arrived_to=now)
+            survey = await tenant_hunt(case, people=fresh.people) if fresh.people else None
         people = await asyncio.to_thread(self._unsettled, fresh, survey, now) if survey else ()
         if people:
             await self._deliver(self._delivery(number, now, people))

@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from respond.durable import RECORDS_VERSION, Handle, RunState
-from respond.errors import Overloaded, Transient
+from respond.errors import Overloaded, StateAway, Transient
 from respond.models.intake import Accepted, Begun, Delivery, Trigger, Unanswered
 from respond.models.notice import Notice
 from respond.observe.logs import Level, log
 from respond.observe.metrics import Metrics
+from respond.observe.setbacks import SETBACKS
+from respond.plain_errors import named, plain
+from respond.present import present
 from respond.session import Session
-from respond.step import runs_that_rest
+from respond.store.readiness import prove_writable
 
 _BEFORE = timedelta(hours=1)
 """The hunt begins this long before what the alerts looked at."""
@@ -28,6 +31,8 @@ _STALLED_AFTER = timedelta(seconds=15)
 _MOST_BROKEN = 3
 _COUNT_FOR = 1.0
 _ANSWERS_WITHIN = 5.0
+_TAKEN_WITHIN = 15.0
+"""Seconds; the front door, and most senders, give up after 30."""
 _GONE = "the file of the state database is gone"
 
 
@@ -44,6 +49,7 @@ class Service:
         self._at_work = 0
         self._counted, self._count = 0.0, 0
         self._ends: set[asyncio.Future[None]] = set()
+        self._proving: asyncio.Future[None] | None = None
 
     async def take(self, notice: Notice, *, key: str, by: str) -> Accepted:
         """Accept what the webhook received: once this returns, it will be answered.
@@ -56,13 +62,17 @@ class Service:
         """
         settings = self._session.settings
         try:
-            if await self._waiting() >= settings.serve.most_waiting:
-                raise Overloaded(f"{settings.serve.most_waiting} deliveries wait already")
-            if not self._session.store.is_there:
-                raise Transient(_GONE)
-            return await self._take(notice, key=key, by=by)
+            async with asyncio.timeout(_TAKEN_WITHIN):
+                if await self._waiting() >= settings.serve.most_waiting:
+                    raise Overloaded(f"{settings.serve.most_waiting} deliveries wait already")
+                if not self._session.store.is_there:
+                    raise Transient(_GONE)
+                return await self._take(notice, key=key, by=by)
         except SQLAlchemyError as error:
-            raise Transient(_no_answer(error)) from error
+            raise StateAway(plain(error)) from error
+        except TimeoutError:
+            # What was written down all the same is begun by the next turn; the sender's retry is its duplicate.
+            raise StateAway(f"the state database took no write within {_TAKEN_WITHIN:g} s") from None
 
     async def _take(self, notice: Notice, *, key: str, by: str) -> Accepted:
         return await self.deliver(
@@ -71,7 +81,7 @@ class Service:
                 key=key,
                 digest="" if notice.is_by_hand else notice.digest,
                 path=Trigger.WEBHOOK,
-                at=datetime.now(UTC),
+                at=present(),
                 by=by,
                 notice=notice,
                 patience=self._session.settings.webhook.entity_wait,
@@ -87,48 +97,67 @@ class Service:
             await self._begin(delivery, number=0)
         return accepted
 
-    async def watch(self) -> None:
-        """Go round until cancelled."""
-        while True:
-            await asyncio.sleep(self._session.settings.serve.beat.total_seconds())
-            try:
-                await self.look_after()
-            except SQLAlchemyError as error:  # it may come back; a service that ended because of it would not
-                log("watch-failed", level=Level.WARNING, reason=_no_answer(error))
+    async def turn(self) -> float:
+        """Look after what was accepted; the seconds until the next time."""
+        await self.look_after()
+        return self._session.settings.serve.beat.total_seconds()
 
     async def look_after(self) -> None:
         """Take over from dead processes, and begin what was accepted and never begun, or ended without an answer."""
         engine = self._session.engine
-        for run in await asyncio.to_thread(engine.abandoned):
+        # The engine waits in silence for a database that is away, up to a minute longer than it is; this asks once.
+        await asyncio.to_thread(self._session.store.intake.depth)
+        for run in await asyncio.to_thread(engine.abandon):
             log("run-abandoned", run=run, reason="its records are of a version that no process writes any more")
         if taken := await asyncio.to_thread(engine.take_over):
             self._metrics.took_over(taken)
             log("runs-taken-over", runs=taken)
-        now, intake, tenant = datetime.now(UTC), self._session.store.intake, self._session.tenant
+        if idle := await asyncio.to_thread(engine.put_back):
+            log("runs-put-back", level=Level.WARNING, runs=idle, reason="their end could not be recorded")
+        now, intake, tenant = present(), self._session.store.intake, self._session.tenant
         for begun in await asyncio.to_thread(intake.due, tenant, now):
-            await self._begin(begun.delivery, number=begun.number)
+            with SETBACKS.alone("delivery", begun.delivery.key):
+                await self._begin(begun.delivery, number=begun.number)
         for begun in await asyncio.to_thread(intake.open, tenant, before=now - _STALLED_AFTER):
-            await self._see_to(begun)
+            with SETBACKS.alone("delivery", begun.delivery.key):
+                await self._see_to(begun)
 
     async def ready(self) -> str:
-        """Why it cannot work just now; empty when it can."""
+        """Why it cannot work just now; empty when it can. The state database has to take a write, in bounded time."""
+        if not self._session.store.is_there:
+            return _GONE
         try:
             async with asyncio.timeout(_ANSWERS_WITHIN):
-                await asyncio.to_thread(self._session.store.intake.depth)
-        except (SQLAlchemyError, TimeoutError) as error:
-            return _no_answer(error)
-        return "" if self._session.store.is_there else _GONE
+                await asyncio.shield(self._proof())
+        except SQLAlchemyError as error:
+            return plain(error)
+        except TimeoutError:
+            return f"the state database took no write within {_ANSWERS_WITHIN:g} s: it is locked or does not answer"
+        return ""
+
+    def _proof(self) -> asyncio.Future[None]:
+        """One proof at a time, however many ask: a database that hangs must not take every thread."""
+        if self._proving is None or self._proving.done():
+            store, name = self._session.store, self._session.engine.name
+            self._proving = asyncio.ensure_future(asyncio.to_thread(prove_writable, store.database, name))
+            self._proving.add_done_callback(lambda proof: proof.cancelled() or proof.exception())
+        return self._proving
 
     def depth(self) -> Mapping[str, int]:
         """How many deliveries there are by state, for the metrics."""
         return self._session.store.intake.depth()
+
+    def owed(self) -> Mapping[str, int]:
+        """How much an outage has kept from being done, by kind, for the metrics; containment is `contain`."""
+        store, tenant = self._session.store, self._session.tenant
+        return {**store.owed.counts(tenant), "contain": len(store.later.pending(tenant))}
 
     async def _begin(self, delivery: Delivery, *, number: int) -> None:
         from playbooks.answer_delivery import answer_delivery
 
         engine, run = self._session.engine, _run_of(delivery, number)
         case = self._session.case_of(delivery, run=run, before=_BEFORE)
-        if self._at_work - runs_that_rest() >= self._session.settings.serve.runs_at_once:
+        if self._at_work >= self._session.settings.serve.runs_at_once:
             await engine.enqueue(answer_delivery, run, case, delivery, number)
             return
         self._at_work += 1
@@ -144,7 +173,7 @@ class Service:
         try:
             await handle.get_result()
         except Exception as error:  # noqa: BLE001 - a run's own edge: it is recorded there, and the watch sees to it
-            log("run-broke", level=Level.ERROR, run=run, reason=f"{type(error).__name__}: {error}")
+            log("run-broke", level=Level.ERROR, run=run, reason=named(error))
         finally:
             self._at_work -= 1
 
@@ -160,7 +189,7 @@ class Service:
             return
         if begun.asked:
             owners = await asyncio.to_thread(store.intake.owners, delivery.tenant, delivery.key)
-            if not any([await asyncio.to_thread(engine.is_over, owner) for owner in owners]):
+            if owners and not any([await asyncio.to_thread(engine.is_over, owner) for owner in owners]):
                 return  # others are at it, and will answer for this one as well
         if await asyncio.to_thread(
             store.intake.broke, delivery.tenant, delivery.key, number=begun.number, most=_MOST_BROKEN
@@ -191,8 +220,3 @@ class Service:
 
 def _run_of(delivery: Delivery, number: int) -> str:
     return f"delivery/{delivery.tenant}/{delivery.key}/{RECORDS_VERSION}/{number}"
-
-
-def _no_answer(error: Exception) -> str:
-    """Without the text, which holds the statement and its values."""
-    return f"the state database does not answer ({type(error).__name__})"

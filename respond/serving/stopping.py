@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from respond.observe.logs import Level, log
+from respond.serving.supervised import Loop, supervised
 
 if TYPE_CHECKING:
     import uvicorn
@@ -25,21 +25,14 @@ class Stop:
     Attributes:
         told: to end.
         pressed: to end at once.
-        broken: it is we who cannot go on.
     """
 
     def __init__(self) -> None:
         self.told = asyncio.Event()
         self.pressed = asyncio.Event()
-        self.broken = False
         loop = asyncio.get_running_loop()
         for number in _SIGNALS:
             loop.add_signal_handler(number, self.tell)
-
-    def give_up(self) -> None:
-        """End because something broke that the service is not one without."""
-        self.broken = True
-        self.tell()
 
     def tell(self) -> None:
         """It is to end; a second time, at once."""
@@ -47,11 +40,9 @@ class Stop:
 
 
 @asynccontextmanager
-async def beside(stop: Stop, *endless: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Run these until the end of the block; one that breaks is told, and ends the process."""
-    tasks = [asyncio.create_task(one) for one in endless]
-    for task in tasks:
-        task.add_done_callback(_broken(stop))
+async def beside(*loops: Loop) -> AsyncIterator[None]:
+    """Run these until the end of the block, each under supervision."""
+    tasks = [asyncio.create_task(supervised(loop), name=loop.name) for loop in loops]
     try:
         yield
     finally:
@@ -60,18 +51,13 @@ async def beside(stop: Stop, *endless: Coroutine[Any, Any, None]) -> AsyncIterat
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _broken(stop: Stop) -> Callable[[asyncio.Task[None]], None]:
-    def broken(task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()):
-            log("defect", level=Level.ERROR, reason=f"{type(error).__name__}: {error}", during=task.get_name())
-            stop.give_up()  # a service without its watch would look alive and be none
-
-    return broken
-
-
-async def pass_on(stop: Stop, server: uvicorn.Server) -> None:
+def passing_on(stop: Stop, server: uvicorn.Server) -> Loop:
     """Have the server end when the process is told to, and at once when it is told again."""
-    await stop.told.wait()
-    server.should_exit = True
-    await stop.pressed.wait()
-    server.force_exit = True
+
+    async def pass_on() -> None:
+        await stop.told.wait()
+        server.should_exit = True
+        await stop.pressed.wait()
+        server.force_exit = True
+
+    return Loop("signals", pass_on, lasts=True)

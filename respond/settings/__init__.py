@@ -23,6 +23,7 @@ from respond.settings.places import shipped_config as shipped_config
 from respond.settings.places import state_dir as state_dir
 from respond.settings.places import state_url as state_url
 from respond.settings.places import tenant_of as tenant_of
+from respond.settings.places import tickets_dir as tickets_dir
 from respond.settings.service import Schedule as Schedule
 from respond.settings.service import Sentinel as Sentinel
 from respond.settings.service import Serve as Serve
@@ -46,6 +47,7 @@ from respond.settings.work import Evidence as Evidence
 from respond.settings.work import Hunt as Hunt
 from respond.settings.work import Pace as Pace
 from respond.settings.work import Place as Place
+from respond.settings.work import Response as Response
 from respond.settings.work import Retry as Retry
 from respond.settings.work import Sources as Sources
 from respond.settings.work import State as State

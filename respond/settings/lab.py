@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from respond.durations import Duration, parse_duration
+from respond.durations import Duration, SignedDuration, parse_duration
 from respond.settings.base import Address, Section
 
 _REFUSAL = 400
@@ -26,21 +26,33 @@ class LabFault(Section):
             (the connection closes and nothing was done); `drop_after` (done, and the answer is lost); `answer` (`body`
             instead of doing the work, as a proxy does); `cut_off` (done, and half of the answer arrives);
             `without_list` (done, and the answer lacks the list in it); `wrong_types` (done, and every value in the
-            answer is of another type); `slow` (done, `delay` later).
+            answer is of another type); `slow` (done, `delay` later); `hang` (nothing was done, and no answer comes as
+            long as the fault is in force).
         body: of kind `answer`, byte for byte.
         times: how often it strikes before it is used up; 0 means for ever.
+        lasts: how long after its first strike it is used up; 0 means never.
     """
 
     match: str
     contains: str = ""
     kind: Literal[
-        "status", "partial", "drop_before", "drop_after", "answer", "cut_off", "without_list", "wrong_types", "slow"
+        "status",
+        "partial",
+        "drop_before",
+        "drop_after",
+        "answer",
+        "cut_off",
+        "without_list",
+        "wrong_types",
+        "slow",
+        "hang",
     ] = "status"
     status: int = Field(default=503, ge=200, le=599)
     body: str = ""
     delay: Duration = timedelta(0)
     retry_after: str = ""
     times: int = Field(default=1, ge=0)
+    lasts: Duration = timedelta(0)
 
     @model_validator(mode="after")
     def _refuses(self) -> Self:
@@ -50,13 +62,18 @@ class LabFault(Section):
 
 
 class Lab(Section):
-    """The tenant in the box."""
+    """The tenant in the box.
+
+    Attributes:
+        clock_ahead: how far its clock is ahead of this machine's, as if this machine's were slow; below zero: fast.
+    """
 
     data: str = ""
     url: Address = ""
     logs_latency: Duration = parse_duration("0s")
     graph_latency: Duration = parse_duration("0s")
     arm_latency: Duration = parse_duration("0s")
+    clock_ahead: SignedDuration = timedelta(0)
     row_limit: int = Field(default=500_000, ge=1)
     queries_per_30s: int = Field(default=200, ge=1)
     concurrent_queries: int = Field(default=5, ge=1)

@@ -30,6 +30,8 @@ def load_settings(directory: Path) -> Settings:
     if named:
         tenants.check_known(name, named)
         return _laid(directory, values, named)[name]
+    if tenants.is_by_option(name):
+        raise UsageError(f"--tenant {name}: this configuration has one tenant; {path} has no [tenants]")
     if name:
         raise UsageError(
             f"{tenants.VARIABLE}: write RESPOND_<SECTION>__<KEY>, with two underscores between them; there is no "

@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from respond.errors import UsageError
+from respond.plain_errors import file_error
 from respond.settings.whole import Settings
 
-_CONFIG_FILES = ("respond.toml", "policy.toml", "apps.toml", "networks.toml", "lures.toml")
+_CONFIG_FILES = ("respond.toml", "policy.toml", "ladder.toml", "apps.toml", "networks.toml", "lures.toml")
+_DATABASE = "respond"
+_CONFIG_FOLDERS = ("templates", "tenants")
 
 
 def config_dir(given: str | None) -> Path:
@@ -23,11 +26,17 @@ def config_dir(given: str | None) -> Path:
         if name:
             if not Path(name).is_dir():
                 raise UsageError(f"{source}: {name} is not a directory; name the one that holds respond.toml")
-            if not any((Path(name) / file).is_file() for file in _CONFIG_FILES):
-                raise UsageError(f"{source}: {name} holds none of {', '.join(_CONFIG_FILES)}")
+            if not _is_config(Path(name)):
+                raise UsageError(f"{source}: {name} holds none of {', '.join((*_CONFIG_FILES, *_CONFIG_FOLDERS))}")
             return Path(name)
     here = Path("config")
     return here if (here / "respond.toml").is_file() else shipped_config()
+
+
+def _is_config(folder: Path) -> bool:
+    """Whether it holds anything that replaces a part of the shipped configuration."""
+    files = any((folder / file).is_file() for file in _CONFIG_FILES)
+    return files or any((folder / name).is_dir() for name in _CONFIG_FOLDERS)
 
 
 def shipped_config() -> Path:
@@ -49,7 +58,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise UsageError(f"{path} is not UTF-8 text (byte {error.start})") from error
     except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+        raise file_error(f"{path} cannot be read", error) from error
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path}: {error}") from error
 
@@ -75,6 +84,13 @@ def state_dir(settings: Settings) -> Path:
     return state_base()
 
 
+def tickets_dir(settings: Settings) -> Path:
+    """Where the pages of embedded tickets go; two SQLite databases in one directory share none."""
+    url = settings.state.url.get_secret_value()
+    name = Path(url.removeprefix("sqlite:///")).stem if url.startswith("sqlite:///") else _DATABASE
+    return state_dir(settings) / "tickets" / ("" if name == _DATABASE else name)
+
+
 def state_base() -> Path:
     """Where it is unless settings say otherwise."""
     base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
@@ -89,7 +105,7 @@ def state_url(settings: Settings) -> str:
     """
     url = settings.state.url.get_secret_value()
     if not url:
-        return f"sqlite:///{state_dir(settings) / 'respond.db'}"
+        return f"sqlite:///{state_dir(settings) / _DATABASE}.db"
     if not url.startswith(("sqlite:///", "postgresql://")) or url in ("sqlite:///", "sqlite:///:memory:"):
         raise UsageError("state.url: write sqlite:///PATH or postgresql://USER@HOST/DATABASE")
     return url

@@ -33,6 +33,7 @@ class Webhook(Section):
         app_role: an identity that holds this app role may deliver as well.
         issuers: issuers of tokens beside the tenant's own two.
         hmac_secret: shared secret of senders that sign; empty takes no signatures.
+        hmac_secret_next: accepted beside it while senders change from one to the other.
         hmac_window: how far a signature's time may be from ours.
         body_within: a sender that takes longer for its request is cut off.
         entity_wait: how long an incident that names nobody, and in whose time nobody is found, is read again.
@@ -44,6 +45,7 @@ class Webhook(Section):
     app_role: str = "Incidents.Deliver"
     issuers: tuple[str, ...] = ()
     hmac_secret: SecretStr = SecretStr("")
+    hmac_secret_next: SecretStr = SecretStr("")
     hmac_window: PositiveDuration = parse_duration("5m")
     body_within: PositiveDuration = parse_duration("10s")
     entity_wait: Duration = parse_duration("10m")

@@ -90,8 +90,13 @@ _NEEDED = {
 
 
 class Tickets(Section):
-    """Which system tickets are kept in beside the embedded one, and where it is."""
+    """Which system tickets are kept in beside the embedded one, and where it is.
 
+    Attributes:
+        pages: write each embedded ticket as a Markdown page beside the state; false in a container.
+    """
+
+    pages: bool = True
     system: TicketsIn = TicketsIn.LOCAL
     servicenow: ServiceNow = ServiceNow()
     jira: Jira = Jira()
@@ -123,13 +128,17 @@ class Notices(Section):
         teams_url: of a Teams workflow ("when a webhook request is received").
         slack_url: of a Slack incoming webhook.
         on: what is worth a notice.
-        link: of a console or runbook; a notice links to `LINK/cases/CASE`.
+        link: address under which people reach the console; notices and tickets link to `LINK/cases/CASE`.
     """
 
     teams_url: SecretAddress = SecretStr("")
     slack_url: SecretAddress = SecretStr("")
     on: tuple[NoticeOn, ...] = (NoticeOn.MALICIOUS, NoticeOn.APPROVAL, NoticeOn.FAILED)
     link: Address = ""
+
+    def case_link(self, case: str) -> str:
+        """Address of a case in the console; empty where `link` is."""
+        return f"{self.link.rstrip('/')}/cases/{case}" if self.link else ""
 
     @property
     def is_on(self) -> bool:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pydantic import BaseModel, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from respond.response_mode import ResponseMode
 from respond.settings.lab import Lab
 from respond.settings.service import Schedule, Sentinel, Serve, Webhook
 from respond.settings.tenant import Tenant, TenantMode
 from respond.settings.tickets import Notices, Tickets
-from respond.settings.work import Evidence, Hunt, Pace, Retry, Sources, State
+from respond.settings.work import Evidence, Hunt, Pace, Response, Retry, Sources, State
 
 
 class Settings(BaseSettings):
@@ -24,6 +25,7 @@ class Settings(BaseSettings):
     )
 
     tenant: Tenant = Tenant()
+    response: Response = Response()
     state: State = State()
     hunt: Hunt = Hunt()
     evidence: Evidence = Evidence()
@@ -59,6 +61,11 @@ class Settings(BaseSettings):
     @property
     def is_lab(self) -> bool:
         return self.tenant.mode is TenantMode.LAB
+
+    @property
+    def response_mode(self) -> ResponseMode:
+        """The mode in force: `response.mode`, or the default of the tenant's kind."""
+        return self.response.mode or (ResponseMode.AUTO if self.is_lab else ResponseMode.ASK)
 
 
 class Laid(Settings):

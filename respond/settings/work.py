@@ -1,4 +1,4 @@
-"""How a response is worked out: `[state]`, `[hunt]`, `[evidence]`, `[sources]`, `[retry]`, `[pace]`."""
+"""How a response is worked out: `[response]`, `[state]`, `[hunt]`, `[evidence]`, `[sources]`, `[retry]`, `[pace]`."""
 
 from __future__ import annotations
 
@@ -7,16 +7,40 @@ from enum import StrEnum
 
 from pydantic import Field, SecretStr, field_validator
 
-from respond.durations import Duration, PositiveDuration, parse_duration
+from respond.durations import Duration, KeptDuration, PositiveDuration, parse_duration, parse_kept
+from respond.response_mode import ResponseMode
 from respond.settings.base import Section
 
 
 class State(Section):
-    """Where cases, tickets and unfinished runs are kept."""
+    """Where cases, tickets and unfinished runs are kept, and for how long.
+
+    Attributes:
+        keep_steps: what the steps of finished runs recorded.
+        keep_runs: answers of finished runs, and answered deliveries.
+        keep: cases since their last report, with everything about them.
+    """
 
     url: SecretStr = SecretStr("")
     dir: str = ""
+    keep_steps: PositiveDuration = parse_duration("1h")
     keep_runs: PositiveDuration = parse_duration("30d")
+    keep: KeptDuration = parse_kept("400d")
+
+
+class Response(Section):
+    """How far respond goes without a person.
+
+    Attributes:
+        mode: None: `ask`, and `auto` in the lab.
+    """
+
+    mode: ResponseMode | None = None
+
+    @field_validator("mode", mode="before")
+    @classmethod
+    def _empty_is_unset(cls, value: object) -> object:
+        return None if value == "" else value
 
 
 class Hunt(Section):
@@ -94,7 +118,11 @@ class Sources(Section):
 
 
 class Retry(Section):
-    """How long one action may keep trying; see `respond/clients/retry.py`."""
+    """How long one action may keep trying; see `respond/clients/retry.py`.
+
+    Attributes:
+        make_up: pauses between tries of what an outage kept from being done; the last one repeats without end.
+    """
 
     attempts: int = Field(default=6, ge=1, le=20)
     first_wait: PositiveDuration = parse_duration("500ms")
@@ -102,6 +130,9 @@ class Retry(Section):
     read_budget: PositiveDuration = parse_duration("60s")
     write_budget: PositiveDuration = parse_duration("150s")
     request_timeout: PositiveDuration = parse_duration("30s")
+    make_up: tuple[PositiveDuration, ...] = Field(
+        default=tuple(map(parse_duration, ("30s", "2m", "10m", "20m"))), min_length=1
+    )
 
 
 class Pace(Section):

@@ -10,6 +10,8 @@ import sqlalchemy as sa
 from respond.models.approvals import Answer, Asked
 from respond.models.audit import AuditKind, Note
 from respond.models.base import moment, stamp
+from respond.models.ladder import NOBODY
+from respond.observe.setbacks import SETBACKS
 from respond.store.audit import write_down
 from respond.store.database import approvals, writing
 
@@ -63,6 +65,12 @@ class Approvals:
         over = _WAITS & (approvals.c.due != "") & (approvals.c.due <= stamp(now))
         return self._read(sa.select(approvals).where(over).order_by(approvals.c.due, approvals.c.case_id))
 
+    def timed_out(self, tenant: str, since: datetime) -> list[Asked]:
+        """Questions that nobody answered in time, as noted after a moment."""
+        nobodys = (approvals.c.tenant == tenant) & (approvals.c.answered_by == NOBODY)
+        order = (approvals.c.answered_at, approvals.c.case_id)
+        return self._read(sa.select(approvals).where(nobodys, approvals.c.answered_at >= stamp(since)).order_by(*order))
+
     def answer(
         self, case: str, *, names: set[str] | None, answer: Answer, by: str, at: datetime, because: str = ""
     ) -> tuple[list[Asked], list[Asked]]:
@@ -111,7 +119,10 @@ class Approvals:
 
     def _read(self, query: sa.Select[Any]) -> list[Asked]:
         with self._db.connect() as db:
-            return [_asked(row) for row in db.execute(query).mappings()]
+            rows = db.execute(query).mappings().all()
+        return SETBACKS.readable(
+            "approval", rows, asked_of, lambda row: f"{row['case_id']}/{row['name']}/{row['object']}"
+        )
 
 
 def _answered(db: sa.Connection, given: Asked) -> bool:
@@ -123,7 +134,7 @@ def _answered(db: sa.Connection, given: Asked) -> bool:
 def _newest(db: sa.Connection, case: str) -> dict[tuple[str, str], Asked]:
     """The newest round of each question of a case, in the order they were first asked."""
     query = sa.select(approvals).where(approvals.c.case_id == case).order_by(approvals.c.round, approvals.c.at)
-    found = [_asked(row) for row in db.execute(query).mappings()]
+    found = [asked_of(row) for row in db.execute(query).mappings()]
     return {(asked.name, asked.object): asked for asked in found}
 
 
@@ -156,7 +167,8 @@ def _row(asked: Asked) -> dict[str, Any]:
     return {**same, **times, "case_id": asked.case, "answered_by": asked.by, "answer": asked.answer.value}
 
 
-def _asked(row: sa.RowMapping) -> Asked:
-    same = {name: value for name, value in row.items() if name not in ("case_id", "answered_by")}
+def asked_of(row: sa.RowMapping) -> Asked:
+    """The question in a row."""
+    same = {name: value for name, value in row.items() if name not in ("case_id", "answered_by", "version")}
     times = {name: moment(row[name]) for name in ("at", "due", "answered_at")}
-    return Asked(**{**same, **times, "case": row["case_id"], "by": row["answered_by"]})
+    return Asked.from_row(**{**same, **times, "case": row["case_id"], "by": row["answered_by"]})

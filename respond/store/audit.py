@@ -11,6 +11,7 @@ to time, and give it back as `head`: no later change of what came before has the
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -18,9 +19,10 @@ import sqlalchemy as sa
 from pydantic import JsonValue, ValidationError
 
 from respond.errors import Permanent
-from respond.models.audit import START, AuditKind, Entry, Note, Verified, canonical, digest_of
-from respond.store.chain import check
-from respond.store.database import audit, audit_head, reading, wait_for, writing
+from respond.models.audit import START, AuditKind, Entry, Note, Verified, canonical, digest_of, seal_of
+from respond.models.base import tolerant
+from respond.store.chain import PURGED_TEXT, check, is_itself, joined, sealed_detail
+from respond.store.database import audit, audit_head, audit_texts, reading, wait_for, writing
 
 _AT_ONCE = 1000
 
@@ -58,7 +60,7 @@ class Audit:
         Raises:
             Permanent: somebody has made an entry unreadable.
         """
-        query = sa.select(audit).order_by(audit.c.number).execution_options(yield_per=_AT_ONCE)
+        query = joined().order_by(audit.c.number).execution_options(yield_per=_AT_ONCE)
         if tenant is not None:
             query = query.where(audit.c.tenant == tenant)
         if case is not None:
@@ -77,28 +79,52 @@ class Audit:
             return check(db, head.lower())
 
 
-def write_down(db: sa.Connection, note: Note) -> Entry:
+def write_down(db: sa.Connection, note: Note, *, public: dict[str, JsonValue] | None = None) -> Entry:
     """Add an entry within a transaction of `writing`, so that what it tells of and the entry are kept together.
 
     Others that add one wait from here to the end of the transaction: call it last.
+
+    Args:
+        public: what the chained record says beside the seal; it names nobody, because it cannot be deleted.
     """
     wait_for(db, "audit")
     last = db.execute(sa.select(audit_head)).mappings().first()
     number, before = (int(last["number"]) + 1, str(last["digest"])) if last else (1, START)
     values = json.loads(canonical({**note.model_dump(mode="json"), "number": number, "before": before}))
-    entry = Entry(**values, digest=digest_of(values))
-    row = {name: value for name, value in values.items() if name not in ("case", "detail")}
-    row |= {"case_id": entry.case, "detail": canonical(entry.detail), "digest": entry.digest}
+    text = {name: values[name] for name in ("actor", "what", "detail")}
+    salt = secrets.token_hex(16)
+    sealed = {**(public or {}), "seal": seal_of(**text, salt=salt)}
+    entry = Entry(**values, digest="", salt=salt, sealed=sealed)
+    entry = entry.model_copy(update={"digest": digest_of(entry.chained)})
+    row = {name: value for name, value in entry.chained.items() if name not in ("case", "detail")}
+    row |= {"case_id": entry.case, "detail": canonical(sealed)}
     db.execute(sa.insert(audit).values(row))
+    db.execute(sa.delete(audit_texts).where(audit_texts.c.number >= number))  # of entries that somebody took away
+    db.execute(sa.insert(audit_texts).values(number=number, salt=salt, **{**text, "detail": canonical(text["detail"])}))
     end = sa.update(audit_head) if last else sa.insert(audit_head)
     db.execute(end.values(number=number, digest=entry.digest))
     return entry
 
 
 def _entry(row: sa.RowMapping) -> Entry:
-    values = {name: value for name, value in row.items() if name not in ("case_id", "detail")}
+    chained = {column.name: row[column.name] for column in audit.c if column.name not in ("case_id", "detail")}
     try:
-        return Entry(**values, case=row["case_id"], detail=json.loads(str(row["detail"])))
+        sealed = sealed_detail(row)
+        text = {"actor": row["text_actor"], "what": row["text_what"], "salt": row["salt"]}
+        if sealed is None:
+            text = {"actor": row["actor"], "what": row["what"], "purged": (row["actor"], row["what"]) == ("", "")}
+        elif row["salt"] is None:
+            text = {"actor": "", "what": "", "purged": True}
+        detail = json.loads(str(row["detail"] if sealed is None else row["text_detail"] or "{}"))
+        if text.get("purged"):
+            text["what"] = PURGED_TEXT
+        try:
+            return Entry(**{**chained, **text}, case=row["case_id"], detail=detail, sealed=sealed)
+        except ValidationError:
+            if not is_itself(row, row["number"]):
+                raise
+            with tolerant():  # of a kind that a newer version writes
+                return Entry(**{**chained, **text}, case=row["case_id"], detail=detail, sealed=sealed)
     except (ValidationError, ValueError) as error:
         raise Permanent(
             f"entry {row['number']} of the audit log is unreadable; `respond audit verify` names the first bad one"

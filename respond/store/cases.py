@@ -10,12 +10,13 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from respond.errors import NotFound
+from respond.errors import NotFound, Unreadable
 from respond.models.base import iso_z
 from respond.models.case import Claim, case_id
-from respond.models.evidence import EarlierCase, Fact, FactKind
+from respond.models.evidence import EarlierCase, Fact
 from respond.models.persistence import Accounted, Fate
-from respond.models.report import ActionStatus, Change, Report
+from respond.models.report import ActionStatus, Change, Pending, Report, TicketRef
+from respond.observe.setbacks import SETBACKS
 from respond.store.approvals import Approvals
 from respond.store.audit import Audit
 from respond.store.brakes import Brakes
@@ -24,6 +25,7 @@ from respond.store.intake import Intake
 from respond.store.intents import Intents
 from respond.store.later import Laters
 from respond.store.links import Links
+from respond.store.owed import OwedWork
 from respond.store.watches import Watches
 
 _SHORTEST, _LONGEST = 6, 20
@@ -45,6 +47,21 @@ class Ticket:
     body: str
 
 
+@dataclass(frozen=True)
+class UnreadableCase:
+    """A case whose newest report cannot be read.
+
+    Attributes:
+        reason: in a sentence, without the values of the report.
+    """
+
+    case: str
+    tenant: str
+    user_id: str
+    opened: str
+    reason: str
+
+
 class Store:
     """Cases, reports and tickets.
 
@@ -62,6 +79,7 @@ class Store:
         self.links = Links(self._db)
         self.watches = Watches(self._db)
         self.later = Laters(self._db)
+        self.owed = OwedWork(self._db)
 
     def close(self) -> None:
         self._db.dispose()
@@ -162,7 +180,7 @@ class Store:
 
     def keep_write_backs(self, case: str, changes: Sequence[Change]) -> int:
         """Add what became of comments and tags to the newest live report of a case; how many were kept."""
-        with self._db.begin() as db:
+        with writing(self._db, "report", case) as db:
             mine = (reports.c.case_id == case) & (reports.c.mode == "live")
             query = sa.select(reports.c.run, reports.c.body).where(mine).order_by(reports.c.at.desc()).limit(1)
             if (row := db.execute(query).one_or_none()) is None:
@@ -172,6 +190,29 @@ class Store:
             body = report.model_copy(update={"write_backs": tuple(kept.values())}).model_dump_json(by_alias=True)
             db.execute(sa.update(reports).where(reports.c.run == row.run).values(body=body))
         return len(changes)
+
+    def keep_made_up(self, case: str, change: Change, ticket: TicketRef | None) -> int:
+        """Put a write that was made up for in the place of the one that failed, in the newest live report of a case.
+
+        Args:
+            ticket: where people find the ticket now.
+
+        Returns:
+            How many writes were replaced.
+        """
+        with writing(self._db, "report", case) as db:
+            mine = (reports.c.case_id == case) & (reports.c.mode == "live")
+            query = sa.select(reports.c.run, reports.c.body).where(mine).order_by(reports.c.at.desc()).limit(1)
+            if (row := db.execute(query).one_or_none()) is None:
+                return 0
+            report = Report.model_validate_json(row.body)
+            failed = [one for one in report.actions if one.name == change.name and one.status is ActionStatus.FAILED]
+            actions = tuple(change if one in failed else one for one in report.actions)
+            told = report.model_copy(update={"actions": actions, "ticket": ticket or report.ticket})
+            db.execute(
+                sa.update(reports).where(reports.c.run == row.run).values(body=told.model_dump_json(by_alias=True))
+            )
+        return len(failed)
 
     def remember(self, report: Report, found: Iterable[Fact], *, at: datetime) -> None:
         """Keep what a case leaves behind for later ones; once a fact, with the newest verdict."""
@@ -197,17 +238,8 @@ class Store:
                 query = theirs.where(facts.c.value.in_(values[start : start + _VALUES_AT_ONCE]))
                 rows += db.execute(query).mappings().all()
         rows.sort(key=lambda row: (row["at"], row["case_id"]), reverse=True)
-        return tuple(
-            EarlierCase(
-                case=row["case_id"],
-                verdict=row["verdict"],
-                at=datetime.fromisoformat(row["at"]),
-                upn=row["upn"],
-                fact=Fact(kind=FactKind(row["kind"]), value=row["value"]),
-            )
-            for row in rows
-            if (row["kind"], row["value"]) in wanted
-        )
+        shared = [row for row in rows if (row["kind"], row["value"]) in wanted]
+        return tuple(SETBACKS.readable("fact", shared, _earlier, lambda row: row["case_id"]))
 
     def has(self, case: str) -> bool:
         """Whether there is such a case."""
@@ -226,8 +258,19 @@ class Store:
             body = db.execute(query).scalar_one_or_none()
         if body is None:
             return None
-        # Others may have brought the case since the report was kept.
-        return Report.model_validate_json(body).model_copy(update={"sightings": self.intake.sightings(case)})
+        # Others may have brought the case since the report was kept, and what was owed may be done.
+        now = {"sightings": self.intake.sightings(case), "owed": self._owed_to(case)}
+        return Report.model_validate_json(body).model_copy(update=now)
+
+    def _owed_to(self, case: str) -> tuple[Pending, ...]:
+        writes = [
+            Pending(name=one.kind.value, due=one.due, tries=one.tries, reason=one.reason)
+            for one in self.owed.of_case(case)
+        ]
+        steps = [
+            Pending(name=one.step.rung.value, due=one.due, tries=one.tries + 1) for one in self.later.of_case(case)
+        ]
+        return tuple(sorted((*writes, *steps), key=lambda one: (one.due, one.name)))
 
     def plan(self, case: str) -> Report | None:
         """The newest plan of a case: the report of a dry run."""
@@ -237,12 +280,18 @@ class Store:
         """The newest report of a live run."""
         return self._newest(case, reports.c.mode == "live")
 
+    def was_closed(self, case: str, *, since: datetime) -> bool:
+        """Whether a live run of a case has come to its end since."""
+        query = sa.select(reports.c.run).where(reports.c.case_id == case, reports.c.mode == "live")
+        with self._db.connect() as db:
+            return db.execute(query.where(reports.c.at >= iso_z(since))).first() is not None
+
     def done_so_far(self, case: str) -> list[Change]:
         """Every change that live runs of a case have made, oldest first."""
         query = sa.select(reports.c.body).where(reports.c.case_id == case, reports.c.mode == "live")
         with self._db.connect() as db:
             bodies = db.execute(query.order_by(reports.c.at)).scalars().all()
-        found = [Report.model_validate_json(body) for body in bodies]
+        found = _reports(case, bodies)
         return [one for report in found for one in report.actions if one.status is ActionStatus.DONE]
 
     def settled(self, case: str) -> list[Accounted]:
@@ -250,7 +299,7 @@ class Store:
         query = sa.select(reports.c.body).where(reports.c.case_id == case, reports.c.mode == "live")
         with self._db.connect() as db:
             bodies = db.execute(query.order_by(reports.c.at)).scalars().all()
-        found = [Report.model_validate_json(body) for body in bodies]
+        found = _reports(case, bodies)
         done = {
             (one.name, one.step.object)
             for report in found
@@ -271,10 +320,20 @@ class Store:
         return Report.model_validate_json(body) if body else None
 
     def all_reports(self) -> list[Report]:
-        """The newest report of every case, newest case first."""
+        """The newest report of every case, newest case first; without those that cannot be read."""
+        return [report for report in self.listed() if isinstance(report, Report)]
+
+    def listed(self) -> list[Report | UnreadableCase]:
+        """Every case that has a report, newest first: its newest report, or why that cannot be read."""
         with self._db.connect() as db:
-            ids = db.execute(sa.select(cases.c.id).order_by(cases.c.opened.desc())).scalars().all()
-        return [report for report in map(self.report, ids) if report]
+            rows = db.execute(sa.select(cases).order_by(cases.c.opened.desc())).mappings().all()
+        return [found for row in rows if (found := self._listed(row)) is not None]
+
+    def _listed(self, row: sa.RowMapping) -> Report | UnreadableCase | None:
+        try:
+            return self.report(row["id"])
+        except Unreadable as error:
+            return UnreadableCase(row["id"], row["tenant"], row["user_id"], row["opened"], error.message)
 
     def ticket(self, case: str) -> Ticket | None:
         """The ticket of a case."""
@@ -356,6 +415,16 @@ def _others_were_at(db: sa.Connection, tenant: str, user_id: str, run: str, seen
     last = sa.select(releases.c.at).where(releases.c.tenant == tenant, releases.c.user_id == user_id)
     at = db.execute(last).scalar_one_or_none()
     return at is not None and datetime.fromisoformat(at) > seen_at - _CLOCKS_DIFFER
+
+
+def _earlier(row: sa.RowMapping) -> EarlierCase:
+    found = Fact.from_row(kind=row["kind"], value=row["value"])
+    at = datetime.fromisoformat(row["at"])
+    return EarlierCase.from_row(case=row["case_id"], verdict=row["verdict"], at=at, upn=row["upn"], fact=found)
+
+
+def _reports(case: str, bodies: Sequence[str]) -> list[Report]:
+    return SETBACKS.readable("report", bodies, Report.model_validate_json, lambda _: case)
 
 
 def _ticket(row: sa.Row[tuple[object, ...]]) -> Ticket:

@@ -14,7 +14,11 @@ from sqlalchemy.exc import DBAPIError
 from tenacity import retry, retry_if_exception, stop_after_delay, wait_random
 
 from respond.durable import engine_kwargs, sqlalchemy_url
-from respond.errors import UsageError
+from respond.errors import StateAway, UsageError
+from respond.models.base import DOCUMENTS
+from respond.plain_errors import file_error, state_error
+from respond.store.file import make_whole
+from respond.store.schema import Fit, bring_up_to_date, read_schema
 
 metadata = sa.MetaData()
 
@@ -50,6 +54,7 @@ reports = sa.Table(
     sa.Column("mode", sa.Text, nullable=False),
     sa.Column("at", sa.Text, nullable=False),
     sa.Column("body", sa.Text, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False, default=DOCUMENTS, server_default="1"),
 )
 tickets = sa.Table(
     "respond_tickets",
@@ -89,6 +94,7 @@ deliveries = sa.Table(
     sa.Column("broken", sa.Integer, nullable=False),
     sa.Column("due", sa.Text, nullable=False),
     sa.Column("body", sa.Text, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False, default=DOCUMENTS, server_default="1"),
     sa.Index("respond_deliveries_by_digest", "tenant", "digest"),
 )
 asks = sa.Table(
@@ -102,6 +108,7 @@ asks = sa.Table(
     sa.Column("run", sa.Text, nullable=False),
     sa.Column("case_id", sa.Text, nullable=False),
     sa.Column("open", sa.Boolean, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False, default=DOCUMENTS, server_default="1"),
     sa.Index("respond_asks_by_delivery", "tenant", "delivery"),
 )
 turns = sa.Table(
@@ -152,6 +159,15 @@ audit = sa.Table(
     sa.Column("before", sa.Text, nullable=False),
     sa.Column("digest", sa.Text, nullable=False),
 )
+audit_texts = sa.Table(
+    "respond_audit_texts",
+    metadata,
+    sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("salt", sa.Text, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("what", sa.Text, nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+)
 audit_head = sa.Table(
     "respond_audit_head",
     metadata,
@@ -196,6 +212,7 @@ approvals = sa.Table(
     sa.Column("answered_by", sa.Text, nullable=False),
     sa.Column("answered_at", sa.Text, nullable=False),
     sa.Column("because", sa.Text, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False, default=DOCUMENTS, server_default="1"),
 )
 intents = sa.Table(
     "respond_intents",
@@ -210,6 +227,7 @@ intents = sa.Table(
     sa.Column("before", sa.Text, nullable=False),
     sa.Column("at", sa.Text, nullable=False),
     sa.Column("undone_at", sa.Text, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False, default=DOCUMENTS, server_default="1"),
 )
 watches = sa.Table(
     "respond_watches",
@@ -252,31 +270,74 @@ later = sa.Table(
     sa.Column("due", sa.Text, nullable=False),
     sa.Column("taken_by", sa.Text, nullable=False),
     sa.Column("tries", sa.Integer, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False, default=DOCUMENTS, server_default="1"),
     sa.Index("respond_later_by_time", "tenant", "due"),
+)
+
+owed = sa.Table(
+    "respond_owed",
+    metadata,
+    sa.Column("tenant", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("case_id", sa.Text, nullable=False, index=True),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("due", sa.Text, nullable=False),
+    sa.Column("tries", sa.Integer, nullable=False),
+    sa.Column("since", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("taken_by", sa.Text, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False, default=DOCUMENTS, server_default="1"),
+    sa.Index("respond_owed_by_time", "tenant", "due"),
 )
 
 
 def open_database(url: str) -> sa.Engine:
-    """Connect, and create what is missing.
+    """Connect; create the tables in an empty database, migrate those of an older version.
 
     Raises:
-        UsageError: the database cannot be opened; says which setting to change.
+        UsageError: it is no database URL, the server refuses the user or the name, or the database is newer than this
+            program or lacks a table or column; says what to change.
+        StateAway: not reachable, locked or full just now.
+        StateUnusable: damaged, or no database.
+    """
+    engine = connect(url)
+    try:
+        with engine.connect() as connection:
+            fit = read_schema(connection, metadata).fit
+        if fit not in (Fit.FITS, Fit.NEWER_AND_USABLE):
+            with writing(engine, "schema") as connection:
+                bring_up_to_date(connection, metadata)
+    except DBAPIError as error:
+        engine.dispose()
+        raise state_error(error) from error
+    except UsageError:
+        engine.dispose()
+        raise
+    return engine
+
+
+def connect(url: str) -> sa.Engine:
+    """An engine for the database; nothing is looked at.
+
+    Raises:
+        UsageError: not a URL, or the folder cannot be created.
     """
     if url.startswith("sqlite:///"):
-        _make_private_folder(Path(url.removeprefix("sqlite:///")).parent)
+        file = Path(sa.make_url(url).database or "")
+        _make_private_folder(file.parent)
+        try:
+            make_whole(file)
+        except OSError as error:
+            raise StateAway(f"state.url: {file} cannot be made: {error.strerror}") from error
+        except sqlite3.Error as error:
+            raise state_error(error) from error
     try:
         engine = sa.create_engine(sqlalchemy_url(url), **engine_kwargs(url))
     except (ValueError, sa.exc.ArgumentError):  # their text may hold the password
         raise UsageError("state.url: not a database URL; write postgresql://USER@HOST/DATABASE") from None
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _sqlite_pragmas)
-    try:
-        with engine.begin() as connection:
-            if engine.dialect.name == "sqlite":
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
-            metadata.create_all(connection)
-    except DBAPIError as error:
-        raise UsageError(f"state.url: the state database cannot be opened: {error.orig}") from error
     return engine
 
 
@@ -320,7 +381,7 @@ def _make_private_folder(folder: Path) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"state.url: {folder} cannot be created: {error.strerror}") from error
+        raise file_error(f"state.url: {folder} cannot be created", error, passing=StateAway) from error
 
 
 def _sqlite_pragmas(connection: Any, _record: object) -> None:  # noqa: ANN401 - DBAPI connection
@@ -328,6 +389,8 @@ def _sqlite_pragmas(connection: Any, _record: object) -> None:  # noqa: ANN401 -
     connection.isolation_level = "IMMEDIATE"
     connection.execute("PRAGMA busy_timeout=30000")
     connection.execute("PRAGMA foreign_keys=ON")
+    # Of a new file: deleted pages can be given back without rewriting it. In another file it changes nothing.
+    connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
     _keep_a_write_ahead_log(connection)
 
 

@@ -16,6 +16,10 @@ import sqlalchemy as sa
 
 from respond.models.base import iso_z
 from respond.models.intake import Accepted, Ask, Begun, Delivery, Round, Rounds, Sighting, Trigger
+from respond.models.owed import Owed, OwedKind
+from respond.observe.setbacks import SETBACKS
+from respond.present import present
+from respond.store import owed
 from respond.store.database import asks, deliveries, keys, rounds, sightings, turns, writing
 
 ECHO_FOR = timedelta(hours=1)
@@ -23,7 +27,12 @@ ECHO_FOR = timedelta(hours=1)
 
 _ACCEPTED, _WAITING, _ASKED = "accepted", "waiting", "asked"
 _ANSWERED, _REPEATED, _GIVEN_UP = "answered", "repeated", "given-up"
+_OPEN = (_ACCEPTED, _WAITING, _ASKED)
 _AT_ONCE = 500
+_CLOCKS_DIFFER = timedelta(seconds=10)
+"""As much as the clocks of two machines may."""
+_EARLY = 0.1
+"""Share of a pause by which a round may be early: timers are not exact."""
 
 
 class Intake:
@@ -54,6 +63,65 @@ class Intake:
                 see(db, case, (delivery.sighting,))
             return Accepted(key=earlier, duplicate=True, cases=found)
 
+    def accept_for(self, delivery: Delivery, reason: str, *, now: datetime, pauses: Sequence[timedelta]) -> None:
+        """Write down a delivery that is begun later, because a service does not answer now. Once for each key."""
+        mine = (deliveries.c.tenant == delivery.tenant) & (deliveries.c.key == delivery.key)
+        with writing(self._db, "delivery", delivery.tenant, delivery.key) as db:
+            if db.execute(sa.select(deliveries.c.key).where(mine)).first() is not None:
+                return
+            db.execute(sa.insert(deliveries).values(**_row(delivery), state=_ACCEPTED, repeats=""))
+            _put_off(db, delivery.tenant, delivery.key, reason, now=now, pauses=pauses)
+
+    def put_off(
+        self,
+        tenant: str,
+        key: str,
+        reason: str,
+        *,
+        now: datetime,
+        pauses: Sequence[timedelta],
+        until: datetime | None = None,
+    ) -> None:
+        """Begin a delivery again later, because a service does not answer now.
+
+        Args:
+            until: a moment that the service named; it is not begun before.
+        """
+        with writing(self._db, "delivery", tenant, key) as db:
+            _put_off(db, tenant, key, reason, now=now, pauses=pauses, until=until)
+
+    def put_off_user(
+        self,
+        tenant: str,
+        user: str,
+        reason: str,
+        *,
+        owner: str,
+        now: datetime,
+        pauses: Sequence[timedelta],
+        until: datetime | None = None,
+        most: int | None = None,
+    ) -> bool:
+        """Look at a user again later: every delivery that asks about them is begun again, and the turn is given back.
+
+        Args:
+            owner: who has the turn.
+            most: tries after which it is not put off any more; None for no end.
+
+        Returns:
+            Whether it was put off.
+        """
+        held = (turns.c.tenant == tenant) & (turns.c.owner == owner) & (turns.c.user_id == user)
+        theirs = (asks.c.tenant == tenant) & (asks.c.user_id == user) & asks.c.open
+        with writing(self._db, "turn", tenant, user) as db:
+            waiting = list(db.execute(sa.select(asks.c.delivery).where(theirs).order_by(asks.c.delivery)).scalars())
+            if most is not None and owed.most_tries(db, tenant, OwedKind.DELIVERY, waiting) >= most:
+                return False
+            for key in waiting:
+                _put_off(db, tenant, key, reason, now=now, pauses=pauses, until=until)
+            db.execute(sa.update(turns).where(held).values(owner=""))
+        return True
+
     def delivery(self, tenant: str, key: str) -> Delivery | None:
         """A delivery as it was accepted."""
         query = sa.select(deliveries.c.body).where(deliveries.c.tenant == tenant, deliveries.c.key == key)
@@ -65,20 +133,24 @@ class Intake:
         """Deliveries that waited for an incident to say more, and may look again; they are at work from now on."""
         mine = (deliveries.c.tenant == tenant) & (deliveries.c.state == _WAITING) & (deliveries.c.due <= iso_z(now))
         with writing(self._db, "due", tenant) as db:
-            found = [_begun(row) for row in db.execute(sa.select(deliveries).where(mine)).mappings()]
+            rows = db.execute(sa.select(deliveries).where(mine)).mappings().all()
             db.execute(sa.update(deliveries).where(mine).values(state=_ACCEPTED))
-        return found
+        return _readable(rows)
 
     def prune(self, before: datetime) -> int:
         """Forget deliveries that were answered, and came before a moment; how many."""
-        old = sa.select(deliveries.c.key).where(
-            deliveries.c.state.in_((_ANSWERED, _REPEATED, _GIVEN_UP)), deliveries.c.at < iso_z(before)
-        )
+        over = deliveries.c.state.in_((_ANSWERED, _REPEATED, _GIVEN_UP))
+        old = sa.select(deliveries.c.tenant, deliveries.c.key).where(over, deliveries.c.at < iso_z(before))
         with self._db.begin() as db:
-            gone = list(db.execute(old.limit(_AT_ONCE)).scalars())
-            db.execute(sa.delete(asks).where(asks.c.delivery.in_(gone), asks.c.open.is_(False)))
-            db.execute(sa.delete(deliveries).where(deliveries.c.key.in_(gone)))
-        return len(gone)
+            gone: dict[str, list[str]] = {}
+            for tenant, key in db.execute(old.limit(_AT_ONCE)):
+                gone.setdefault(tenant, []).append(key)
+            # Two tenants may have deliveries of the same key: the schedule counts in each.
+            for tenant, some in gone.items():
+                theirs = (asks.c.tenant == tenant) & asks.c.delivery.in_(some)
+                db.execute(sa.delete(asks).where(theirs, asks.c.open.is_(False)))
+                db.execute(sa.delete(deliveries).where(deliveries.c.tenant == tenant, deliveries.c.key.in_(some), over))
+        return sum(map(len, gone.values()))
 
     def open(self, tenant: str, *, before: datetime) -> list[Begun]:
         """Deliveries that were accepted before a moment and are not answered, oldest first."""
@@ -89,7 +161,8 @@ class Intake:
             .order_by(deliveries.c.at)
         )
         with self._db.connect() as db:
-            return [_begun(row) for row in db.execute(query).mappings()]
+            rows = db.execute(query).mappings().all()
+        return _readable(rows)
 
     def owners(self, tenant: str, key: str) -> set[str]:
         """Who has the turns of the users that a delivery still waits for; an empty text is nobody."""
@@ -120,6 +193,7 @@ class Intake:
                 return True  # another process has seen to it
             if count + 1 >= most:
                 db.execute(sa.update(deliveries).where(this).values(state=_GIVEN_UP, broken=count + 1))
+                owed.forget(db, tenant, OwedKind.DELIVERY, key)
                 return False
             db.execute(sa.update(deliveries).where(this).values(state=_ACCEPTED, broken=count + 1, number=number + 1))
         return True
@@ -129,6 +203,13 @@ class Intake:
         query = sa.select(deliveries.c.state, sa.func.count()).group_by(deliveries.c.state)
         with self._db.connect() as db:
             return {state: count for state, count in db.execute(query).all()}  # noqa: C416 - Row is no tuple to mypy
+
+    def is_open(self, tenant: str, key: str) -> bool:
+        """Whether a delivery is still to be answered."""
+        this = (deliveries.c.tenant == tenant) & (deliveries.c.key == key)
+        with self._db.connect() as db:
+            state = db.execute(sa.select(deliveries.c.state).where(this)).scalar()
+        return state in (_ACCEPTED, _WAITING, _ASKED)
 
     def ask(
         self, tenant: str, key: str, questions: Sequence[Ask], *, owner: str, is_over: Callable[[str], bool]
@@ -189,7 +270,8 @@ class Intake:
                 db.execute(sa.update(turns).where(turn).values(owner=""))
                 return None
             db.execute(sa.update(asks).where(theirs).values(run=run))
-        found = sorted((Ask.model_validate_json(body) for body in bodies), key=lambda one: one.sighting.at)
+        asked = SETBACKS.readable("question", bodies, Ask.model_validate_json, lambda _: user)
+        found = sorted(asked, key=lambda one: one.sighting.at)
         return Round(
             run=run,
             user_id=user,
@@ -223,7 +305,9 @@ class Intake:
         with self._db.connect() as db:
             rows = db.execute(query).mappings().all()
         found = (
-            Sighting(path=row["path"], ref=row["ref"], at=datetime.fromisoformat(row["at"]), incident=row["incident"])
+            Sighting.from_row(
+                path=row["path"], ref=row["ref"], at=datetime.fromisoformat(row["at"]), incident=row["incident"]
+            )
             for row in rows
         )
         return tuple(sorted(found, key=lambda one: (one.at, one.ref)))
@@ -241,25 +325,34 @@ class Intake:
         return found
 
     def last_arrival(self, tenant: str) -> datetime | None:
-        """Up to which time of arrival the schedule has looked."""
+        """Up to which time of arrival the last round looked that came to its end."""
         done = (rounds.c.tenant == tenant) & (rounds.c.result != "") & (rounds.c.arrived_until != "")
+        query = sa.select(rounds.c.arrived_until).where(done).order_by(rounds.c.number.desc()).limit(1)
         with self._db.connect() as db:
-            text = db.execute(sa.select(sa.func.max(rounds.c.arrived_until)).where(done)).scalar_one_or_none()
+            text = db.execute(query).scalar_one_or_none()
         return datetime.fromisoformat(text) if text else None
 
-    def take_round(self, tenant: str, number: int, *, owner: str, now: datetime) -> bool:
-        """Take one round of the schedule; False when another process has it. Old ones are forgotten."""
-        row = (rounds.c.tenant == tenant) & (rounds.c.number == number)
+    def take_round(self, tenant: str, *, owner: str, now: datetime, every: timedelta) -> int | None:
+        """Take the next round of the schedule; its number, or None when the last one began too short a while ago.
+
+        Rounds are counted, whatever the clock says: one that began in the future was numbered under another clock, and
+        keeps nobody from looking. Old ones are forgotten.
+        """
+        mine = rounds.c.tenant == tenant
         with writing(self._db, "schedule", tenant) as db:
-            if db.execute(sa.select(rounds.c.owner).where(row)).first() is not None:
-                return False
-            db.execute(sa.delete(rounds).where(rounds.c.tenant == tenant, rounds.c.number < number - _AT_ONCE))
+            newest = sa.select(rounds.c.number, rounds.c.started).where(mine).order_by(rounds.c.number.desc()).limit(1)
+            last = db.execute(newest).one_or_none()
+            since = now - datetime.fromisoformat(last.started) if last else every
+            if -_CLOCKS_DIFFER < since < every - _EARLY * every:
+                return None
+            number = int(last.number) + 1 if last else 1
+            db.execute(sa.delete(rounds).where(mine, rounds.c.number < number - _AT_ONCE))
             db.execute(
                 sa.insert(rounds).values(
                     tenant=tenant, number=number, owner=owner, started=iso_z(now), arrived_until="", result=""
                 )
             )
-        return True
+        return number
 
     def end_round(self, tenant: str, number: int, *, arrived_until: datetime, result: str) -> None:
         """Note how far a round has looked."""
@@ -291,13 +384,16 @@ def _same_said(db: sa.Connection, delivery: Delivery) -> str:
     """The key of a recent delivery that says the same, or an empty text."""
     if not delivery.digest:
         return ""
+    # One of a time to come was dated by a clock that was wrong.
+    recent = deliveries.c.at.between(iso_z(delivery.at - ECHO_FOR), iso_z(delivery.at + _CLOCKS_DIFFER))
     query = (
         sa.select(deliveries.c.key)
         .where(
             deliveries.c.tenant == delivery.tenant,
             deliveries.c.digest == delivery.digest,
             deliveries.c.state.not_in((_REPEATED, _GIVEN_UP)),
-            deliveries.c.at > iso_z(delivery.at - ECHO_FOR),
+            # One that is not answered yet will answer this one as well, however long that takes.
+            sa.or_(recent, deliveries.c.state.in_(_OPEN)),
         )
         .order_by(deliveries.c.at.desc())
     )
@@ -321,6 +417,10 @@ def _row(delivery: Delivery) -> dict[str, Any]:
     }
 
 
+def _readable(rows: Sequence[sa.RowMapping]) -> list[Begun]:
+    return SETBACKS.readable("delivery", rows, _begun, lambda row: row["key"])
+
+
 def _begun(row: sa.RowMapping) -> Begun:
     return Begun(delivery=Delivery.model_validate_json(row["body"]), number=row["number"], asked=row["state"] == _ASKED)
 
@@ -336,4 +436,26 @@ def _end(db: sa.Connection, tenant: str, told: Iterable[str]) -> None:
         left = sa.select(asks.c.user_id).where(asks.c.tenant == tenant, asks.c.delivery == key, asks.c.open)
         if db.execute(left.limit(1)).first() is None:
             this = (deliveries.c.tenant == tenant) & (deliveries.c.key == key) & (deliveries.c.state == _ASKED)
-            db.execute(sa.update(deliveries).where(this).values(state=_ANSWERED))
+            if db.execute(sa.update(deliveries).where(this).values(state=_ANSWERED)).rowcount:
+                owed.settle(db, tenant, OwedKind.DELIVERY, key, now=present())
+
+
+def _put_off(
+    db: sa.Connection,
+    tenant: str,
+    key: str,
+    reason: str,
+    *,
+    now: datetime,
+    pauses: Sequence[timedelta],
+    until: datetime | None = None,
+) -> None:
+    """Have a delivery begun again later, once for each of its tries. The next try has the next number."""
+    this = (deliveries.c.tenant == tenant) & (deliveries.c.key == key)
+    free = this & deliveries.c.state.in_((_ACCEPTED, _ASKED))
+    if db.execute(sa.select(deliveries.c.key).where(free)).first() is None:
+        return  # put off already, or answered
+    work = Owed(tenant=tenant, kind=OwedKind.DELIVERY, key=key, due=now, since=now, reason=reason)
+    due = owed.put(db, work, now=now, pauses=pauses, until=until).due
+    later = {"state": _WAITING, "due": iso_z(due), "number": deliveries.c.number + 1}
+    db.execute(sa.update(deliveries).where(free).values(**later))

@@ -65,6 +65,6 @@ def _row(intent: Intent) -> dict[str, Any]:
 
 
 def _intent(row: sa.RowMapping) -> Intent:
-    same = {name: value for name, value in row.items() if name not in ("case_id", "number")}
+    same = {name: value for name, value in row.items() if name not in ("case_id", "number", "version")}
     times = {name: moment(row[name]) for name in ("at", "undone_at")}
-    return Intent(**{**same, **times, "case": row["case_id"]})
+    return Intent.from_row(**{**same, **times, "case": row["case_id"]})

@@ -79,4 +79,4 @@ def _row(link: Link) -> dict[str, Any]:
 
 def _link(row: sa.RowMapping) -> Link:
     same = {name: value for name, value in row.items() if name != "case_id"}
-    return Link(**{**same, "case": row["case_id"], "at": moment(row["at"])})
+    return Link.from_row(**{**same, "case": row["case_id"], "at": moment(row["at"])})

@@ -20,6 +20,7 @@ from respond.store.database import (
     later,
     links,
     open_database,
+    owed,
     releases,
     reports,
     rounds,
@@ -44,10 +45,23 @@ def forget_lab(url: str, folder: Path) -> int:
     with database.begin() as db:
         for table in (facts, keys, reports, sightings, tickets):
             db.execute(sa.delete(table).where(table.c.case_id.in_(ours)))
-        for table in (approvals, asks, deliveries, intents, later, links, releases, rounds, slots, turns, watches):
+        for table in (
+            approvals,
+            asks,
+            deliveries,
+            intents,
+            later,
+            links,
+            owed,
+            releases,
+            rounds,
+            slots,
+            turns,
+            watches,
+        ):
             db.execute(sa.delete(table).where(table.c.tenant == "lab"))
         count = db.execute(sa.delete(cases).where(cases.c.tenant == "lab")).rowcount
     database.dispose()
-    for page in (folder / "tickets").glob("LAB-*.md"):
+    for page in folder.glob("LAB-*.md"):
         page.unlink()
     return count

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from respond.models.base import moment, stamp
 from respond.models.watches import Watch
+from respond.observe.setbacks import SETBACKS
 from respond.store.database import watches, writing
 
 _NOT_DONE = watches.c.done_at == ""
@@ -49,11 +50,25 @@ class Watches:
         """Looks that are not done, the next one first."""
         return self._read(watches.c.tenant == tenant, _NOT_DONE)
 
-    def take(self, case: str, number: int, by: str) -> bool:
-        """Take a look for a run; False when another has it, or it is done or gone. The same run may take it again."""
-        free = _this(case, number) & _NOT_DONE & watches.c.taken_by.in_(("", by))
+    def take(self, case: str, number: int, by: str, *, instead_of: str = "") -> bool:
+        """Take a look for a run; False when another has it, or it is done or gone. The same run may take it again.
+
+        Args:
+            instead_of: a run that had it and has ended without an answer.
+        """
+        free = _this(case, number) & _NOT_DONE & watches.c.taken_by.in_(("", by, instead_of))
         with self._db.begin() as db:
             return db.execute(sa.update(watches).where(free).values(taken_by=by)).rowcount == 1
+
+    def put_off(self, case: str, number: int, *, run: str, due: datetime) -> None:
+        """Nothing came of a look that a run had taken: it is free again, and due later."""
+        with self._db.begin() as db:
+            mine = _this(case, number) & _NOT_DONE & (watches.c.taken_by == run)
+            db.execute(sa.update(watches).where(mine).values(taken_by="", due=stamp(due)))
+
+    def of_case(self, case: str) -> list[Watch]:
+        """Every look that was ever planned for a case and not replaced, the first one first."""
+        return self._read(watches.c.case_id == case)
 
     def done(self, case: str, number: int, at: datetime, said: str) -> None:
         """Note what a look saw; what was noted first stays."""
@@ -63,7 +78,8 @@ class Watches:
     def _read(self, *where: sa.ColumnElement[bool]) -> list[Watch]:
         query = sa.select(watches).where(*where).order_by(watches.c.due, watches.c.case_id, watches.c.number)
         with self._db.connect() as db:
-            return [_watch(row) for row in db.execute(query).mappings()]
+            rows = db.execute(query).mappings().all()
+        return SETBACKS.readable("recheck", rows, _watch, lambda row: f"{row['case_id']}/{row['number']}")
 
 
 def _this(case: str, number: int) -> sa.ColumnElement[bool]:
@@ -73,4 +89,4 @@ def _this(case: str, number: int) -> sa.ColumnElement[bool]:
 def _watch(row: sa.RowMapping) -> Watch:
     same = {name: value for name, value in row.items() if name not in ("case_id", "plan")}
     times = {name: moment(row[name]) for name in ("due", "done_at")}
-    return Watch(**{**same, **times, "case": row["case_id"]})
+    return Watch.from_row(**{**same, **times, "case": row["case_id"]})

@@ -6,16 +6,18 @@ if there is one, mirrors it (`mirror`); when that fails, the ticket here is kept
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from respond.defang import as_markdown
 from respond.errors import TicketPageFailed
 from respond.models.case import Case
+from respond.models.owed import OwedKind
 from respond.models.report import ActionStatus, Change, Outcome, TicketRef
 from respond.models.tickets import Draft, Severity
 from respond.models.written import Written
-from respond.settings import state_dir
-from respond.step import process
+from respond.settings import tickets_dir
+from respond.step import owe, process, soon
 from respond.store.cases import Ticket
 from respond.ticketing.mirror import linked_ref, mirror, outside
 
@@ -43,13 +45,19 @@ async def keep_ticket(
         key=case.id, title=ticket.title, body=ticket.body, severity=severity, outcome=Outcome(ticket.outcome), tags=tags
     )
     mirrored = await mirror(case, draft)
-    _write_page(case, ticket)
+    if process().settings.tickets.pages:
+        _write_page(case, ticket)
     status = ActionStatus.DONE if said else ActionStatus.UNNEEDED
     summary = "; ".join(said) or f"{ticket_id(case, ticket)} is open"
     if mirrored and mirrored.said:
         status = ActionStatus.FAILED if mirrored.failed else ActionStatus.DONE
         summary = f"{summary}; {mirrored.said}"
-    return Change(name=name, status=status, target=case.id, summary=summary)
+    again = soon() if mirrored and mirrored.passes else None
+    change = Change(name=name, status=status, target=case.id, summary=summary, again=again)
+    if mirrored:
+        body = {"severity": severity.value, "tags": tags}
+        await asyncio.to_thread(owe, case, OwedKind.TICKET, case.id, body, change)
+    return change
 
 
 def ticket_ref(case: Case) -> TicketRef | None:
@@ -57,7 +65,7 @@ def ticket_ref(case: Case) -> TicketRef | None:
     found = process().store.ticket(case.id)
     if found is None:
         return None
-    here = TicketRef(system="local", id=ticket_id(case, found), url=_page(case, found).resolve().as_uri())
+    here = TicketRef(system="local", id=ticket_id(case, found), url=_url(case, found))
     return linked_ref(case) or here
 
 
@@ -84,7 +92,15 @@ def _planned(case: Case, name: str, ticket: Ticket | None, *, stays: bool) -> Ch
 
 
 def _page(case: Case, ticket: Ticket) -> Path:
-    return state_dir(process().settings) / "tickets" / f"{ticket_id(case, ticket)}.md"
+    return tickets_dir(process().settings) / f"{ticket_id(case, ticket)}.md"
+
+
+def _url(case: Case, ticket: Ticket) -> str | None:
+    """Where people read it: the page, or the case in the console. A page in a container is out of their reach."""
+    settings = process().settings
+    if settings.tickets.pages:
+        return _page(case, ticket).resolve().as_uri()
+    return settings.notices.case_link(case.id) or None
 
 
 def _write_page(case: Case, ticket: Ticket) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from respond import durable, progress
@@ -21,6 +21,7 @@ from respond.models.case import Case
 from respond.models.links import Link, LinkState
 from respond.models.report import TicketRef
 from respond.models.tickets import Draft, Found
+from respond.present import present
 from respond.settings import LAB_WORKSPACE, TicketsIn
 from respond.step import clients, process
 
@@ -44,11 +45,13 @@ class Mirrored:
 
     Attributes:
         said: in a few words, for the change.
+        passes: it failed because the system does not answer; trying again helps.
     """
 
     said: str
     changed: bool = False
     failed: bool = False
+    passes: bool = False
 
 
 async def mirror(case: Case, draft: Draft) -> Mirrored | None:
@@ -59,7 +62,8 @@ async def mirror(case: Case, draft: Draft) -> Mirrored | None:
             return None
         said = await _Mirror(system, case.tenant, draft).write()
     except RespondError as error:
-        return Mirrored(f"{process().settings.tickets.system}: {error.message}", failed=True)
+        said = f"{process().settings.tickets.system}: {error.message}"
+        return Mirrored(said, failed=True, passes=isinstance(error, Transient))
     return Mirrored(said, changed=bool(said))
 
 
@@ -108,7 +112,7 @@ class _Mirror:
             system=system.name,
             state=LinkState.SENDING,
             run=durable.this_run() or process().name,
-            at=datetime.now(UTC),
+            at=present(),
         )
         self._run = self._link.run
         said = (draft.title, draft.body, draft.outcome) if self._is_findable else (draft.outcome,)
@@ -132,7 +136,7 @@ class _Mirror:
             return True
         # The run that we go on with is dead; another one may still wait for its answer.
         busy = timedelta() if by == self._run else self._policy.request_timeout + _IN_FLIGHT
-        if datetime.now(UTC) - sent < max(self._system.lags, busy):
+        if present() - sent < max(self._system.lags, busy):
             raise self._unsure("an earlier run was sending it")
         self._take()
         return False
@@ -219,13 +223,13 @@ class _Mirror:
         return await self._create()
 
     def _take(self, *, number: int | None = None) -> None:
-        taken = self._links.take(self._link, run=self._run, at=datetime.now(UTC), number=number)
+        taken = self._links.take(self._link, run=self._run, at=present(), number=number)
         if taken is None:
             raise self._unsure("another run is sending it")
         self._link = taken
 
     def _keep(self, found: Found, digest: str) -> None:
-        self._link = self._links.linked(self._link, found, digest=digest, at=datetime.now(UTC))
+        self._link = self._links.linked(self._link, found, digest=digest, at=present())
 
     def _known(self) -> Link:
         found = self._links.find(self._link.tenant, self._link.case, self._link.system)

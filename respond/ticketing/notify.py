@@ -6,17 +6,17 @@ it is said that it may have been posted, and it is not sent again.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from respond import durable
 from respond.clients.retry import retried
-from respond.errors import RespondError, Unanswered
+from respond.errors import RespondError, Transient, Unanswered
 from respond.models.case import Case
 from respond.models.links import Link, LinkState
 from respond.models.notices import Notice
 from respond.models.report import Outcome
 from respond.models.tickets import Found
+from respond.present import present
 from respond.step import clients, process
 
 if TYPE_CHECKING:
@@ -31,16 +31,20 @@ def pending(case: Case, outcome: Outcome) -> list[str]:
             or link.state is LinkState.SENDING]  # fmt: skip
 
 
-async def tell(case: Case, outcome: Outcome, notice: Notice) -> tuple[list[str], list[str]]:
-    """Send a notice to every channel that has not had it: who was told, and what went wrong."""
-    told, failed = [], []
+async def tell(case: Case, outcome: Outcome, notice: Notice) -> tuple[list[str], list[str], bool]:
+    """Send a notice to every channel that has not had it: who was told, what went wrong, and whether it passes.
+
+    What may have been posted is not sent again.
+    """
+    told, failed, passes = [], [], False
     for channel in clients(case).channels:
         try:
             if await _told(case, outcome, channel, notice):
                 told.append(channel.name)
         except RespondError as error:
             failed.append(error.message)
-    return told, failed
+            passes = passes or (isinstance(error, Transient) and not isinstance(error, Unanswered))
+    return told, failed, passes
 
 
 async def _told(case: Case, outcome: Outcome, channel: Channel, notice: Notice) -> bool:
@@ -51,7 +55,7 @@ async def _told(case: Case, outcome: Outcome, channel: Channel, notice: Notice) 
         system=_key(channel.name, outcome),
         state=LinkState.SENDING,
         run=durable.this_run() or process().name,
-        at=datetime.now(UTC),
+        at=present(),
     )
     if not links.begin(fresh):
         known = links.find(fresh.tenant, fresh.case, fresh.system)
@@ -72,7 +76,7 @@ async def _told(case: Case, outcome: Outcome, channel: Channel, notice: Notice) 
 
 
 def _keep(link: Link) -> None:
-    process().store.links.linked(link, Found(handle="", id=""), digest="", at=datetime.now(UTC))
+    process().store.links.linked(link, Found(handle="", id=""), digest="", at=present())
 
 
 def _key(channel: str, outcome: Outcome) -> str:

@@ -10,10 +10,13 @@ document and one log line. The cheapest checks come first: nobody unknown has a 
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from http import HTTPStatus
 from typing import Protocol
 
@@ -27,7 +30,10 @@ from respond.models.intake import Accepted
 from respond.models.notice import Notice, Shape
 from respond.observe.logs import Level, log
 from respond.observe.metrics import CONTENT_TYPE, Answer, Metrics
+from respond.observe.setbacks import SETBACKS
 from respond.observe.traces import continued
+from respond.plain_errors import named
+from respond.response_mode import ResponseMode
 from respond.webhook import openapi
 from respond.webhook.callers import How
 from respond.webhook.gate import Gate
@@ -97,13 +103,19 @@ def bare_app() -> FastAPI:
     return app
 
 
-def make_app(door: Door, gate: Gate, metrics: Metrics, limits: Limits) -> FastAPI:
-    """The application; whoever runs it is the edge of the process."""
+def make_app(
+    door: Door, gate: Gate, metrics: Metrics, limits: Limits, *, mode: ResponseMode = ResponseMode.AUTO
+) -> FastAPI:
+    """The application; whoever runs it is the edge of the process.
+
+    Args:
+        mode: `/readyz` says how far the service goes without a person.
+    """
     app = bare_app()
     hook = _Hook(door, gate, metrics, limits)
     app.add_api_route("/webhooks/sentinel", hook.receive, methods=["POST"], **openapi.DELIVER)
     app.add_api_route("/healthz", healthy, methods=["GET"], **openapi.HEALTH)
-    app.add_api_route("/readyz", _ready(door), methods=["GET"], **openapi.READY)
+    app.add_api_route("/readyz", _ready(door, mode), methods=["GET"], **openapi.READY)
     app.add_api_route("/metrics", _figures(metrics), methods=["GET"], **openapi.METRICS)
     return app
 
@@ -199,12 +211,14 @@ async def healthy() -> Response:
     return JSONResponse({"status": "ok"})
 
 
-def _ready(door: Door) -> Callable[[], Awaitable[Response]]:
+def _ready(door: Door, mode: ResponseMode) -> Callable[[], Awaitable[Response]]:
     async def ready() -> Response:
-        """The service can take deliveries and work on them."""
+        """The service can take deliveries and work on them; what fails beside that is named."""
         if reason := await door.ready():
             return answer(Problem(HTTPStatus.SERVICE_UNAVAILABLE, reason, headers={"Retry-After": _RETRY_AFTER}))
-        return JSONResponse({"status": "ready"})
+        beside = {"failing": dict(SETBACKS.failing()), "passed_over": dict(SETBACKS.passed_over())}
+        ready = {"status": "ready", "mode": mode}
+        return JSONResponse(ready | {name: told for name, told in beside.items() if told})
 
     return ready
 
@@ -212,9 +226,30 @@ def _ready(door: Door) -> Callable[[], Awaitable[Response]]:
 def _figures(metrics: Metrics) -> Callable[[], Awaitable[Response]]:
     async def figures() -> Response:
         """Figures of this process, for Prometheus."""
-        return Response(await asyncio.to_thread(metrics.text), headers={"Content-Type": CONTENT_TYPE})
+        return Response(await _beside(metrics.text), headers={"Content-Type": CONTENT_TYPE})
 
     return figures
+
+
+async def _beside(work: Callable[[], bytes]) -> bytes:
+    """Do something in a thread of its own: those of the event loop may all wait for a database that hangs."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[bytes] = loop.create_future()
+
+    def end(give: Callable[[], None]) -> None:
+        with suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(lambda: None if done.done() else give())
+
+    def do() -> None:
+        try:
+            found = work()
+        except Exception as error:  # noqa: BLE001 - raised where it is waited for
+            end(partial(done.set_exception, error))
+        else:
+            end(partial(done.set_result, found))
+
+    threading.Thread(target=do, name="figures", daemon=True).start()
+    return await done
 
 
 async def no_such_page(_request: Request, error: Exception) -> Response:
@@ -230,5 +265,5 @@ async def no_such_page(_request: Request, error: Exception) -> Response:
 
 async def defect(_request: Request, error: Exception) -> Response:
     """Something is wrong with us; the sender is not told what."""
-    log("defect", level=Level.ERROR, reason=f"{type(error).__name__}: {error}")
+    log("defect", level=Level.ERROR, reason=named(error))
     return answer(Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "a defect of the service; its log says which"))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
 
 from respond.errors import UsageError
 from respond.settings import Settings
@@ -11,7 +12,7 @@ from respond.webhook.body import Held
 from respond.webhook.callers import Caller, How
 from respond.webhook.problems import Unauthorized
 from respond.webhook.signatures import CHALLENGE, SIGNATURE, SignatureCheck
-from respond.webhook.tokens import GUID, TokenCheck, tenant_id
+from respond.webhook.tokens import GUID, TokenCheck, tenant_id, utc_now
 
 _ANYBODY = Caller(id="anonymous", how=How.LAB)
 
@@ -25,12 +26,15 @@ class Gate:
         self.unknown = Held()
 
     @classmethod
-    def of(cls, settings: Settings, *, host: str, lab_url: str | None = None) -> Gate:
+    def of(
+        cls, settings: Settings, *, host: str, lab_url: str | None = None, now: Callable[[], datetime] = utc_now
+    ) -> Gate:
         """The gate that the settings ask for.
 
         Args:
             host: address that the service listens on.
             lab_url: where the lab answers, in lab mode.
+            now: the time that tokens and signatures are checked by, UTC; nothing that a sender says may influence it.
 
         Raises:
             UsageError: as `check_startup`.
@@ -38,10 +42,8 @@ class Gate:
         check_startup(settings, host)
         webhook = settings.webhook
         return cls(
-            TokenCheck.of(settings, lab_url) if webhook.audience else None,
-            SignatureCheck(webhook.hmac_secret, webhook.hmac_window)
-            if webhook.hmac_secret.get_secret_value()
-            else None,
+            TokenCheck.of(settings, lab_url, now=now) if webhook.audience else None,
+            SignatureCheck.of(webhook, clock=lambda: now().timestamp()),
         )
 
     async def admit(self, headers: Mapping[str, str], body: bytes) -> Caller:
@@ -95,7 +97,7 @@ def check_startup(settings: Settings, host: str) -> None:
         UsageError: names the key that is missing or wrong.
     """
     webhook = settings.webhook
-    secret = webhook.hmac_secret.get_secret_value()
+    secret = webhook.hmac_secret.get_secret_value() or webhook.hmac_secret_next.get_secret_value()
     if not webhook.audience and not secret:
         if not settings.is_lab:
             raise UsageError(
@@ -114,8 +116,7 @@ def check_startup(settings: Settings, host: str) -> None:
     for caller in webhook.callers if webhook.audience else ():
         if not GUID.fullmatch(caller):
             raise UsageError(f"webhook.callers: {caller!r} is no object id; a client id or a name does not do either")
-    if secret:
-        SignatureCheck(webhook.hmac_secret, webhook.hmac_window)
+    SignatureCheck.of(webhook)
 
 
 def is_loopback(host: str) -> bool:

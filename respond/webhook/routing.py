@@ -53,14 +53,12 @@ class Routes:
     def of(cls, tenants: Mapping[str, Settings]) -> Routes:
         """Of these tenants, whose settings have been checked."""
         named = tenants.items()
-        signed = {name: one for name, one in named if one.webhook.hmac_secret.get_secret_value()}
+        signed = {name: check for name, one in named if (check := SignatureCheck.of(one.webhook))}
         window = max((one.webhook.hmac_window for one in tenants.values()), default=None)
         assert window is not None  # noqa: S101 - there are tenants
         return cls(
             tokens={tenant_id(one): name for name, one in named if one.webhook.audience},
-            signatures={
-                name: SignatureCheck(one.webhook.hmac_secret, one.webhook.hmac_window) for name, one in signed.items()
-            },
+            signatures=signed,
             open=frozenset(name for name, one in named if not one.webhook.audience and name not in signed),
             workspaces={one.tenant.workspace_id.lower(): name for name, one in named},
             places={place: name for name, one in named if (place := one.tenant.workspace_resource_id.lower())},

@@ -4,7 +4,8 @@
     X-Respond-Signature: v1=<hex>[, v1=<hex> …]
 
 The signature is over `v1:{timestamp}:{body}`, the body byte for byte as it is sent (compressed, if it is). Several
-signatures, of which one has to be right, let a sender change its secret without a gap.
+signatures, of which one has to be right, let a sender change its secret without a gap; so do two secrets here, for a
+sender that can sign with one alone.
 
 The same signed request again, within the window, is taken: it is what a sender does whose answer got lost. It starts
 nothing a second time: deliveries are told apart by what they say, and those that say nothing of their own, such as a
@@ -28,11 +29,14 @@ from respond.webhook.problems import Unauthorized
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
+    from respond.settings import Webhook
+
 TIMESTAMP = "x-respond-timestamp"
 SIGNATURE = "x-respond-signature"
 CALLER = Caller(id="shared-secret", how=How.SIGNATURE)
 CHALLENGE = 'Respond-Signature version="v1"'
 
+_KEY = "webhook.hmac_secret"
 _SHORTEST = 32
 _MOST = 8
 _SECONDS = re.compile(r"[0-9]{1,12}")
@@ -40,9 +44,10 @@ _VALUE = re.compile(r"v1=([0-9a-f]{64})", re.IGNORECASE)
 
 
 class SignatureCheck:
-    """One shared secret.
+    """Shared secrets: the one in use, and while it is being changed the next one as well.
 
     Args:
+        secrets: of `webhook.hmac_secret` and `webhook.hmac_secret_next`; those that are set.
         window: how far the time of a signature may be from ours, either way.
         clock: seconds since 1970.
 
@@ -50,14 +55,34 @@ class SignatureCheck:
         UsageError: the secret is too short to be one.
     """
 
-    def __init__(self, secret: SecretStr, window: timedelta, *, clock: Callable[[], float] = time.time) -> None:
-        if len(secret.get_secret_value()) < _SHORTEST:
-            raise UsageError(
-                f"webhook.hmac_secret: is shorter than {_SHORTEST} characters; make one with `openssl rand -hex 32`"
-            )
-        self._secret = secret
+    def __init__(
+        self,
+        secrets: SecretStr | Mapping[str, SecretStr],
+        window: timedelta,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        named = secrets if isinstance(secrets, Mapping) else {_KEY: secrets}
+        for key, secret in named.items():
+            if len(secret.get_secret_value()) < _SHORTEST:
+                raise UsageError(f"{key}: is shorter than {_SHORTEST} characters; make one with `openssl rand -hex 32`")
+        self._secrets = tuple(named.values())
         self._window = window.total_seconds()
         self._clock = clock
+
+    @classmethod
+    def of(cls, webhook: Webhook, *, clock: Callable[[], float] = time.time) -> SignatureCheck | None:
+        """The check that the settings ask for; None where they have no secret.
+
+        Args:
+            clock: seconds since 1970.
+
+        Raises:
+            UsageError: names the secret that is too short.
+        """
+        keys = {_KEY: webhook.hmac_secret, f"{_KEY}_next": webhook.hmac_secret_next}
+        held = {key: secret for key, secret in keys.items() if secret.get_secret_value()}
+        return cls(held, webhook.hmac_window, clock=clock) if held else None
 
     def check(self, headers: Mapping[str, str], body: bytes) -> Caller:
         """Whoever holds the secret.
@@ -77,9 +102,9 @@ class SignatureCheck:
         found = [match[1].lower() for value in given if (match := _VALUE.fullmatch(value.strip()))]
         if not found:
             raise _refused("X-Respond-Signature is missing, or not of the form v1=<64 hexadecimal digits>")
-        right = sign(self._secret, timestamp, body)
+        right = [sign(secret, timestamp, body) for secret in self._secrets]
         # all of them, so that time does not tell which one was right
-        if not any([hmac.compare_digest(value, right) for value in found]):  # noqa: C419
+        if not any([hmac.compare_digest(value, one) for value in found for one in right]):  # noqa: C419
             raise _refused("the signature is not right for this time and body")
         return CALLER
 

@@ -26,6 +26,7 @@ from respond.models.intake import Unanswered
 from respond.models.intents import Intent
 from respond.models.ladder import May, Rung, Step, Word
 from respond.models.report import ActionStatus, Change, Outcome, Verdict, VerdictKind
+from respond.models.tickets import Severity as TicketSeverity
 from respond.settings import LabFault
 from respond.store.cases import Store
 from respond.store.database import cases
@@ -134,6 +135,18 @@ def ticketing(name: str, given: dict[str, Any], *, dry_run: bool = False) -> Ran
     return by_itself(name, given, dry_run=dry_run)
 
 
+def mirroring(name: str, given: dict[str, Any], *, dry_run: bool = False) -> Ran:
+    """The ticket of a case that is not in Sentinel yet."""
+    with closing(Store(os.environ["RESPOND_STATE__URL"])) as store:
+        with store.database.begin() as db:
+            held = {"id": "DC-TEST", "tenant": "lab", "user_id": USER_ID, "opened": "", "busy_run": ""}
+            db.execute(sqlite.insert(cases).values(held).on_conflict_do_nothing())
+        store.open_ticket(case="DC-TEST", outcome=Outcome.CONTAINED_VERIFIED, title="title", body="body")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RESPOND_TICKETS__SYSTEM", "sentinel")
+        return by_itself(name, given, dry_run=dry_run)
+
+
 def telling(name: str, given: dict[str, Any], *, dry_run: bool = False) -> Ran:
     """A notice to a channel; what arrives there is counted."""
     with webhooks() as there, pytest.MonkeyPatch.context() as patch:
@@ -231,6 +244,7 @@ SUBJECTS = {
             "sightings": (),
         },
     ),
+    "mirror_ticket": Subject(way=mirroring, given={"severity": TicketSeverity.HIGH, "tags": ("device-code-phishing",)}),
     "send_notice": Subject(way=telling, given=TOLD | {"changes": (), "outcome": Outcome.CONTAINED_VERIFIED}),
     "comment_incident": Subject(
         "PUT */incidents/*/comments/*",

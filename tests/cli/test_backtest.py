@@ -278,6 +278,20 @@ def test_a_policy_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     assert found.err.count("\n") == 1
 
 
+@pytest.mark.soak
+def test_it_leaves_half_of_what_the_service_takes_to_others(
+    lab: Callable[..., RunningLab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = 1.0
+    tenant = lab()
+    faults = [{"match": "POST */query", "kind": "slow", "delay": "1s", "times": 0}]
+    tenant.request("POST", "/_lab/faults", body=faults)
+    monkeypatch.setenv("RESPOND_PACE__LOGS_AT_ONCE", "2")
+    found = respond("backtest", "--json").json
+    assert found["queries"] > 10, found
+    assert found["seconds"] >= found["queries"] * slow, "two queries were under way at the same time"
+
+
 def test_an_interrupt_ends_it_with_the_figures_until_then(
     tmp_path: Path, lab: Callable[..., RunningLab], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,53 +4,34 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import re
 import shlex
 import subprocess
-import tomllib
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
-from respond.cli.init import filled
 from respond.cli.main import cli
-from respond.doctor.needs import FAR_REACHING, enabled, is_graph, is_read, is_write
+from respond.doctor.needs import FAR_REACHING
 from respond.errors import UsageError
-from respond.policies import load_policy
-from respond.settings import load_settings, shipped_config
+from respond.settings import load_settings, load_tenants, shipped_config
 from tests.helpers.command import Answer, respond
 
 TENANT, WORKSPACE = "f0a1c2d3-1111-4222-8333-944445555666", "1ab00000-0000-4000-8000-000000000001"
 ALL = [
     (identity, writes, cloud)
     for identity, writes, cloud in itertools.product(
-        ("managed", "certificate", "cli"), (True, False), ("public", "usgov-dod")
+        ("managed", "workload-identity", "certificate", "cli"), (True, False), ("public", "usgov-dod")
     )
     if not (identity == "cli" and writes)
 ]
-FAKE_AZ = r"""#!/bin/sh
-printf '%s\037' "$@" >> "$ASKED"
-echo >> "$ASKED"
-name=found
-for word; do case "$word" in respond-*) name=$word;; esac; done
-while [ $# -gt 1 ]; do case "$1" in --query) query=$2;; --id) id=$2;; esac; all="$all $1"; shift; done
-case "$all" in
-  *"workspace list"*) echo /subscriptions/s/resourceGroups/g/providers/Microsoft.OperationalInsights/workspaces/w;;
-  *"identity show"*) echo "principal-$name";;
-  *"sp create"*) echo "principal-$id";;
-  *) case "$query" in
-    appRoles*) role=${query#*\'}; echo "id-of-${role%%\'*}";;
-    ?*) echo "$name-$query";;
-  esac;;
-esac
-"""
 
 
 def init(folder: Path, *options: str, identity: str = "managed", cloud: str = "public", writes: bool = True) -> Answer:
-    given = ("--tenant-id", TENANT, "--workspace-id", WORKSPACE, "--identity", identity, "--cloud", cloud)
+    given = ["--tenant-id", TENANT, "--workspace-id", WORKSPACE, "--identity", identity, "--cloud", cloud]
+    if identity == "workload-identity":
+        given += ["--issuer", "https://oidc.example.com/1/", "--subject", "system:serviceaccount:soc:respond"]
     return respond("init", *given, "--write" if writes else "--read-only", "--dir", str(folder), *options)
 
 
@@ -71,66 +52,120 @@ def test_what_it_writes_is_a_configuration_with_its_comments(
     assert [line for line in shipped if line.startswith("#")] == [line for line in written if line.startswith("#")]
     changed = {before.partition(" ")[0] for before, after in zip(shipped, written, strict=True) if before != after}
     assert changed <= {"mode", "cloud", "tenant_id", "workspace_id", "kind", "certificate"}
-    assert {file.name for file in folder.iterdir()} == {file.name for file in shipped_config().glob("*.toml")}
+    files = {file.name for file in folder.iterdir()} - {"init.json"}
+    assert files == {file.name for file in shipped_config().glob("*.toml")}
+    if identity == "certificate":
+        assert tenant.read.certificate == str(folder / "respond-read.pem")
+        assert Path(tenant.read.certificate).is_absolute()
 
 
-def test_a_configuration_that_is_there_is_not_overwritten(tmp_path: Path) -> None:
-    (tmp_path / "respond.toml").write_text("[hunt]\nsince = '7d'\n")
+def test_a_configuration_that_is_there_keeps_what_it_says(tmp_path: Path) -> None:
+    mine = "# mine\n[hunt]\nsince = '7d'  # a week\n"
+    (tmp_path / "respond.toml").write_text(mine)
     (tmp_path / "policy.toml").write_text((shipped_config() / "policy.toml").read_text() + "# mine\n")
-    answer = init(tmp_path)
-    assert (answer.code, answer.out) == (2, "")
-    assert "respond.toml exists; name another directory with --dir, or write it anew with --force" in answer.err
-    assert (tmp_path / "respond.toml").read_text() == "[hunt]\nsince = '7d'\n"
-    assert init(tmp_path, "--force").code == 0
-    assert load_settings(tmp_path).tenant.tenant_id == TENANT
+    assert init(tmp_path).code == 0
+    assert (tmp_path / "respond.toml").read_text().startswith(mine)
+    settings = load_settings(tmp_path)
+    assert (settings.tenant.tenant_id, settings.tenant.write.kind) == (TENANT, "managed-identity")
     assert (tmp_path / "policy.toml").read_text().endswith("# mine\n")
 
 
-def run_script(text: str, folder: Path) -> list[list[str]]:
-    """What a script asked of az, in order; nothing else outside is reached."""
-    tools = folder / "tools"
-    tools.mkdir()
-    for name in ("openssl", "sleep", "respond"):
-        (tools / name).write_text(f'#!/bin/sh\necho "{name} $*" >> "$OTHER"\n' + _makes_files(name))
-    (tools / "az").write_text(FAKE_AZ)
-    for tool in tools.iterdir():
-        tool.chmod(0o755)
-    asked, other = folder / "asked", folder / "other"
-    env = {"PATH": f"{tools}:{os.environ['PATH']}", "ASKED": str(asked), "OTHER": str(other)}
-    done = subprocess.run(["/bin/sh"], input=text, env=env, capture_output=True, text=True, timeout=120, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert other.read_text().splitlines()[-1].startswith("respond doctor --config")
-    return [line.split("\037")[:-1] for line in asked.read_text().splitlines()]
+@pytest.mark.parametrize("identity", ["managed", "workload-identity", "certificate"])
+def test_writing_can_be_added_later_and_nothing_else_changes(identity: str, tmp_path: Path) -> None:
+    assert init(tmp_path, identity=identity, writes=False).code == 0
+    file = tmp_path / "respond.toml"
+    used = filled_by_hand(file)
+    assert respond("init", "--dir", str(tmp_path), "--write").code == 0
+    changed = [line for line in file.read_text().splitlines() if line not in used.splitlines()]
+    assert {line.partition(" ")[0] for line in changed} <= {"kind", "certificate"}
+    tenant = load_settings(tmp_path).tenant
+    assert (tenant.read.client_id, tenant.write.kind) == (WORKSPACE, tenant.read.kind)
+    again = respond("init", "--dir", str(tmp_path), "--write", "--force")
+    assert (again.code, load_settings(tmp_path).schedule.every.total_seconds()) == (0, 900)
+    assert f" {WORKSPACE}\n" in again.out, "the identity that the settings name is used"
 
 
-def _makes_files(name: str) -> str:
-    loop = 'while [ $# -gt 0 ]; do case "$1" in -keyout|-out) touch "$2";; esac; shift; done\n'
-    return loop if name == "openssl" else ""
+def filled_by_hand(file: Path) -> str:
+    """The file with an id and a setting that somebody has changed."""
+    text = file.read_text().replace('every = "5m"', 'every = "15m"')
+    head, found, tail = text.partition("[tenant.read]")
+    text = head + found + tail.replace('client_id = ""', f'client_id = "{WORKSPACE}"', 1)
+    file.write_text(text)
+    return text
 
 
-@pytest.mark.parametrize(("identity", "cloud"), [("managed", "public"), ("certificate", "usgov")])
-def test_the_script_grants_each_identity_what_its_actions_need_and_no_more(
-    identity: str, cloud: str, tmp_path: Path
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--tenant-id", WORKSPACE], f'tenant.tenant_id is "{TENANT}", and would become "{WORKSPACE}"'),
+        (["--identity", "certificate"], 'tenant.read.kind is "managed-identity", and would become "certificate"'),
+        (["--cloud", "china"], 'tenant.cloud is "public", and would become "china"'),
+    ],
+)
+def test_a_setting_is_replaced_only_when_that_is_said_and_then_shown(
+    options: list[str], words: str, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "it's here"
-    asked = run_script(init(folder, identity=identity, cloud=cloud).out, tmp_path)
-    graph = {"public": "graph.microsoft.com", "usgov": "graph.microsoft.us"}[cloud]
-    granted: dict[str, set[str]] = {}
-    for words in asked:
-        if words[:3] == ["rest", "--method", "POST"]:
-            body = json.loads(words[words.index("--body") + 1])
-            url = words[words.index("--url") + 1]
-            assert url == f"https://{graph}/v1.0/servicePrincipals/{body['principalId']}/appRoleAssignments"
-            assert body["resourceId"] == "found-id"
-            granted.setdefault(body["principalId"], set()).add(body["appRoleId"].removeprefix("id-of-"))
-    needed = enabled(load_settings(folder), load_policy(folder))
-    needed = {name: why for name, why in needed.items() if name not in FAR_REACHING}
-    reads = {name for name, why in needed.items() if is_graph(name) and is_read(name, why)}
-    writes = {name for name, why in needed.items() if is_graph(name) and is_write(name, why)}
-    assert "User.RevokeSessions.All" in writes - reads
-    assert "User.Read.All" in writes & reads
-    assert sorted(granted.values(), key=len) == sorted((reads, writes), key=len)
-    assert all("respond-read" in who or "respond-write" in who for who in granted)
+    assert init(tmp_path, writes=False).code == 0
+    before = filled_by_hand(tmp_path / "respond.toml")
+    refused = respond("init", "--dir", str(tmp_path), "--read-only", *options)
+    assert (refused.code, refused.out) == (2, "")
+    assert words in refused.err
+    assert (tmp_path / "respond.toml").read_text() == before
+    forced = respond("init", "--dir", str(tmp_path), "--read-only", *options, "--force")
+    assert forced.code == 0
+    shown = [line for line in forced.err.splitlines() if re.match(r"[-+]\w", line)]
+    assert shown[0].startswith("-")
+    assert len(shown) in (2, 4)
+    assert 'every = "15m"' in (tmp_path / "respond.toml").read_text()
+
+
+def test_each_of_several_tenants_is_set_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RESPOND_STATE__URL")
+    named = ("--dir", str(tmp_path), "--identity", "certificate")
+    ids = ("--tenant-id", TENANT, "--workspace-id", WORKSPACE, "--cloud", "public", "--write")
+    assert respond("init", "--tenant", "contoso", *named, *ids).code == 0
+    ids = ("--tenant-id", WORKSPACE, "--workspace-id", TENANT, "--cloud", "china", "--read-only")
+    other = respond("init", "--tenant", "fabrikam", *named, *ids)
+    assert other.code == 0
+    both = load_tenants(tmp_path)
+    assert {name: str(one.tenant.cloud) for name, one in both.items()} == {"contoso": "public", "fabrikam": "china"}
+    assert both["contoso"].tenant.write.certificate == str(tmp_path / "respond-contoso-write.pem")
+    assert "--tenant fabrikam" in other.out
+    assert "say which one" in respond("init", "--dir", str(tmp_path)).err
+    given = f"tenant.read.client_id={TENANT}"
+    assert respond("init", "--tenant", "fabrikam", "--dir", str(tmp_path), "--fill", given).code == 0
+    both = load_tenants(tmp_path)
+    assert (both["contoso"].tenant.read.client_id, both["fabrikam"].tenant.read.client_id) == ("", TENANT)
+
+
+@pytest.mark.parametrize(
+    ("pair", "words"),
+    [
+        ("schedule.every=1m", "write KEY=VALUE; keys: tenant.workspace_resource_id"),
+        ("tenant.read.client_id", "write KEY=VALUE"),
+        ("tenant.read.client_id=respond", "'respond' is not an id"),
+        ("tenant.workspace_resource_id=w", "is not the resource id of a workspace"),
+        (f"tenant.read.client_id={TENANT}", "and would become"),
+    ],
+)
+def test_an_id_that_is_none_or_another_is_not_filled_in(pair: str, words: str, tmp_path: Path) -> None:
+    assert init(tmp_path, writes=False).code == 0
+    before = filled_by_hand(tmp_path / "respond.toml")
+    answer = respond("init", "--dir", str(tmp_path), "--fill", pair)
+    assert (answer.code, words in answer.err) == (2, True)
+    assert (tmp_path / "respond.toml").read_text() == before
+
+
+def test_a_script_goes_to_a_file_and_not_over_one_of_somebody_else(tmp_path: Path) -> None:
+    file = tmp_path / "setup.sh"
+    assert init(tmp_path / "config", "--script", str(file)).out == ""
+    assert file.read_text().startswith("#!/bin/sh\n# Written by respond init")
+    assert file.stat().st_mode & 0o777 == 0o700
+    assert init(tmp_path / "config", "--script", str(file)).code == 0
+    file.write_text("#!/bin/sh\necho mine\n")
+    answer = init(tmp_path / "config", "--script", str(file))
+    assert (answer.code, "is not a script of respond init" in answer.err) == (2, True)
+    assert file.read_text() == "#!/bin/sh\necho mine\n"
 
 
 @pytest.mark.parametrize(("identity", "writes", "cloud"), ALL)
@@ -139,18 +174,19 @@ def test_every_printed_command_can_be_parsed_and_is_whole(
 ) -> None:
     text = init(tmp_path / "a dir; with 'signs'", identity=identity, writes=writes, cloud=cloud).out
     assert subprocess.run(["/bin/sh", "-n"], input=text, capture_output=True, text=True, check=False).stderr == ""
-    for line in text.replace("\\\n", " ").splitlines():
-        if not line.lstrip().startswith("#"):
+    commands = text.partition("\nsign_in\n")[2]
+    for line in commands.splitlines():
+        if not line.startswith("#"):
             shlex.split(line, comments=True)
-    assert not re.search(r"<[a-zA-Z]|\bTODO\b|None|\{\w+\}", text)
+    assert not re.search(r"<[a-zA-Z]|\bTODO\b|None|\{\w+\}", commands)
     assert "device-code" not in text
-    assert text.rstrip().splitlines()[-1].startswith("respond doctor --config")
-    assigned = [shlex.split(line) for line in text.splitlines() if line.startswith("az role assignment create")]
-    roles = [words[words.index("--role") + 1] for words in assigned]
+    assert "respond doctor --config" in text
+    assert not [line for line in text.splitlines() if line.startswith("respond ")], "no identity of respond is here"
+    roles = [shlex.split(line, comments=True)[2] for line in text.splitlines() if line.startswith("assign ")]
     assert roles[:2] == ["Log Analytics Reader", "Microsoft Sentinel Responder"]
     assert len(roles) == (3 if writes else 2)
     assert ("User.RevokeSessions.All" in text) == writes
-    assert ("grant " in text) == (identity != "cli")
+    assert ('\ngrant "$READ"' in text) == (identity != "cli")
 
 
 def test_what_the_policy_rules_out_is_not_granted(tmp_path: Path) -> None:
@@ -242,12 +278,3 @@ def test_a_directory_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     answer = init(tmp_path / "file" / "config")
     assert (answer.code, answer.out) == (2, "")
     assert "--dir: " in answer.err
-
-
-def test_a_value_is_put_into_its_own_section_only() -> None:
-    text = '[a]\n# why\nkind = ""\n[a.b]\nkind = ""\n'
-    values: dict[tuple[str, str], str] = {("a.b", "kind"): 'a "quoted" \\ value'}
-    assert tomllib.loads(filled(text, values)) == {"a": {"kind": "", "b": {"kind": 'a "quoted" \\ value'}}}
-    missing: Any = {("a.b", "other"): "x"}
-    with pytest.raises(UsageError, match="lacks"):
-        filled(text, missing)

@@ -25,6 +25,7 @@ from respond.errors import (
     NotTheService,
     Permanent,
     RespondError,
+    TokenRefused,
     Transient,
     Unanswered,
     Unauthenticated,
@@ -237,7 +238,7 @@ async def test_any_2xx_answers_a_revocation(answer: httpx.Response, service: res
     ("status", "kind"),
     [
         (400, Permanent),
-        (401, Unauthenticated),
+        (401, TokenRefused),
         (403, Forbidden),
         (404, NotFound),
         (302, NotTheService),

@@ -11,6 +11,7 @@ import json
 import os
 import stat
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from respond.clients.connect import Clients
 from respond.clients.credentials import identity_of, weak_identities
 from respond.errors import Transient, Unauthenticated, UsageError
 from respond.lab.constants import TENANT_ID, WORKSPACE_ID
-from respond.settings import Settings, load_settings
+from respond.settings import LabFault, Settings, load_settings
 from tests.helpers.canned_service import Canned, canned
 from tests.helpers.command import VICTIM, respond
 from tests.helpers.serving import serving
@@ -107,6 +108,47 @@ def test_an_authority_that_cannot_be_reached_is_one_line_that_names_it(capfd: py
         claims(azure(nobody, client_id=READER, client_secret=PASSWORD))
     assert "tenant.authority" in error.value.message
     assert capfd.readouterr().err == "", "the SDK's own log came first"
+
+
+def test_an_identity_that_is_renewed_gets_another_token(authority: str) -> None:
+    async def get() -> list[str]:
+        clients = Clients(
+            azure(authority, client_id=READER, client_secret=PASSWORD),
+            read_only=True,
+            lab_url=None,
+            frozen=lambda: None,
+        )
+        identity: Any = clients._credential
+        try:
+            found = [await clients.token(GRAPH), await clients.token(GRAPH)]
+            await identity.renew()
+            await asyncio.sleep(1)  # tokens of one second are the same
+            return [*found, await clients.token(GRAPH)]
+        finally:
+            await clients.close()
+
+    first, kept, renewed = asyncio.run(get())
+    assert first == kept
+    assert renewed != first
+
+
+@pytest.mark.parametrize("request_of", ["GET /v1.0/users/*", "POST */query", "POST */revokeSignInSessions"])
+def test_a_token_that_is_refused_is_asked_for_again_once(request_of: str, lab: Start) -> None:
+    tenant = lab(faults=(LabFault(match=request_of, status=401),))
+    answer = respond("--user", VICTIM, "--json")
+    assert (answer.code, answer.json["outcome"]) == (0, "contained-verified"), answer.err
+    assert tenant.get("/_lab/faults") == [1]
+
+
+@pytest.mark.parametrize(("request_of", "who"), [("GET /v1.0/users/*", "Graph"), ("POST */query", "Log Analytics")])
+def test_a_fresh_token_that_is_refused_too_is_final(request_of: str, who: str, lab: Start) -> None:
+    tenant = lab(faults=(LabFault(match=request_of, status=401, times=0),))
+    answer = respond("--user", VICTIM)
+    assert (answer.code, answer.err.count("\n")) == (1, 1)
+    assert f"{who} answered 401" in answer.err
+    asked = Counter(one["path"] for one in tenant.get("/_lab/requests") if one["status"] == 401)
+    # Twice each; questions of the same moment share the fresh token, and those that come after it have it already.
+    assert min(asked.values()) >= 2
 
 
 @pytest.mark.parametrize(("name", "password"), [("known", ""), ("pfx", PASSWORD)])
@@ -304,6 +346,7 @@ def test_a_real_run_reads_with_one_identity_and_writes_with_the_other(
         "WRITE__SECRET": PASSWORD,
     }.items():
         monkeypatch.setenv(f"RESPOND_TENANT__{key}", value)
+    monkeypatch.setenv("RESPOND_RESPONSE__MODE", "auto")
     answer = respond("--user", VICTIM, "--json")
     assert (answer.code, answer.json["outcome"]) == (0, "contained-verified"), answer
     assert answer.json["gaps"] == []

@@ -25,6 +25,7 @@ from respond.errors import (
     NotFound,
     Permanent,
     RespondError,
+    TokenRefused,
     Transient,
     Unanswered,
     Unauthenticated,
@@ -248,7 +249,7 @@ async def test_what_it_sends_is_what_the_reference_says() -> None:
 
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [(400, Permanent), (401, Unauthenticated), (403, Forbidden), (404, NotFound), (409, Conflict), (302, Permanent)],
+    [(400, Permanent), (401, TokenRefused), (403, Forbidden), (404, NotFound), (409, Conflict), (302, Permanent)],
 )
 @pytest.mark.parametrize("is_write", [False, True])
 async def test_a_refusal_is_named_and_not_repeated(status: int, kind: type[RespondError], is_write: bool) -> None:
@@ -258,6 +259,14 @@ async def test_a_refusal_is_named_and_not_repeated(status: int, kind: type[Respo
                 await (sentinel.put_comment(INCIDENT, COMMENT, "x") if is_write else sentinel.incident(INCIDENT))
         assert len(service.seen) == 1
     assert type(caught.value) is kind
+
+
+async def test_a_refusal_that_was_cut_off_is_no_refusal() -> None:
+    cut = Canned(404, b'{"error": {"co', {"Content-Type": "application/json; charset=utf-8"})
+    with canned(cut) as service:
+        async with client(service.url, Credential()) as sentinel:
+            with pytest.raises(Transient):
+                await sentinel.incident(INCIDENT)
 
 
 @pytest.mark.parametrize("status", [408, 429, 503])

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from respond import secret_files
 from respond.settings import Settings
 from tests.helpers.arm_template import PRINCIPAL, ArmError, Deployed, deploy, resource_id
 from tests.helpers.command import ROOT
@@ -16,7 +17,7 @@ from tests.helpers.deploy_checks import plain_secrets, resource_faults, shape
 
 TEMPLATE: dict[str, Any] = json.loads((ROOT / "deploy" / "azure" / "main.json").read_text())
 GIVEN = {
-    "image": "contoso.azurecr.io/respond:1.0",
+    "image": "contoso.azurecr.io/respond:0.1.0",
     "audience": "0d000000-0000-4000-8000-000000000004",
     "workspaceId": "0e000000-0000-4000-8000-000000000005",
     "workspaceName": "law-soc",
@@ -33,8 +34,8 @@ ROLES = {
 }
 
 
-def made(template: dict[str, Any] = TEMPLATE, **given: Any) -> Deployed:
-    return deploy(template, {**GIVEN, **given}, group="rg-respond")
+def made(template: dict[str, Any] = TEMPLATE, *, cloud: str = "AzureCloud", **given: Any) -> Deployed:
+    return deploy(template, {**GIVEN, **given}, group="rg-respond", cloud=cloud)
 
 
 def of_type(deployed: Deployed, kind: str) -> list[dict[str, Any]]:
@@ -90,6 +91,8 @@ def apps(deployed: Deployed) -> Iterator[str]:
 
 
 def is_setting(name: str) -> bool:
+    if name == secret_files.VARIABLE:
+        return True
     kind: Any = Settings
     for key in name.removeprefix("RESPOND_").lower().split("__"):
         fields = getattr(kind, "model_fields", {})
@@ -103,6 +106,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "as it is": {},
     "an own registry": {"registryName": "contoso"},
     "workers": {"workers": 2, "replicas": 2},
+    "secrets of the vault": {"vaultKeys": ["webhook__hmac_secret", "tickets__jira__token"]},
+    "another mode": {"responseMode": "observe"},
     "known senders": {"allowedSources": [{"name": "a", "ipAddressRange": "203.0.113.0/28", "action": "Allow"}]},
 }
 
@@ -274,3 +279,55 @@ def test_the_service_listens_where_the_ingress_and_the_probes_ask() -> None:
 
 def test_the_outputs_are_what_the_next_steps_need() -> None:
     assert made().outputs.keys() == {"serviceHost", "readObjectId", "writeObjectId"}
+
+
+def environment(deployed: Deployed) -> dict[str, str]:
+    service = of_type(deployed, "Microsoft.App/containerApps")[0]["properties"]["template"]["containers"][0]
+    return {one["name"]: one.get("value", "") for one in service["env"]}
+
+
+def test_it_asks_before_every_containment_unless_told_otherwise() -> None:
+    assert environment(made())["RESPOND_RESPONSE__MODE"] == "ask"
+    assert environment(made(responseMode="auto"))["RESPOND_RESPONSE__MODE"] == "auto"
+
+
+def test_every_secret_can_come_from_the_vault_as_a_file() -> None:
+    service = of_type(made(vaultKeys=["notices__teams_url"]), "Microsoft.App/containerApps")[0]["properties"]
+    (volume,) = service["template"]["volumes"]
+    assert [(one["secretRef"], one["path"]) for one in volume["secrets"]] == [
+        ("state-url", "state__url"),
+        ("notices--teams-url", "notices__teams_url"),
+    ]
+    urls = {one["name"]: one["keyVaultUrl"] for one in service["configuration"]["secrets"]}
+    assert urls["notices--teams-url"].endswith(".vault.azure.net/secrets/notices--teams-url")
+
+
+@pytest.mark.parametrize(
+    ("cloud", "name", "zone"),
+    [
+        ("AzureCloud", "public", "respond.private.postgres.database.azure.com"),
+        ("AzureUSGovernment", "usgov", "respond.private.postgres.database.usgovcloudapi.net"),
+        ("AzureChinaCloud", "china", "respond.private.postgres.database.chinacloudapi.cn"),
+    ],
+)
+def test_names_and_the_cloud_are_those_of_the_environment(cloud: str, name: str, zone: str) -> None:
+    deployed = made(cloud=cloud)
+    assert environment(deployed)["RESPOND_TENANT__CLOUD"] == name
+    assert of_type(deployed, "Microsoft.Network/privateDnsZones")[0]["name"] == zone
+    assert [fault for resource in deployed.resources for fault in resource_faults(resource)] == []
+
+
+def test_compose_and_azure_run_the_same_postgresql() -> None:
+    (server,) = of_type(made(), "Microsoft.DBforPostgreSQL/flexibleServers")
+    compose = (ROOT / "deploy" / "compose.yaml").read_text()
+    assert f"image: ${{POSTGRES_IMAGE:-postgres:{server['properties']['version']}-alpine}}" in compose
+
+
+def test_the_database_is_checked_by_its_certificate() -> None:
+    (secret,) = of_type(made(), "Microsoft.KeyVault/vaults/secrets")
+    from sqlalchemy.engine import make_url
+
+    assert dict(make_url(secret["properties"]["value"]).query) == {
+        "sslmode": "verify-full",
+        "sslrootcert": "/etc/ssl/certs/ca-certificates.crt",
+    }

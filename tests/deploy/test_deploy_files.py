@@ -150,7 +150,8 @@ def test_the_unit_runs_without_rights_and_writes_to_its_state_alone() -> None:
         "NoNewPrivileges": "yes",
         "CapabilityBoundingSet": "",
         "StateDirectory": "respond",
-        "Restart": "on-failure",
+        "Restart": "always",
+        "StartLimitIntervalSec": "0",
     }
     assert {key: unit[key] for key in wanted} == {key: [value] for key, value in wanted.items()}
     assert "ReadWritePaths" not in unit
@@ -186,6 +187,7 @@ KNOWN = {
     "ExecStart",
     "Restart",
     "RestartPreventExitStatus",
+    "StartLimitIntervalSec",
     "RestartSec",
     "TimeoutStopSec",
     "Environment",

@@ -14,7 +14,9 @@ import pytest
 import yaml
 
 from respond.cli.main import cli
+from respond.lab import scenario
 from respond.observe.metrics import Metrics
+from respond.ranks import Places
 from tests.helpers.command import ROOT
 from tests.helpers.pages import PAGES, Command, blocks, carry_out, commands, matches, pieces
 from tests.lab.running_lab import RunningLab
@@ -22,6 +24,8 @@ from tools.pages.write import pages
 
 ELSEWHERE = {
     "deploy": {"az", "docker", "openssl", "sudo"},
+    "install": {"docker"},
+    "rotation": {"az", "openssl"},
     "sentinel": {"az", "curl", "docker", "openssl"},
 }
 """Not carried out: blocks marked ```sh, by page, and the programs in them that no machine for tests has."""
@@ -196,6 +200,14 @@ def test_the_site_builds_without_a_warning_and_loads_nothing_from_elsewhere(tmp_
 
 def test_the_figures_that_a_page_names_are_there() -> None:
     text = (ROOT / "docs" / "operating.md").read_text()
-    named = set(re.findall(r"`(respond_\w+)`", text)) - {"respond_queue_depth"}
-    known = set(re.findall(r"^# TYPE (\S+)", Metrics().text().decode(), re.MULTILINE))
+    named = set(re.findall(r"`(respond_\w+)`", text)) - {"respond_queue_depth", "respond_owed"}
+    metrics = Metrics()
+    metrics.observe_places(Places(1))
+    known = set(re.findall(r"^# TYPE (\S+)", metrics.text().decode(), re.MULTILINE))
     assert named <= known, named - known
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/first-response.md"])
+def test_the_number_of_scenarios_that_a_page_names_is_the_number_that_ships(page: str) -> None:
+    named = re.findall(r"(\w+) scenarios ship", (ROOT / page).read_text())
+    assert set(named) <= {str(len(scenario.shipped()))}

@@ -13,6 +13,7 @@ from typing import Any
 import jwt
 import pytest
 
+from respond.doctor.checks import CHECKS
 from respond.doctor.needs import enabled, unneeded
 from respond.policies import load_policy
 from respond.settings import Settings, shipped_config
@@ -59,7 +60,7 @@ def test_no_token_is_an_error_that_names_the_services_that_go_without(ill: Start
     assert reads[:2] == ("reads as", "ok")
     assert writes[:2] == ("writes as", "error")
     assert writes[2].startswith("Graph, Azure: the lab issued no token: 401")
-    assert "set tenant.read and tenant.write" in writes[2]
+    assert "set tenant.read, and check tenant.tenant_id" in writes[2]
     (reads,) = told("reads as", url=lab.url, settings={"tenant": {"read": {"client_id": WRITER}}})
     assert reads[:2] == ("reads as", "error")
 
@@ -84,6 +85,30 @@ def test_a_persons_token_is_for_developers_only(tmp_path: Path, monkeypatch: pyt
     ((name, status, words),) = told("reads as", url=None, settings={"tenant": AZURE})
     assert (name, status) == ("reads as", "warning")
     assert "a person's token -> for developers only" in words
+
+
+def test_without_a_token_one_line_says_why_and_nothing_else_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    names = [check.name for check in CHECKS if check.asks] + ["reads as", "writes as"]
+    found = told(*names, url=None, settings={"tenant": AZURE})
+    assert len(found) == len(names)
+    (error,) = [line for line in found if line[1] == "error"]
+    assert error[0] == "reads as"
+    assert error[2].startswith(
+        "Graph, Log Analytics, Azure: no token for https://graph.microsoft.com: Azure CLI not found"
+    )
+    assert error[2].endswith(f"-> sign in: az login --tenant {TENANT}")
+    assert {line[2] for line in found if line[1] == "skipped"} == {"no token -> ", "the same identity: no token -> "}
+    assert capfd.readouterr().err == "", "the SDK's own log came first"
+
+
+def test_an_authority_that_does_not_answer_is_one_error() -> None:
+    nobody = {"authority": "https://127.0.0.1:1", "read": {"kind": "secret", "client_id": READER, "secret": "s" * 40}}
+    found = told("reads as", "clock", "workspace", url=None, settings=hurried(tenant=AZURE | nobody))
+    assert [line[:2] for line in found] == [("reads as", "error"), ("clock", "skipped"), ("workspace", "skipped")]
+    assert found[0][2].endswith("-> check tenant.authority, tenant.cloud and the way out of this network")
 
 
 @pytest.mark.usefixtures("starts_processes")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,68 @@ def test_a_workspace_that_is_none_names_the_key(tenant: str) -> None:
     ((_, status, words),) = told("workspace", url=tenant, settings=hurried(**other))
     assert status == "error"
     assert "tenant.workspace_id" in words
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (401, "the token is of another tenant or expired"),
+        (403, "assign Log Analytics Reader"),
+        (404, "check tenant.workspace_id"),
+        (503, "check tenant.logs_endpoint"),
+    ],
+)
+def test_each_refusal_of_the_workspace_has_its_own_remedy_and_no_table_repeats_it(
+    status: int, words: str, ill: Start
+) -> None:
+    lab = ill(faults=({"match": "POST */query", "status": status, "times": 0},))
+    found = told("workspace", "tables", url=lab.url, settings=hurried())
+    assert [line[:2] for line in found] == [("workspace", "error"), ("tables", "skipped")]
+    assert words in found[0][2]
+    assert found[1][2].startswith("see workspace")
+
+
+def test_a_table_that_the_identity_may_not_read_is_told_from_one_that_is_missing(ill: Start) -> None:
+    reason = "'where' operator: Failed to resolve table or column expression named 'EmailEvents'"
+    hidden = {"error": {"code": "BadArgumentError", "innererror": {"code": "SemanticError", "message": reason}}}
+    lab = ill(
+        "missing-table",
+        faults=(
+            {"match": "POST */query", "contains": "AuditLogs", "status": 403, "times": 0},
+            {
+                "match": "POST */query",
+                "contains": "EmailEvents",
+                "kind": "answer",
+                "status": 400,
+                "body": json.dumps(hidden),
+                "times": 0,
+            },
+        ),
+    )
+    settings = {"tenant": {"workspace_resource_id": WORKSPACE}}
+    found = {line[0]: line for line in told("tables", url=lab.url, settings=hurried(**settings))}
+    assert found["AuditLogs"][1] == found["EmailEvents"][1] == "error"
+    assert "may not be read, though the workspace may: table-level access" in found["AuditLogs"][2]
+    assert "exists, and is hidden from the reading identity: table-level access" in found["EmailEvents"][2]
+    assert "a role that includes this table" in found["EmailEvents"][2]
+    assert "missing; read by" in found["UrlClickEvents"][2]
+
+
+def test_a_table_that_takes_rows_in_and_shows_none_is_not_called_empty(ill: Start) -> None:
+    columns = [{"name": "DataType", "type": "string"}]
+    answer = {"tables": [{"name": "PrimaryResult", "columns": columns, "rows": [["AuditLogs"], ["SigninLogs"]]}]}
+    usage = {
+        "match": "POST */query",
+        "contains": "Usage |",
+        "kind": "answer",
+        "status": 200,
+        "body": json.dumps(answer),
+    }
+    found = {line[0]: line for line in told("tables", url=ill(faults=(usage,)).url, settings=hurried())}
+    assert found["AuditLogs"][1] == "warning"
+    assert "rows arrived in the last 7d (Usage), and the reading identity sees none: row-level" in found["AuditLogs"][2]
+    assert found["SigninLogs"][1] == "ok"
+    assert "no row in 90d" in found["AADRiskyUsers"][2]
 
 
 def test_every_table_that_a_query_reads_is_looked_at(tenant: str) -> None:

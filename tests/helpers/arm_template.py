@@ -30,6 +30,19 @@ _ANSWERS: dict[str, dict[str, Any]] = {
 }
 """What `reference` says of a resource that was made."""
 
+CLOUDS: dict[str, dict[str, Any]] = {
+    name: {
+        "name": name,
+        "suffixes": {"keyvaultDns": vault, "acrLoginServer": registry, "sqlServerHostname": database},
+    }
+    for name, vault, registry, database in (
+        ("AzureCloud", ".vault.azure.net", ".azurecr.io", ".database.windows.net"),
+        ("AzureUSGovernment", ".vault.usgovcloudapi.net", ".azurecr.us", ".database.usgovcloudapi.net"),
+        ("AzureChinaCloud", ".vault.azure.cn", ".azurecr.cn", ".database.chinacloudapi.cn"),
+    )
+}
+"""What `environment()` says in each cloud."""
+
 _TOKEN = re.compile(r"\s*(?:(?P<name>[A-Za-z]\w*)|(?P<number>\d+)|'(?P<text>(?:[^']|'')*)'|(?P<mark>[()\[\],.]))")
 
 
@@ -52,13 +65,18 @@ class Deployed:
     unused: set[str]
 
 
-def deploy(template: dict[str, Any], parameters: dict[str, Any], *, group: str = "rg-soc") -> Deployed:
+def deploy(
+    template: dict[str, Any], parameters: dict[str, Any], *, group: str = "rg-soc", cloud: str = "AzureCloud"
+) -> Deployed:
     """Deploy a template into a resource group, nested deployments included.
+
+    Args:
+        cloud: a name of `CLOUDS`.
 
     Raises:
         ArmError: says what Azure would say.
     """
-    return _Deployment(template, parameters, group).run()
+    return _Deployment(template, parameters, group, cloud).run()
 
 
 def resource_id(group: str, kind: str, *names: str) -> str:
@@ -72,6 +90,8 @@ class _Deployment:
     template: dict[str, Any]
     given: dict[str, Any]
     group: str
+    cloud: str
+    loops: dict[str, int] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
     pending: list[str] = field(default_factory=list)
 
@@ -87,7 +107,8 @@ class _Deployment:
         outputs = {name: self.value(output["value"]) for name, output in self.template.get("outputs", {}).items()}
         self._check_order(wanted)
         names = {f"parameters.{name}" for name in declared}
-        names |= {f"variables.{name}" for name in self.template.get("variables", {})}
+        names |= {f"variables.{name}" for name in self.template.get("variables", {}) if name != "copy"}
+        names |= {f"variables.{name}" for name in self._copied()}
         return Deployed(self.group, resources + nested, outputs, names - self.used)
 
     def _check_order(self, resources: list[dict[str, Any]]) -> None:
@@ -123,14 +144,17 @@ class _Deployment:
     def call(self, name: str, arguments: list[Any]) -> Any:
         functions: dict[str, Callable[..., Any]] = {
             "concat": _concat,
+            "copyIndex": lambda loop: self.loops[loop],
             "empty": lambda value: not value,
-            "environment": lambda: {"suffixes": {"keyvaultDns": ".vault.azure.net", "acrLoginServer": ".azurecr.io"}},
+            "environment": lambda: CLOUDS[self.cloud],
             "equals": lambda one, other: one == other,
             "extensionResourceId": lambda scope, kind, name: f"{scope}/providers/{kind}/{name}",
             "greater": lambda one, other: one > other,
             "guid": lambda *parts: str(uuid.uuid5(uuid.NAMESPACE_URL, "-".join(parts))),
             "if": lambda condition, yes, no: yes if condition else no,
             "json": json.loads,
+            "length": len,
+            "replace": lambda text, old, new: text.replace(old, new),
             "listKeys": lambda target, version: {"primarySharedKey": self._made(target, version)["name"]},
             "not": lambda value: not value,
             "parameters": self._parameter,
@@ -161,7 +185,21 @@ class _Deployment:
         self.used.add(f"parameters.{name}")
         return self.given[name] if name in self.given else self.value(self.template["parameters"][name]["defaultValue"])
 
+    def _copied(self) -> dict[str, dict[str, Any]]:
+        """Variables that a loop makes, by name."""
+        return {one["name"]: one for one in self.template.get("variables", {}).get("copy", [])}
+
+    def _looped(self, loop: dict[str, Any]) -> list[Any]:
+        found = []
+        for number in range(self.value(loop["count"])):
+            self.loops[loop["name"]] = number
+            found.append(self.value(loop["input"]))
+        return found
+
     def _variable(self, name: str) -> Any:
+        if loop := self._copied().get(name):
+            self.used.add(f"variables.{name}")
+            return self._looped(loop)
         if name not in self.template.get("variables", {}):
             raise ArmError(f"no variable {name} is declared")
         if name in self.pending:
@@ -253,15 +291,18 @@ class _Expression:
         if kind == "number":
             return int(self._next("number"))
         value = self._call(self._next("name"), self._arguments())
-        while self._peek() == ".":
-            self._next(".")
-            value = self._member(value, self._next("name"))
+        while self._peek() in (".", "["):
+            if self._next("mark") == ".":
+                value = self._member(value, self._next("name"))
+                continue
+            value = self._member(value, self._value())
+            self._next("]")
         return value
 
-    def _member(self, value: Any, name: str) -> Any:
+    def _member(self, value: Any, name: str | int) -> Any:
         try:
             return value[name]
-        except (KeyError, TypeError) as error:
+        except (IndexError, KeyError, TypeError) as error:
             raise ArmError(f"there is no {name} in what [{self._text}] looks at") from error
 
     def _arguments(self) -> list[Any]:

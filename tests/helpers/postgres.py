@@ -9,13 +9,16 @@ from __future__ import annotations
 import importlib.util
 import os
 import pwd
+import shlex
 import shutil
+import signal
 import subprocess
 import tempfile
 import uuid
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -43,6 +46,70 @@ def server(way: str = "") -> Iterator[Uri]:
     folder = Path(tempfile.mkdtemp(prefix="respond-pg-"))
     with postgres_end.with_us(folder), start(folder) as uri:
         yield uri
+
+
+@dataclass(frozen=True)
+class Outage:
+    """A server that a test takes away and brings back.
+
+    Attributes:
+        uri: where a database of it is.
+        data: its data directory.
+    """
+
+    uri: Uri
+    data: Path
+
+    def begin(self) -> None:
+        """As after a power cut: every connection is lost, and none is to be had."""
+        self._run("stop", "-m", "immediate")
+
+    def end(self) -> None:
+        """Start it as it was started before."""
+        _, *arguments = self._started_by
+        place = arguments.index("-D")
+        del arguments[place : place + 2]
+        self._run("start", "-o", shlex.join(arguments), "-l", str(self.data / "log"))
+
+    @contextmanager
+    def hanging(self) -> Iterator[None]:
+        """Every process of the server stands still: connections stay, and nothing answers on them."""
+        first = (self.data / "postmaster.pid").read_text().splitlines()[0]
+        children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
+        stopped = [int(first), *map(int, children)]
+        for pid in stopped:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in stopped:
+                os.kill(pid, signal.SIGCONT)
+
+    @property
+    def _started_by(self) -> list[str]:
+        return shlex.split((self.data / "postmaster.opts").read_text())
+
+    def _run(self, verb: str, *arguments: str) -> None:
+        owner = self.data.stat()
+        subprocess.run(
+            [str(Path(self._started_by[0]).parent / "pg_ctl"), "-D", str(self.data), "-w", verb, *arguments],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            user=owner.st_uid if os.geteuid() == 0 else None,
+            cwd="/",
+        )
+
+
+@pytest.fixture
+def pg_outage() -> Iterator[Outage]:
+    """A server of the test's own, which it may stop."""
+    found = ways()
+    assert found, "no PostgreSQL: install the package postgresql"
+    start = {"wheel": _from_wheel, "system": _from_system}[found[0]]
+    folder = Path(tempfile.mkdtemp(prefix="respond-pg-"))
+    with postgres_end.with_us(folder), start(folder) as uri:
+        yield Outage(uri, folder if found[0] == "wheel" else folder / "data")
 
 
 @pytest.fixture(scope="session")

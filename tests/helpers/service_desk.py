@@ -73,7 +73,8 @@ class Desk:
     def unfinished(self) -> int:
         """Runs that have begun and not ended."""
         with self.store.database.connect() as db:
-            query = "SELECT count(*) FROM workflow_status WHERE status IN ('PENDING', 'ENQUEUED')"
+            schema = "" if db.dialect.name == "sqlite" else "dbos."
+            query = f"SELECT count(*) FROM {schema}workflow_status WHERE status IN ('PENDING', 'ENQUEUED')"  # noqa: S608
             return int(db.exec_driver_sql(query).scalar_one())
 
     def runs(self, user: str) -> int:
@@ -162,8 +163,19 @@ def state_of(folder: Path) -> str:
 @contextmanager
 def desk(folder: Path, story: Path, env: dict[str, str] | None = None, **lab: Any) -> Iterator[Desk]:
     """A lab that tells a story, and a service, until the end of the block."""
-    state = state_of(folder)
-    with pytest.MonkeyPatch.context() as patch, running(story, folder / "lab", **lab) as tenant:
+    with running(story, folder / "lab", **lab) as tenant, on_lab(tenant, folder, env) as found:
+        yield found
+
+
+@contextmanager
+def on_lab(tenant: RunningLab, folder: Path, env: dict[str, str] | None = None, state: str = "") -> Iterator[Desk]:
+    """A service on a lab, until the end of the block.
+
+    Args:
+        state: URL of its database, instead of a file in the folder.
+    """
+    state = state or state_of(folder)
+    with pytest.MonkeyPatch.context() as patch:
         patch.delenv("RESPOND_CONFIG", raising=False)
         with serving(**beside(tenant, state, **(env or {}))) as service, closing(Store(state)) as store:
             yield Desk(tenant, service, store, state)

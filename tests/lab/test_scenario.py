@@ -29,7 +29,7 @@ def test_the_seed_is_shipped_and_complete() -> None:
 
 @pytest.mark.parametrize("name", ["", "no-such-story", "/no/such/folder"])
 def test_what_is_not_a_scenario_is_refused_with_a_way_out(name: str) -> None:
-    with pytest.raises(UsageError, match=r"seed-true-positive"):
+    with pytest.raises(UsageError, match=r"respond lab scenarios"):
         scenario.find(name)
 
 

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from respond.models.report import Outcome
 from respond.observe import logs
 from respond.observe.logs import Level, bound, log
+from respond.observe.one_line import OneLine
 from respond.observe.redact import LONGEST, clean
 from tests.observe.conftest import Lines
 
@@ -193,7 +194,7 @@ def test_other_libraries_are_heard_from_warnings_on_in_the_same_form_without_a_t
 
 def test_a_message_that_its_library_got_wrong_is_still_a_line() -> None:
     wrong = logging.LogRecord("azure", logging.WARNING, "x.py", 1, "%d items", ("no number",), None)
-    assert json.loads(logs._OneLine().format(wrong))["message"] == "%d items"
+    assert json.loads(OneLine().format(wrong))["message"] == "%d items"
 
 
 def test_a_reader_that_went_away_stops_nothing(capsys: pytest.CaptureFixture[str]) -> None:

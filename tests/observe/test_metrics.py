@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from datetime import UTC, datetime
 from typing import Any
@@ -133,6 +134,24 @@ def test_the_queue_is_read_at_each_scrape_and_not_before() -> None:
     metrics.observe_queue(depth)
     assert reads == [0]
     assert [figures(metrics)['respond_queue_depth{state="waiting"}'] for _ in range(2)] == [1, 2]
+
+
+def test_a_database_that_hangs_keeps_no_other_figure_back_and_is_asked_once() -> None:
+    metrics, reads, over = Metrics(), [0], threading.Event()
+
+    def depth() -> dict[str, int]:
+        reads[0] += 1
+        over.wait(60)
+        return {"waiting": 5}
+
+    metrics.observe_queue(depth)
+    for _ in range(2):
+        found = figures(metrics)
+        assert "respond_runs_in_progress" in found
+        assert not [name for name in found if name.startswith("respond_queue_depth{")]
+    assert reads == [1]
+    over.set()
+    assert figures(metrics)['respond_queue_depth{state="waiting"}'] == 5
 
 
 def test_a_queue_that_cannot_be_read_takes_no_other_figure_with_it(lines: Lines) -> None:

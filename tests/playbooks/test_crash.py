@@ -25,6 +25,7 @@ CASE = "DC-5BTOTA"
 EVENTS = ("started", "done")
 
 READS = (
+    "know_time",
     "know_user",
     "hunt_device_code_signins",
     "match_threat_intel",

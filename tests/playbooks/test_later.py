@@ -48,7 +48,7 @@ def test_a_revocation_that_has_to_wait_is_sent_when_it_may_be_and_once(lab: Lab,
     failed = first.action("revoke_sessions")
     assert failed["status"] == "failed"
     assert "it asks to wait until " in failed["summary"]
-    assert "respond serve or respond watch tries it again then" in failed["summary"]
+    assert "respond serve or respond watch tries it again" in failed["summary"]
     assert revoked(tenant) == 0
     watched = respond("watch", "--config", config)
     assert watched.code == 0, watched.err

@@ -8,13 +8,17 @@ import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 import pytest
 
+from respond.models.approvals import Answer
+from respond.models.ladder import NOBODY
 from respond.settings import LabFault, shipped_config
+from respond.store.cases import Store
 from tests.helpers.answered_cases import ASKING, Answered, Way
 from tests.helpers.answered_cases import answered as _answered
 from tests.helpers.command import VICTIM, finish, respond, revocations, spawn
@@ -297,6 +301,45 @@ def test_nobody_answers(answer: str, outcome: str, lab: Lab, tmp_path: Path) -> 
     ticket = (tmp_path / "state" / "tickets" / "LAB-1.md").read_text()
     assert (("nobody answered in time" in ticket) or answer == "approve") is True
     assert any(entry["actor"] == "nobody" for entry in audited(case))
+
+
+def asked_and_timed_out(lab: Lab, tmp_path: Path) -> tuple[str, RunningLab, tuple[str, ...]]:
+    """A case whose questions nobody has answered in time, where the response plan takes that for a yes."""
+    tenant = lab(write_story(tmp_path))
+    ladder = {"malicious": ASKING, "approval": {"timeout": "1s", "on_timeout": "approve"}, "watch": []}
+    config = ("--config", str(policy(tmp_path, **ladder)))
+    case = respond("--user", VICTIM, "--json", *config).json["case"]
+    time.sleep(1.1)
+    return case, tenant, config
+
+
+def test_questions_that_time_out_while_another_run_has_the_case_wait_for_its_end(lab: Lab, tmp_path: Path) -> None:
+    case, tenant, config = asked_and_timed_out(lab, tmp_path)
+    with closing(sqlite3.connect(tmp_path / "state" / "respond.db")) as db, db:
+        db.execute("INSERT INTO workflow_status (workflow_uuid, status) VALUES ('other', 'PENDING')")
+        db.execute("UPDATE respond_cases SET busy_run = 'other'")
+    respond("watch", "--once", *config)
+    assert respond("show", case, "--json").json["outcome"] == "awaiting-approval"
+    assert not [entry for entry in audited(case) if entry["actor"] == "nobody"]
+    with closing(sqlite3.connect(tmp_path / "state" / "respond.db")) as db, db:
+        db.execute("UPDATE workflow_status SET status = 'SUCCESS' WHERE workflow_uuid = 'other'")
+    for _ in range(2):
+        respond("watch", "--once", *config)
+    assert respond("show", case, "--json").json["outcome"] == "contained-verified"
+    assert len(revocations(tenant)) == 1
+
+
+@pytest.mark.soak
+def test_what_nobody_answered_is_carried_out_once_also_when_the_process_died_in_between(
+    lab: Lab, tmp_path: Path
+) -> None:
+    case, tenant, config = asked_and_timed_out(lab, tmp_path)
+    with closing(Store(f"sqlite:///{tmp_path / 'state' / 'respond.db'}")) as store:
+        store.approvals.answer(case, names=None, answer=Answer.APPROVED, by=NOBODY, at=datetime.now(UTC))
+    for _ in range(2):
+        respond("watch", "--once", *config)
+        assert respond("show", case, "--json").json["outcome"] == "contained-verified"
+    assert len(revocations(tenant)) == 1
 
 
 # Undo

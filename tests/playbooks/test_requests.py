@@ -24,7 +24,7 @@ from respond.clients.guard import is_read
 from respond.errors import RespondError
 from respond.models.ladder import Rung, Step
 from respond.session import open_clients
-from respond.settings import shipped_config
+from respond.settings import LAB_TENANT_ID, shipped_config
 from tests.helpers.command import VICTIM, respond
 from tests.helpers.dug_in_story import USER_ID, policy, write_story
 from tests.helpers.incident_actions import INCIDENT, act, entry, seed_with_incident
@@ -139,9 +139,20 @@ def check_query(request: dict[str, Any]) -> str:
     return name
 
 
+def check_discovery(request: dict[str, Any]) -> str:
+    """OpenID Connect's discovery document of the tenant, asked for the time alone: no token is sent."""
+    name = f"{request['method']} {request['target']}"
+    assert name == f"GET /{LAB_TENANT_ID}/v2.0/.well-known/openid-configuration"
+    assert not request["has_body"]
+    assert "authorization" not in {key.lower() for key in request["headers"]}
+    return name
+
+
 def check(request: dict[str, Any]) -> str:
     if request["target"].startswith("/v1.0/"):
         return check_graph(request)
+    if request["target"].endswith("/.well-known/openid-configuration"):
+        return check_discovery(request)
     return check_azure(request) if request["target"].startswith("/subscriptions/") else check_query(request)
 
 

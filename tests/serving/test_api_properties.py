@@ -49,7 +49,7 @@ def _none_of_it_is_a_defect(door: Guarded) -> Iterator[None]:
     yield
     events = {line["event"] for line in door.service.lines}
     assert not events & {"no-json", "defect", "library", "run-broke", "watch-failed", "delivery-given-up"}, events
-    assert door.service.get("/readyz").json() == {"status": "ready"}
+    assert door.service.get("/readyz").json() == {"status": "ready", "mode": "auto"}
 
 
 @pytest.fixture(scope="module")

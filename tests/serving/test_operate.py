@@ -90,7 +90,7 @@ def figures(service: Serving) -> dict[str, float]:
 
 def test_it_says_that_it_lives_and_that_it_is_ready(answered: Answered) -> None:
     assert answered.service.get("/healthz").json() == {"status": "ok"}
-    assert answered.service.get("/readyz").json() == {"status": "ready"}
+    assert answered.service.get("/readyz").json() == {"status": "ready", "mode": "auto"}
 
 
 def test_its_figures_tell_what_was_answered_and_what_it_took(answered: Answered) -> None:

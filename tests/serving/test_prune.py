@@ -14,6 +14,9 @@ import pytest
 
 from respond.session import open_session
 from respond.settings import shipped_config
+from respond.store.cases import Store
+from respond.store.engine_records import compact
+from respond.store.purge import shrink
 from tests.helpers import deliveries, victims
 from tests.helpers.command import VICTIM, respond
 from tests.helpers.outcome import left
@@ -46,6 +49,73 @@ def test_runs_that_ended_before_a_moment_are_forgotten(ago: timedelta, gone: boo
     assert respond("audit", "verify").code == 0
     again = respond("--user", VICTIM, "--json")
     assert (again.json["case"], again.json["repeat"]) == (case, True)
+
+
+def test_a_finished_run_loses_its_steps_and_keeps_its_answer(lab: Start, tmp_path: Path) -> None:
+    lab()
+    report = respond("--user", VICTIM, "--json").json
+    url = f"sqlite:///{tmp_path / 'state' / 'respond.db'}"
+    with closing(Store(url)) as store:
+        assert compact(store.database, datetime.now(UTC) - timedelta(hours=1)) == 0
+        assert compact(store.database, datetime.now(UTC) + timedelta(seconds=1)) == 1
+        assert compact(store.database, datetime.now(UTC) + timedelta(seconds=1)) == 0
+    assert counted(tmp_path, "operation_outputs", "workflow_input", "workflow_output") == [0, 0, 1]
+
+    async def answer() -> object:
+        async with open_session(shipped_config()) as session:
+            return await session.engine.result(report["run"])
+
+    assert asyncio.run(answer()).case == report["case"]  # type: ignore[attr-defined]
+    again = respond("--user", VICTIM, "--json")
+    assert (again.json["case"], again.json["repeat"]) == (report["case"], True)
+
+
+@pytest.mark.parametrize("status", ["ERROR", "CANCELLED"])
+def test_a_run_that_failed_loses_its_steps_as_well(status: str, lab: Start, tmp_path: Path) -> None:
+    lab()
+    respond("--user", VICTIM, "--json")
+    with closing(Store(f"sqlite:///{tmp_path / 'state' / 'respond.db'}")) as store:
+        with store.database.begin() as db:
+            db.exec_driver_sql("UPDATE workflow_status SET status = ?", (status,))
+        assert compact(store.database, datetime.now(UTC) + timedelta(seconds=1)) == 1
+    assert counted(tmp_path, "operation_outputs", "workflow_input") == [0, 0]
+
+
+def test_the_file_shrinks_when_records_are_deleted(tmp_path: Path) -> None:
+    file = tmp_path / "state" / "respond.db"
+    with closing(Store(f"sqlite:///{file}")) as store:
+        with store.database.begin() as db:
+            db.exec_driver_sql("CREATE TABLE records (body TEXT)")
+            for _ in range(100):
+                db.exec_driver_sql("INSERT INTO records VALUES (?)", ("x" * 50_000,))
+        full = sizes(store, file)
+        with store.database.begin() as db:
+            db.exec_driver_sql("DELETE FROM records")
+        shrink(store.database)
+        assert full > 5_000_000
+        assert sizes(store, file) < 1_000_000
+
+
+def sizes(store: Store, file: Path) -> int:
+    with store.database.connect() as db:
+        db.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").all()
+    return file.stat().st_size
+
+
+def test_the_service_deletes_cases_that_were_kept_long_enough(lab: Start, tmp_path: Path) -> None:
+    lab()
+    respond("--user", VICTIM, "--json")
+    old = "2024-01-01T00:00:00Z"
+    with closing(sqlite3.connect(tmp_path / "state" / "respond.db")) as db:
+        db.execute("UPDATE respond_cases SET opened = ?", (old,))
+        db.execute("UPDATE respond_reports SET at = ?", (old,))
+        db.execute("UPDATE respond_watches SET done_at = due")
+        db.commit()
+    with serving(RESPOND_SCHEDULE__EVERY="0s") as service:
+        assert service.wait_for("purged")["cases"] == 1
+    assert counted(tmp_path, "respond_cases", "respond_reports", "respond_tickets") == [0, 0, 0]
+    assert not list((tmp_path / "state" / "tickets").glob("*.md"))
+    assert respond("audit", "verify").code == 0
 
 
 def test_the_service_prunes_by_itself(lab: Start, tmp_path: Path) -> None:

@@ -170,7 +170,6 @@ def test_the_state_is_where_it_is_told_to_be(tmp_path: Path, monkeypatch: pytest
         f"sqlite://{PASSWORD}",
         "sqlite:///",
         f"respond:{PASSWORD}",
-        f"postgresql://respond:{PASSWORD}@127.0.0.1:1/respond",
         f"postgresql://respond:{PASSWORD}@127.0.0.1:99999/respond",
         f"postgresql://respond:{PASSWORD}@127.0.0.1:port/respond",
         f"postgresql://respond:{PASSWORD}@127.0.0.1:1/respond?nonsense=1",
@@ -192,6 +191,15 @@ def test_a_state_url_that_does_not_work_names_its_key_and_not_its_password(
     assert PASSWORD not in answer.out + answer.err
     assert (answer.code, answer.out, answer.err.count("\n")) == (2, "", 1)
     assert "state.url" in answer.err
+
+
+def test_a_server_that_does_not_answer_is_no_wrong_setting(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RESPOND_STATE__URL", f"postgresql://respond:{PASSWORD}@127.0.0.1:1/respond")
+    answer = respond("cases", "--config", str(config()))
+    assert (answer.code, answer.out) == (1, "")
+    assert answer.err.splitlines() == [
+        "respond: the state database is not reachable; check that the server runs and that state.url names it"
+    ]
 
 
 def test_no_secret_is_shown_by_the_settings_themselves() -> None:

@@ -85,7 +85,7 @@ def test_a_wrong_value_in_the_environment_is_named_with_its_variable(
         ("[tenant]\nclowd = 'public'", "tenant.clowd: is not a known key; did you mean cloud?"),
         ("[tenant.read]\nclient = 'x'", "tenant.read.client: is not a known key; did you mean client_id?"),
         ("[tennant]\n", "tennant: is not a known key; did you mean tenant?"),
-        ("[state]\nfolder = 'x'", "state.folder: is not a known key; known: url, dir, keep_runs"),
+        ("[state]\nfolder = 'x'", "state.folder: is not a known key; known: url, dir, keep_steps, keep_runs, keep"),
         ("[[lab.faults]]\nmatch = 'x'\nwhen = 1", "lab.faults.0.when: is not a known key; take it out"),
         ("[tenant]\nmode = 'azur'", "tenant.mode: Input should be 'lab' or 'azure'"),
         ("[tenant]\ncloud = 'gcc'", "tenant.cloud: Input should be 'public', 'usgov', 'usgov-dod' or 'china'"),

@@ -67,10 +67,58 @@ def test_what_is_appended_is_read_in_order_and_chained(store: Store) -> None:
 
 
 def test_a_digest_can_be_computed_by_anybody(sqlite: Store) -> None:
-    values = append(sqlite, 1).model_dump(mode="json")
+    entry = append(sqlite, 1)
+    values = entry.chained
     digest = values.pop("digest")
+    assert sha256(values) == digest
+    assert values["detail"] == {
+        "seal": sha256({**entry.model_dump(include={"actor", "what", "detail"}), "salt": entry.salt})
+    }
+
+
+def sha256(values: Any) -> str:
     text = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    assert hashlib.sha256(text.encode()).hexdigest() == digest
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_the_chained_record_names_nobody(sqlite: Store) -> None:
+    append(sqlite, what="ended the sessions of ann@contoso.com", actor="bob@host", detail={"who": "ann@contoso.com"})
+    with sqlite.database.connect() as db:
+        row = db.execute(sa.text("SELECT * FROM respond_audit")).mappings().one()
+    assert (row["actor"], row["what"], list(json.loads(row["detail"]))) == ("", "", ["seal"])
+
+
+@pytest.mark.parametrize("column", ["salt", "actor", "what", "detail"])
+def test_an_edited_text_is_found(sqlite: Store, column: str) -> None:
+    log_of(sqlite, 5)
+    behind_our_back(sqlite, f"UPDATE respond_audit_texts SET {column} = 'x' WHERE number = 3")  # noqa: S608
+    assert found(sqlite) == (3, Flaw.EDITED)
+
+
+def test_a_deleted_text_is_found(store: Store) -> None:
+    log_of(store, 5)
+    behind_our_back(store, "DELETE FROM respond_audit_texts WHERE number = 3")
+    assert found(store) == (3, Flaw.TEXT_DELETED)
+    assert [entry.purged for entry in store.audit.entries()] == [False, False, True, False, False]
+
+
+def test_a_text_that_reads_alike_is_an_edit_as_well(sqlite: Store) -> None:
+    log_of(sqlite, 3)
+    behind_our_back(sqlite, "UPDATE respond_audit_texts SET detail = replace(detail, ',', ', ') WHERE number = 2")
+    assert found(sqlite) == (2, Flaw.EDITED)
+
+
+def test_an_entry_of_a_kind_of_the_future_is_read_where_the_chain_vouches_for_it(sqlite: Store) -> None:
+    entry = append(sqlite, 1)
+    values = entry.chained | {"kind": "forecast"}
+    behind_our_back(
+        sqlite,
+        "UPDATE respond_audit SET kind = 'forecast', digest = :digest",
+        "UPDATE respond_audit_head SET digest = :digest",
+        digest=digest_of(values),
+    )
+    assert [read.kind for read in sqlite.audit.entries()] == ["forecast"]
+    assert found(sqlite) is None
 
 
 def test_entries_are_of_the_tenant_and_the_case_that_is_asked_for(sqlite: Store) -> None:

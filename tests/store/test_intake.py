@@ -52,9 +52,15 @@ def is_open(store: Store, key: str) -> bool:
 def test_the_same_said_again_is_an_echo_for_an_hour_in_one_tenant(
     later: timedelta, more: dict[str, Any], echo: bool, sqlite: Store
 ) -> None:
-    sqlite.intake.accept(delivery("first"))
+    sqlite.intake.accept(delivery("first"), is_over=True)
     again = sqlite.intake.accept(delivery("second", NOW + later, **more))
     assert (again.duplicate, again.key) == ((True, "first") if echo else (False, "second"))
+
+
+def test_the_same_said_again_is_an_echo_as_long_as_the_first_is_not_answered(sqlite: Store) -> None:
+    sqlite.intake.accept(delivery("first"))
+    sqlite.intake.put_off("t", "first", "Graph did not answer", now=NOW, pauses=[MINUTE])
+    assert sqlite.intake.accept(delivery("second", NOW + 100 * ECHO_FOR)).key == "first"
 
 
 def test_a_retry_is_a_duplicate_however_late_it_comes(sqlite: Store) -> None:
@@ -89,6 +95,19 @@ def test_a_delivery_is_forgotten_when_it_is_old_and_answered(sqlite: Store) -> N
     assert sqlite.intake.prune(NOW + MINUTE) == 1
     assert sqlite.intake.delivery("t", "open") is not None
     assert sqlite.intake.delivery("t", "answered") is None
+
+
+def test_forgetting_ones_deliveries_leaves_those_of_the_same_key_in_another_tenant(sqlite: Store) -> None:
+    sqlite.intake.accept(delivery("schedule/7"), is_over=True)
+    sqlite.intake.accept(delivery("schedule/7", NOW + MINUTE, tenant="other"))
+    assert sqlite.intake.prune(NOW + MINUTE / 2) == 1
+    assert sqlite.intake.delivery("t", "schedule/7") is None
+    assert sqlite.intake.is_open("other", "schedule/7")
+
+
+def test_what_a_fast_clock_dated_in_the_future_answers_nobody(sqlite: Store) -> None:
+    sqlite.intake.accept(delivery("first", NOW + 9 * ECHO_FOR), is_over=True)
+    assert not sqlite.intake.accept(delivery("second")).duplicate
 
 
 def test_a_look_answers_those_who_asked_before_it_began(sqlite: Store) -> None:

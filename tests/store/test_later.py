@@ -45,8 +45,21 @@ def test_what_a_run_has_taken_is_settled_when_it_ends(sqlite: Store) -> None:
     other = STEP.model_copy(update={"rung": Rung.CONFIRM_USER})
     sqlite.later.plan("DC-1", [wait(), wait(step=other)], run="run-0")
     sqlite.later.take("DC-1", NOW, "", "run-1")
-    sqlite.later.plan("DC-1", [wait(NOW + MINUTE, step=other)], run="run-1")
-    assert sqlite.later.pending("t") == [wait(NOW + MINUTE, step=other)]
+    sqlite.later.plan("DC-1", [wait(NOW + MINUTE, step=other)], run="run-1", now=NOW)
+    assert sqlite.later.pending("t") == [wait(NOW + MINUTE, step=other).model_copy(update={"tries": 1})]
+
+
+def test_what_fails_again_waits_longer_each_time(sqlite: Store) -> None:
+    sqlite.later.plan("DC-1", [wait()], run="run-0")
+    pauses, now = [], NOW
+    for number in range(4):
+        (one,) = sqlite.later.due("t", now)
+        assert sqlite.later.take("DC-1", one.due, "", f"run-{number}")
+        sqlite.later.plan("DC-1", [wait(now)], run=f"run-{number}", now=now)
+        (one,) = sqlite.later.pending("t")
+        pauses.append((one.due - now).total_seconds())
+        now = one.due
+    assert pauses == [30, 60, 120, 240]
 
 
 def test_each_time_that_nothing_comes_of_it_the_pause_is_twice_as_long(sqlite: Store) -> None:
@@ -59,7 +72,7 @@ def test_each_time_that_nothing_comes_of_it_the_pause_is_twice_as_long(sqlite: S
         (one,) = sqlite.later.pending("t")
         pauses.append((one.due - now).total_seconds())
         now = one.due
-    assert pauses == [15, 30, 60, 120, 240, 480, 960, 1920, 3600, 3600]
+    assert pauses == [15, 30, 60, 120, 240, 480, 960, 1200, 1200, 1200]
     sqlite.later.put_off("DC-1", "nobody", now)
     assert len(sqlite.later.due("t", now)) == 1
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import errno
 import json
+import os
 import pickle
 import sqlite3
 import subprocess
@@ -16,12 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from dbos._serialization import DefaultSerializer, deserialize_args, deserialize_value
 from hypothesis import given
 from hypothesis import strategies as st
 
 from respond import durable, errors
-from respond.errors import RespondError, RunFailed, UsageError
+from respond.errors import RespondError, RunFailed, StateUnusable, UsageError
 from respond.models import wire
 from respond.models.accounts import AmbiguousAccount, FailedAccount, FoundAccount, FoundAccounts
 from respond.models.base import Gap, Model, Source
@@ -59,6 +62,7 @@ from respond.models.ladder import May, Rung, Step, Word
 from respond.models.lookalikes import Lookalike, LookalikeKind, Lookalikes
 from respond.models.notice import Named, Notice, Shape, Workspace
 from respond.models.orders import Order
+from respond.models.owed import Owed, OwedKind
 from respond.models.persistence import Accounted, ActionRef, Fate
 from respond.models.report import (
     ActionStatus,
@@ -79,9 +83,11 @@ from respond.models.report import (
 from respond.models.signin import Risk, SignIns
 from respond.models.tasks import Recipient, Recipients
 from respond.models.watches import Watch
+from respond.plain_errors import file_error
 from respond.policies import load_policy
 from respond.settings import shipped_config
 from respond.store import database
+from respond.store.cases import Store
 from tests.decision.test_flows import row
 from tests.helpers.command import ROOT, VICTIM, respond
 from tests.lab.running_lab import RunningLab
@@ -339,6 +345,7 @@ MODELS: tuple[Model, ...] = (
     ),
     Attached(case="DC-AAAAAA", run="r"),
     CHANGE,
+    Owed(tenant="t", kind=OwedKind.COMMENT, key="x", due=NOW, since=NOW),
     REPORT,
     TicketRef(system="local", id="LAB-1", url="file:///x"),
     VERDICT,
@@ -400,9 +407,15 @@ def test_an_error_is_read_back_with_its_class_and_message(kind: type[RespondErro
 
 
 def test_an_error_of_others_is_read_back_as_one_of_ours() -> None:
-    again = wire.loads(wire.dumps(sqlite3.OperationalError("disk\nI/O error")))
+    again = wire.loads(wire.dumps(OSError("disk\nI/O error")))
     assert type(again) is RunFailed
-    assert again.message == "OperationalError: disk I/O error"
+    assert again.message == "OSError: disk I/O error"
+
+
+def test_a_database_error_is_kept_without_its_statement_and_values() -> None:
+    error = sa.exc.OperationalError("INSERT INTO people", ("ann@contoso.com",), sqlite3.OperationalError("ann is here"))
+    again = wire.loads(wire.dumps(error))
+    assert again.message == "OperationalError: the state database refused a statement (OperationalError, code None)"
 
 
 @pytest.mark.parametrize(
@@ -433,7 +446,6 @@ def test_what_could_not_be_read_back_is_not_written(value: object) -> None:
         '{"$model":"Path","is":{}}',
         '{"$model":"Gap","is":{"source":"x","reason":"x"}}',
         '{"$model":"Claim"}',
-        '{"$model":"Claim","is":{"case":"x","nonsense":1}}',
         '{"$model":"Claim","is":null}',
         '{"$model":["Claim"],"is":{"case":"x"}}',
         '{"$error":"SystemExit","is":"x"}',
@@ -524,7 +536,30 @@ def test_an_old_sqlite_without_the_replacement_says_what_to_do(monkeypatch: pyte
 
 
 def test_postgresql_needs_no_sqlite() -> None:
-    assert durable.engine_kwargs("postgresql://respond@localhost/respond") == {}
+    assert "module" not in durable.engine_kwargs("postgresql://respond@localhost/respond")
+
+
+def test_a_limit_of_the_url_goes_before_ours() -> None:
+    ours = durable.engine_kwargs("postgresql://respond@localhost/respond?connect_timeout=3")["connect_args"]
+    assert "connect_timeout" not in ours
+    assert ours["tcp_user_timeout"] == 20_000
+
+
+def test_a_file_that_was_cut_to_nothing_is_not_taken_for_a_new_one(tmp_path: Path) -> None:
+    file = tmp_path / "respond.db"
+    Store(f"sqlite:///{file}").close()
+    file.write_bytes(b"")
+    with pytest.raises(StateUnusable, match="is empty: it was cut off; restore it from a backup"):
+        Store(f"sqlite:///{file}")
+    assert file.read_bytes() == b""
+    file.unlink()
+    Store(f"sqlite:///{file}").close()
+
+
+def test_a_new_state_leaves_nothing_beside_its_file(tmp_path: Path) -> None:
+    Store(f"sqlite:///{tmp_path / 'respond.db'}").close()
+    assert [file.name for file in tmp_path.iterdir()] == ["respond.db"]
+    assert (tmp_path / "respond.db").stat().st_mode & 0o777 == 0o600
 
 
 # A process of its own: the engine is one for a process. Its Python says that its SQLite is Debian 12's.
@@ -580,3 +615,42 @@ def test_a_new_state_file_is_switched_to_its_write_ahead_log_when_others_let_go(
         database._keep_a_write_ahead_log(ours)
         done.join()
         assert ours.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+_ON_A_FULL_DISK = """
+import resource, signal, sys
+from respond.errors import StateAway
+from respond.store.cases import Store
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+try:
+    Store(sys.argv[1])
+except StateAway as error:
+    print(error.message)
+"""
+
+
+def test_a_disk_that_is_full_when_the_file_is_to_be_made_is_no_wrong_setting(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'new' / 'respond.db'}"
+    tried = subprocess.run(
+        [sys.executable, "-c", _ON_A_FULL_DISK, url], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert "the state database" in tried.stdout, tried.stderr
+    with closing(Store(url)) as store:
+        assert store.all_reports() == []
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [
+        (errno.ENOSPC, errors.StateAway),
+        (errno.EMFILE, errors.StateAway),
+        (errno.EIO, errors.StateAway),
+        (errno.EACCES, UsageError),
+        (errno.ENOENT, UsageError),
+    ],
+)
+def test_what_may_pass_about_a_file_is_no_wrong_setting(number: int, kind: type[RespondError]) -> None:
+    told = file_error("state.dir: /x cannot be written", OSError(number, os.strerror(number)), passing=errors.StateAway)
+    assert type(told) is kind
+    assert told.message == f"state.dir: /x cannot be written: {os.strerror(number)}"

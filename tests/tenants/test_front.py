@@ -185,7 +185,7 @@ def test_it_says_how_each_tenant_does(house: Several) -> None:
     ready = house.front.get("/readyz")
     assert (ready.status_code, ready.json()) == (
         200,
-        {"status": "ready", "tenants": {"alpha": "ready", "beta": "ready"}},
+        {"status": "ready", "tenants": dict.fromkeys(NAMES, "ready"), "modes": dict.fromkeys(NAMES, "auto")},
     )
     lines = house.front.get("/metrics").text.splitlines()
     for name in NAMES:

@@ -115,3 +115,17 @@ async def test_a_signature_is_waited_for_and_a_token_is_not() -> None:
     assert await gate.admit_unread(signed(b"{}")) is None
     assert (await refused(gate.admit_unread({}))).status == 401
     assert gate.admit_signed(signed(b"{}"), b"{}").how is How.SIGNATURE
+
+
+@pytest.mark.parametrize("used", ["hmac_secret", "hmac_secret_next"])
+async def test_while_a_secret_is_changed_both_are_taken_and_no_third(used: str) -> None:
+    keys = {"hmac_secret": SECRET, "hmac_secret_next": f"{SECRET}-next"}
+    webhook: dict[str, Any] = {key: SecretStr(value) for key, value in keys.items()}
+    gate = Gate.of(settings(audience="", **webhook), host="127.0.0.1")
+    assert (await gate.admit(signed(b"{}", keys[used]), b"{}")).how is How.SIGNATURE
+    assert "signature is not right" in (await refused(gate.admit(signed(b"{}", "another" * 6), b"{}"))).line
+
+
+def test_a_next_secret_that_is_too_short_is_named() -> None:
+    with pytest.raises(UsageError, match=r"^webhook\.hmac_secret_next: is shorter"):
+        check_startup(settings(hmac_secret=SecretStr(SECRET), hmac_secret_next=SecretStr("short")), "127.0.0.1")

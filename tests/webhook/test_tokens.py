@@ -7,7 +7,7 @@ import base64
 import json
 import uuid
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -221,6 +221,20 @@ async def test_a_token_that_is_wrong_is_refused(check: TokenCheck, changes: dict
     assert isinstance(problem, Unauthorized)
     assert problem.headers["WWW-Authenticate"].startswith('Bearer realm="respond", error="invalid_token"')
     assert any(part in problem.line for part in reason.split("|"))
+
+
+@pytest.mark.parametrize("off", [timedelta(hours=-30), timedelta(hours=30)], ids=["slow", "fast"])
+async def test_a_token_is_checked_by_the_services_time(entra: respx.Route, off: timedelta) -> None:
+    """The clock of this machine is off; the token is of the services' present."""
+    del entra
+    check = TokenCheck(settings(), TenantKeys(KEYS_URL), now=lambda: datetime.now(UTC) - off)
+    lived: dict[str, Any] = {
+        "iat": -off - timedelta(minutes=5),
+        "nbf": -off - timedelta(minutes=5),
+        "exp": -off + timedelta(minutes=5),
+    }
+    assert (await check.check(f"Bearer {token(**lived)}")).how is How.OBJECT_ID
+    await refusal(check, token())
 
 
 @pytest.mark.parametrize("roles", [None, [], ["Incidents.Read"], ROLE, {ROLE: 1}, [[ROLE]], [ROLE.lower()]])

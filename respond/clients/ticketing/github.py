@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 import httpx
@@ -31,6 +31,7 @@ from respond.clients.ticketing.outgoing import Manners, Refusal, Transport, thro
 from respond.clients.ticketing.wire import checked_key, objects
 from respond.errors import NotFound, Permanent, RespondError, Unanswered, UsageError
 from respond.models.tickets import Draft, Found
+from respond.present import present
 from respond.settings import Retry, Tickets
 
 if TYPE_CHECKING:
@@ -214,4 +215,4 @@ def _judge(refusal: Refusal) -> RespondError | None:
 
 def _until(reset: str) -> float | None:
     """Seconds until a point in time, given in seconds of the epoch."""
-    return max(0.0, float(reset) - datetime.now(UTC).timestamp()) if reset.isdecimal() else None
+    return max(0.0, float(reset) - present().timestamp()) if reset.isdecimal() else None
