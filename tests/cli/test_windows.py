@@ -45,6 +45,7 @@ def without_posix(*arguments: str, folder: Path) -> subprocess.CompletedProcess[
     )
 
 
+@pytest.mark.soak
 def test_commands_that_read_work_and_the_others_say_in_one_line_what_does(
     lab: Callable[..., RunningLab], tmp_path: Path
 ) -> None:

@@ -67,6 +67,7 @@ def run(trimmed: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.soak
 def test_every_module_loads_and_a_case_and_a_check_up_run_on_a_trimmed_sdk(
     trimmed: Path, lab: Callable[..., RunningLab]
 ) -> None:

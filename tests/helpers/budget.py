@@ -36,6 +36,8 @@ _GAUGE_EVERY = 50
 _GAUGE_SECONDS = 0.0105
 """What `_gauge` takes on a machine of the kind that `tests/budget.toml` was measured on, while it does nothing else."""
 
+_DEAREST = 60
+
 _STARTS = {"subprocess.Popen": Tier.PROCESS, "os.fork": Tier.PROCESS, "os.posix_spawn": Tier.PROCESS}
 
 
@@ -135,6 +137,9 @@ class Budget:
         terminalreporter.line(f"in all {sum(self._spent.values()):.0f} s; started {started or 'nothing'}")
         if self._slowness() > 1:
             terminalreporter.line(f"the same work takes {self._slowness():.2f} times as long here; so may the tests")
+        if self._over():
+            dearest = [f"{thousandths / 1000:.1f} {name}" for name, thousandths in self._tests.most_common(_DEAREST)]
+            terminalreporter.line("\n".join(["the dearest tests, in processor seconds:", *dearest]))
         for folder in self._over():
             place = "" if folder == "total" else f"{folder}/"
             dearest = [name for name, _ in self._tests.most_common() if name.startswith(place)][:3]

@@ -48,13 +48,14 @@ def test_a_clock_that_is_right_is_no_gap(lab: Lab, tmp_path: Path) -> None:
     assert "clock" not in {gap["source"] for gap in answer.json["gaps"]}
 
 
+@pytest.mark.soak
 def test_the_tenant_wide_hunt_goes_by_the_services_time(lab: Lab, tmp_path: Path) -> None:
     lab(story(tmp_path), clock_ahead=SLOW)
     found = respond("hunt", "--json").json["sign_ins"]
     assert [(one["user"]["id"], one["verdict"]) for one in found] == [(guid("ann"), "malicious")]
 
 
-@pytest.mark.parametrize("ahead", [SLOW, FAST], ids=["slow", "fast"])
+@pytest.mark.parametrize("ahead", [SLOW, pytest.param(FAST, marks=pytest.mark.soak)], ids=["slow", "fast"])
 def test_a_service_with_a_wrong_clock_answers_and_warns_once(ahead: timedelta, tmp_path: Path) -> None:
     with (
         running(story(tmp_path), tmp_path / "lab", clock_ahead=ahead) as tenant,

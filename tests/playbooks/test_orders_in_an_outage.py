@@ -56,6 +56,7 @@ def test_what_was_approved_in_an_outage_is_done_when_it_is_over(answered: Answer
     assert len(revocations(asked.tenant)) == 1
 
 
+@pytest.mark.soak
 def test_an_undo_in_an_outage_is_done_when_it_is_over(answered: Answered) -> None:
     contained = answered(Way.CONTAINED)
     assert not enabled(contained.tenant)
@@ -96,7 +97,9 @@ def test_a_recheck_in_an_outage_is_put_off_and_tells_nobody(lab: Lab, tmp_path: 
     assert respond("show", first.json["case"], "--json").json["confirmed_at"]
 
 
-@pytest.mark.parametrize(("match", "who"), [("* /v1.0/*", "Graph"), ("POST */query", "Log Analytics")])
+@pytest.mark.parametrize(
+    ("match", "who"), [pytest.param("* /v1.0/*", "Graph", marks=pytest.mark.soak), ("POST */query", "Log Analytics")]
+)
 def test_a_command_in_an_outage_says_who_does_not_answer_and_what_to_do(lab: Lab, match: str, who: str) -> None:
     tenant = lab()
     with away(tenant, match):

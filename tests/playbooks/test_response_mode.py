@@ -103,7 +103,9 @@ def test_observe_mode_takes_nothing_back_and_says_what_an_undo_would_do(
     assert before.tenant.get("/_lab/writes") == writes
 
 
-@pytest.mark.parametrize(("name", "status"), [("observe", "planned"), ("ask", "awaiting-approval")])
+@pytest.mark.parametrize(
+    ("name", "status"), [("observe", "planned"), pytest.param("ask", "awaiting-approval", marks=pytest.mark.soak)]
+)
 def test_what_was_put_off_in_auto_mode_is_held_to_the_mode_of_the_process_that_takes_it_up(
     name: str, status: str, lab: Lab, mode: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -121,7 +123,9 @@ def test_what_was_put_off_in_auto_mode_is_held_to_the_mode_of_the_process_that_t
     assert tenant.get("/_lab/writes") == writes
 
 
-@pytest.mark.parametrize(("name", "outcome"), [("observe", "planned"), ("ask", "awaiting-approval")])
+@pytest.mark.parametrize(
+    ("name", "outcome"), [("observe", "planned"), pytest.param("ask", "awaiting-approval", marks=pytest.mark.soak)]
+)
 def test_a_recheck_that_finds_the_attacker_again_is_held_to_the_mode(
     name: str, outcome: str, lab: Lab, mode: Callable[[str], None], tmp_path: Path
 ) -> None:

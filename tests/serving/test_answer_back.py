@@ -111,6 +111,7 @@ def test_the_incident_is_tagged_raised_and_activated_and_nothing_of_it_lost(ther
     assert {name: before[name] for name in same} == {name: after[name] for name in same}
 
 
+@pytest.mark.soak
 def test_a_second_incident_about_the_same_person_has_its_own_comments_and_one_case(there: Desk) -> None:
     there.answer("dan")
     there.answer("dan, severe")

@@ -154,6 +154,7 @@ def test_an_alert_that_names_nobody_is_hunted_for_and_then_handed_to_a_person(th
     until(lambda: bool(there.tickets("An old alert")))
 
 
+@pytest.mark.soak
 def test_an_entity_that_somebody_points_at_is_answered_each_time(there: Desk) -> None:
     entity = {"properties": {"Name": "sue", "upnSuffix": "contoso.com", "aadUserId": guid("sue")}}
     body: dict[str, Any] = {"IncidentArmID": None, "Entity": entity}
@@ -195,6 +196,7 @@ def test_one_person_named_in_five_ways_is_looked_at_once(there: Desk) -> None:
     assert len(there.tickets_of("tom")) == 1
 
 
+@pytest.mark.soak
 def test_entities_that_are_listed_late_are_waited_for(there: Desk) -> None:
     until(lambda: len(there.comments("late")) == 2)
     assert there.delivered(keys["late"])[1] > 0

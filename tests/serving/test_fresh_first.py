@@ -71,6 +71,7 @@ def test_a_fresh_delivery_goes_before_rechecks_that_are_due(lab: Start, tmp_path
     assert set(left(state, tenant).revoked.values()) == {1}
 
 
+@pytest.mark.soak
 def test_runs_of_a_dead_process_never_take_all_places(lab: Start, tmp_path: Path, state: str) -> None:
     tenant = lab(victims.write(tmp_path / "story", 6), queries_per_30s=1_000_000, logs_latency="1s")
     with serving(**_QUICK, RESPOND_SERVE__RUNS_AT_ONCE="5") as dying:

@@ -58,6 +58,7 @@ def test_after_a_full_disk_runs_come_to_their_end(victim: RunningLab, tmp_path: 
     assert found.revoked == {victims.user_id(0): 1}
 
 
+@pytest.mark.soak
 def test_a_command_does_with_an_older_versions_run_what_the_service_does(victim: RunningLab, tmp_path: Path) -> None:
     old = Serving("serve", "--port", "0", env=_QUICK, fresh=True, module="tests.helpers.older_version")
     old.listens()

@@ -190,6 +190,7 @@ def a_hunt_that_is_not_answered_is_made_up_for(folder: Path, state: str = "") ->
         assert there.store.intake.depth() == {"answered": 3}
 
 
+@pytest.mark.soak
 def test_a_hunt_that_is_not_answered_is_made_up_for(tmp_path: Path) -> None:
     a_hunt_that_is_not_answered_is_made_up_for(tmp_path)
 
@@ -199,6 +200,7 @@ def test_on_postgresql_a_hunt_that_is_not_answered_is_made_up_for(tmp_path: Path
     a_hunt_that_is_not_answered_is_made_up_for(tmp_path, pg_url)
 
 
+@pytest.mark.soak
 def test_of_several_people_those_who_are_found_are_answered_for_at_once(tmp_path: Path) -> None:
     tale = Tale()
     for name in ("ann", "bob"):

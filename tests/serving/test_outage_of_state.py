@@ -115,6 +115,7 @@ def test_a_service_waits_for_its_database_as_long_as_it_takes(outage: Outage) ->
 
 
 @pytest.mark.usefixtures("victim")
+@pytest.mark.soak
 def test_sigterm_ends_the_wait(outage: Outage, worker: Callable[[], Serving]) -> None:
     outage.begin()
     waiting = worker()
@@ -142,6 +143,7 @@ def test_only_a_wrong_setting_is_exit_2(
 
 
 @pytest.mark.usefixtures("victim")
+@pytest.mark.soak
 def test_a_database_that_takes_no_writes_at_the_start_is_waited_for_in_peace(outage: Outage) -> None:
     Store(outage.uri("state")).close()  # our tables, which can be read; the engine's are not there yet
     with psycopg.connect(outage.uri("state"), autocommit=True) as connection:

@@ -118,6 +118,7 @@ def test_the_service_deletes_cases_that_were_kept_long_enough(lab: Start, tmp_pa
     assert respond("audit", "verify").code == 0
 
 
+@pytest.mark.soak
 def test_the_service_prunes_by_itself(lab: Start, tmp_path: Path) -> None:
     tenant = lab(victims.write(tmp_path / "story", 1))
     with serving(RESPOND_SCHEDULE__EVERY="0s") as service:

@@ -12,7 +12,9 @@ from tests.helpers.serving import until
 from tests.helpers.tenant_story import Tale, account, now_of
 
 
-@pytest.mark.parametrize(("mode", "outcome"), [("observe", "planned"), ("ask", "awaiting-approval")])
+@pytest.mark.parametrize(
+    ("mode", "outcome"), [pytest.param("observe", "planned", marks=pytest.mark.soak), ("ask", "awaiting-approval")]
+)
 def test_a_delivery_and_a_scheduled_hunt_send_no_containment_unasked(mode: str, outcome: str, tmp_path: Path) -> None:
     habit = scenario.find("developer-habit")
     tale = Tale(now_of(habit))

@@ -55,6 +55,7 @@ def after_rounds(service: Serving, count: int) -> None:
     until(lambda: len(rounds(service)) >= wanted, told=lambda: f"{service.lines[-5:]}")
 
 
+@pytest.mark.soak
 def test_a_round_that_the_workspace_does_not_answer_is_made_up_for(there: Desk) -> None:
     until(lambda: there.runs("ann") == 1)
     first, *others = rounds(there.service)
@@ -93,6 +94,7 @@ def test_somebody_whom_the_directory_does_not_know_has_one_ticket_however_many_r
     assert "no account of this tenant is called that" in ticket.body
 
 
+@pytest.mark.soak
 def test_it_says_who_saw_the_attack_first_and_by_how_much(there: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     until(lambda: there.runs("sal") == 1)
     there.rest()
