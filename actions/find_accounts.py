@@ -23,7 +23,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from respond.errors import Forbidden, NotFound, RespondError, Transient, UsageError, until_of
+from respond.errors import Forbidden, NotFound, RespondError, UsageError, passes, until_of
 from respond.models.accounts import AmbiguousAccount, FailedAccount, FoundAccount, FoundAccounts
 from respond.models.case import Case
 from respond.models.evidence import Account
@@ -55,8 +55,8 @@ async def find_accounts(case: Case, *, named: Sequence[Named]) -> FoundAccounts:
                 return await _candidates(clients(case).graph, one, tenant)
             except RespondError as error:
                 grant = f"; grant the application {_PERMISSION}" if isinstance(error, Forbidden) else ""
-                passes = isinstance(error, Transient)
-                return FailedAccount(named=one, reason=error.message + grant, passes=passes, until=until_of(error))
+                reason = error.message + grant
+                return FailedAccount(named=one, reason=reason, passes=passes(error), until=until_of(error))
 
     answers = await asyncio.gather(*map(look_up, named))
     return _sorted_out(zip(named, answers, strict=True))

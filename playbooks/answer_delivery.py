@@ -40,7 +40,7 @@ from respond.answering import (
     tickets_for,
     unanswered_of,
 )
-from respond.errors import Permanent, RespondError, Transient, until_of
+from respond.errors import Permanent, RespondError, passes, until_of
 from respond.models.accounts import FoundAccounts
 from respond.models.case import Case
 from respond.models.evidence import Account
@@ -67,7 +67,8 @@ class Trouble:
 
     @classmethod
     def of(cls, error: RespondError) -> Trouble:
-        return cls(error.message, isinstance(error, Transient), isinstance(error, Permanent), until_of(error))
+        is_passing = passes(error)
+        return cls(error.message, is_passing, isinstance(error, Permanent) and not is_passing, until_of(error))
 
 
 @playbook("answer_delivery")

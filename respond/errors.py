@@ -123,8 +123,8 @@ def until_of(error: RespondError) -> datetime | None:
 
 
 def passes(error: BaseException) -> bool:
-    """Whether trying again later may help: a service did not answer, or not in time."""
-    return isinstance(error, Transient | TimeoutError)
+    """Whether trying again later may help: a service did not answer, not in time, or a proxy did in its place."""
+    return isinstance(error, Transient | TimeoutError | NotTheService)
 
 
 def made_up_later(error: Transient) -> Transient:

@@ -32,6 +32,7 @@ from respond.clients.transport import Transport
 from respond.errors import (
     BadQuery,
     Forbidden,
+    NotTheService,
     Permanent,
     RespondError,
     Service,
@@ -230,14 +231,16 @@ def _refused(status: int, response: Any) -> RespondError:
     text = f"Log Analytics answered {status} {code}: {reason or 'no reason given'}"[:400]
     if status == 401:
         return TokenRefused(text)
-    if status == 403:
-        return Forbidden(text)
     if status in (408, 429) or status >= 500:
         headers: Mapping[str, str] = getattr(response, "headers", {})
         asked = parse_retry_after(headers.get("Retry-After"))
         return Transient(text, retry_after=asked, service=Service.LOGS, throttled=status == 429)
-    if status == 404 or not (code or reason):
-        return Permanent(f"{text}; check tenant.workspace_id and tenant.logs_endpoint")
+    if not (code or reason):
+        # The service gives a reason for whatever it refuses; a proxy, or a wrong address, does not.
+        return NotTheService(f"{text}; this is not how Log Analytics says it: check tenant.logs_endpoint")
+    if status in (403, 404):
+        lost = f"{text}; check tenant.workspace_id and tenant.logs_endpoint"
+        return Forbidden(text) if status == 403 else Permanent(lost)
     if missing := unresolved(reason):
         return TableMissing(f"the workspace has no table or column named {missing}", missing)
     return BadQuery(text)

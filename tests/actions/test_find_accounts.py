@@ -249,6 +249,15 @@ async def test_one_that_cannot_be_looked_up_hides_no_other(
     assert len(answer.unknown) == 1
 
 
+async def test_a_proxy_that_answers_in_the_place_of_graph_is_asked_past_later(
+    tenant: Callable[..., RunningLab], find: Find
+) -> None:
+    tenant(faults=(LabFault(match="GET */users*", kind="answer", status=404, body="<html>not here</html>", times=0),))
+    answer = await find(account(object_id=ANN), account(mail="team@contoso.com"))
+    assert (answer.users, answer.unknown) == ((), ())
+    assert [failure.passes for failure in answer.failed] == [True, True]
+
+
 async def test_throttled_it_asks_again(tenant: Callable[..., RunningLab], find: Find) -> None:
     tenant(faults=(LabFault(match="GET */users", status=429, retry_after="0"),))
     assert ids(await find(account(mail="a.example@contoso.com"))) == [ANN]

@@ -10,7 +10,7 @@ import pytest
 
 from respond.clients.log_answer import Rows
 from respond.clients.logs import Logs
-from respond.errors import BadQuery, Forbidden, Permanent, RespondError, Transient, Unauthenticated
+from respond.errors import BadQuery, Forbidden, Permanent, RespondError, Transient, Unauthenticated, passes
 from respond.settings import Retry
 from tests.helpers.canned_service import Canned, canned
 from tests.helpers.identities import HasToken
@@ -136,3 +136,5 @@ async def test_a_refusal_is_named_by_its_status_and_not_repeated(
         await asked(service.url)
     assert str(status) in error.value.message
     assert len(service.seen) == 1
+    # A proxy that refuses is away for a while, as a service is; a refused token has a way of its own.
+    assert passes(error.value) is (not readable and status != 401)

@@ -31,6 +31,14 @@ SOON = {
     "RESPOND_RETRY__REQUEST_TIMEOUT": "15s",
     "RESPOND_PACE__BREAKER_REST": "1s",
 }
+_PROXY = {"kind": "answer", "body": "<html>the proxy does not know this</html>"}
+ILL: dict[str, dict[str, Any]] = {
+    "503": {"status": 503},
+    "hang": {"kind": "hang"},
+    "proxy": _PROXY | {"status": 404},
+    "proxy for the logs": _PROXY | {"match": "POST */query", "status": 403},
+}
+"""Faults that last until they are taken away."""
 GRAPH, LOGS, ARM = "graph", "logs", "arm"
 
 
@@ -89,7 +97,7 @@ def all_answered(there: Desk, people: tuple[str, ...]) -> None:
     assert len(there.tickets()) == len(people)
 
 
-@pytest.mark.parametrize("kind", ["refused", *(pytest.param(kind, marks=pytest.mark.soak) for kind in ("503", "hang"))])
+@pytest.mark.parametrize("kind", ["refused", *(pytest.param(kind, marks=pytest.mark.soak) for kind in ILL)])
 def test_deliveries_during_an_outage_of_the_directory_are_answered_when_it_is_over(
     tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -99,8 +107,7 @@ def test_deliveries_during_an_outage_of_the_directory_are_answered_when_it_is_ov
         if kind == "refused":
             outage.away.off()
         else:
-            fault = {"match": "* /v1.0/*", "times": 0, "kind": "hang" if kind == "hang" else "status", "status": 503}
-            there.lab.request("POST", "/_lab/faults", body=[fault])
+            there.lab.request("POST", "/_lab/faults", body=[{"match": "* /v1.0/*", "times": 0} | ILL[kind]])
         answers = [there.deliver(body) for body in bodies]
         assert not any(answer["duplicate"] for answer in answers)
         until(lambda: there.store.owed.counts("lab").get(OwedKind.DELIVERY) == len(people), 60)
