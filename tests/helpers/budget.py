@@ -161,8 +161,8 @@ class Budget:
         return {folder: seconds * self._slowness() for folder, seconds in limits.items()}
 
     def _slowness(self) -> float:
-        """How many times as long the same work takes here, 1.0 to 2.0: a faster machine has the same budget."""
-        return min(max(fmean(self._gauged) / _GAUGE_SECONDS, 1.0), 2.0) if self._gauged else 1.0
+        """How many times as long the same work takes here, 1.0 to 3.0: a faster machine has the same budget."""
+        return min(max(fmean(self._gauged) / _GAUGE_SECONDS, 1.0), 3.0) if self._gauged else 1.0
 
 
 def _gauge() -> float:
