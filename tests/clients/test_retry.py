@@ -204,9 +204,9 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> timedelta:
     """The budget of one read."""
-    monkeypatch.setenv("RESPOND_RETRY__READ_BUDGET", "1s")
+    monkeypatch.setenv("RESPOND_RETRY__READ_BUDGET", "2s")
     monkeypatch.setenv("RESPOND_RETRY__ATTEMPTS", "2")
-    return timedelta(seconds=1)
+    return timedelta(seconds=2)
 
 
 def fault(match: str, **more: Any) -> LabFault:
