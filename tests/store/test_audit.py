@@ -187,17 +187,12 @@ def test_an_edited_field_is_found(sqlite: Store, column: str, number: int) -> No
     assert found(sqlite) == (number, Flaw.EDITED)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        '{"nested":{"a":"ä","z":[1,null]}, "share":0.5,"n":3}',
-        '{"n":4,"n":3,"nested":{"a":"ä","z":[1,null]},"share":0.5}',
-    ],
-    ids=["other spelling", "a key twice"],
-)
-def test_detail_that_reads_alike_is_an_edit_as_well(sqlite: Store, text: str) -> None:
+@pytest.mark.parametrize("spell", [lambda text: text.replace(":", ": "), lambda text: '{"seal":"",' + text[1:]])
+def test_detail_that_reads_alike_is_an_edit_as_well(sqlite: Store, spell: Callable[[str], str]) -> None:
     log_of(sqlite, 5)
-    behind_our_back(sqlite, "UPDATE respond_audit SET detail = :text WHERE number = 3", text=text)
+    with sqlite.database.connect() as db:
+        text = db.execute(sa.text("SELECT detail FROM respond_audit WHERE number = 3")).scalar_one()
+    behind_our_back(sqlite, "UPDATE respond_audit SET detail = :text WHERE number = 3", text=spell(text))
     assert found(sqlite) == (3, Flaw.EDITED)
 
 
@@ -210,9 +205,9 @@ def test_bytes_that_read_like_the_text_are_an_edit(sqlite: Store) -> None:
 @pytest.mark.parametrize("number", [1, 3, 5])
 def test_an_edit_with_a_new_digest_is_found_by_what_follows(store: Store, number: int) -> None:
     entry = log_of(store, 5)[number - 1]
-    new = digest_of(entry.model_dump(mode="json") | {"what": "nothing"})
+    new = sha256({key: value for key, value in entry.chained.items() if key != "digest"} | {"run": "another"})
     behind_our_back(
-        store, "UPDATE respond_audit SET what = 'nothing', digest = :digest WHERE number = :n", digest=new, n=number
+        store, "UPDATE respond_audit SET run = 'another', digest = :digest WHERE number = :n", digest=new, n=number
     )
     assert found(store) == (number, Flaw.EDITED)
     assert store.audit.verify().count == number - 1
