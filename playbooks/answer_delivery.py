@@ -130,8 +130,8 @@ async def _named(case: Case, delivery: Delivery) -> tuple[tuple[Named, ...], Tro
 async def _put_off(case: Case, delivery: Delivery, found: FoundAccounts, trouble: Trouble | None) -> bool:
     """Put off what a service that does not answer keeps from being found out; whether that is the whole delivery.
 
-    Whoever was found is answered for at once. Where the incident could not be read, and the hunt stood in for it, it is
-    read when Sentinel answers.
+    Every user that was found is handled at once. Where the incident could not be read, and the hunt stood in for it, the
+    incident is read when Sentinel answers.
     """
     failed = [one for one in found.failed if one.passes]
     if failed:
@@ -151,7 +151,7 @@ async def _answer(case: Case, account: Account) -> Report | None:
 
 @playbook("answer_user")
 async def answer_user(case: Case, account: Account) -> Report | None:
-    """Look at one user, and again for whoever asked meanwhile, until nobody does, or a service does not answer."""
+    """Triage one user, and again for deliveries that arrive meanwhile, until there are none or a service is away."""
     number, report = 0, None
     user = account.id.lower()
     while looked := await next_round(case, user=user, owner=case.run, number=number):

@@ -153,7 +153,7 @@ def _say(as_json: bool, line: str) -> None:
 
 
 def _back_up(url: str, revision: str) -> str:
-    """Copy a SQLite file beside itself; where to. PostgreSQL is backed up by whoever runs it."""
+    """Copy a SQLite file to one beside it and return its path. Back up PostgreSQL with its own tools."""
     if not url.startswith("sqlite"):
         return ""
     file = Path(url.removeprefix("sqlite:///"))

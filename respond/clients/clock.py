@@ -21,7 +21,7 @@ import httpx
 from respond.observe.logs import Level, log
 
 WRONG = timedelta(seconds=60)
-"""A clock that is further off is a gap: Entra ID lets tokens differ by no more, and so does our webhook."""
+"""Largest clock difference that is not reported as a gap; Entra ID and our webhook accept the same."""
 _NOISE = timedelta(seconds=5)
 """The header has whole seconds, and an answer takes a while: what is less than this is no difference."""
 _SLOWEST = timedelta(seconds=10)

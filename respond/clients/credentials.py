@@ -27,7 +27,7 @@ ADVICE = "; sign in with a managed identity, a certificate or the Azure CLI"
 _RENEW_BEFORE = 300
 """Seconds before expiry at which a cached token counts as old."""
 _RENEW_EVERY = 10.0
-"""Seconds. What many requests were refused at the same time is asked for anew once."""
+"""Seconds. When many requests are refused at the same time, one new token is requested for all of them."""
 
 
 class LabCredential:

@@ -238,7 +238,7 @@ class Graph:
         try:
             return await with_fresh_token(call, *self._identities)
         except TokenRefused as refused:
-            # Whoever asked knows what it was about, and what Graph said.
+            # The caller knows what the request was about, and what Graph answered.
             raise refused.__cause__ or refused from None
 
     def errors(self, target: str) -> AbstractContextManager[None]:

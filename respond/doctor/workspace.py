@@ -89,7 +89,7 @@ async def tables(patient: Patient) -> Sequence[Result]:
 
 
 async def _arriving(patient: Patient) -> frozenset[str]:
-    """Tables that took rows in, whoever may read them; none where that cannot be read.
+    """Tables that have received rows, including those that this identity may not read; empty if that cannot be read.
 
     https://learn.microsoft.com/azure/azure-monitor/reference/tables/usage
     """

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 
@@ -28,14 +29,27 @@ def tables_of(db: sa.Connection) -> dict[str, sa.Table]:
     return {table.name: table for table in found.tables.values() if _RUN in table.c}
 
 
+_known: WeakKeyDictionary[sa.Engine, dict[str, sa.Table]] = WeakKeyDictionary()
+"""The engine's tables by database, for what is done each minute. SQLAlchemy caches statements together with their tables:
+tables that were read anew each time would fill that cache with 130 MB."""
+
+
+def _tables_once(database: sa.Engine) -> dict[str, sa.Table]:
+    if database not in _known:
+        with database.connect() as db:
+            if not (tables := tables_of(db)):
+                return {}
+        _known[database] = tables
+    return _known[database]
+
+
 def compact(database: sa.Engine, before: datetime) -> int:
     """Delete what runs that ended well before `before` were given and what their steps recorded; keep their answers.
 
     Returns:
         The number of runs compacted, at most 200 a call.
     """
-    with database.connect() as db:
-        tables = tables_of(db)
+    tables = _tables_once(database)
     if not tables:
         return 0
     status, steps, given = (tables[name] for name in ("workflow_status", "operation_outputs", "workflow_input"))

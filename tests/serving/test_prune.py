@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from respond.session import open_session
 from respond.settings import shipped_config
@@ -58,7 +59,11 @@ def test_a_finished_run_loses_its_steps_and_keeps_its_answer(lab: Start, tmp_pat
     with closing(Store(url)) as store:
         assert compact(store.database, datetime.now(UTC) - timedelta(hours=1)) == 0
         assert compact(store.database, datetime.now(UTC) + timedelta(seconds=1)) == 1
+        statements: list[str] = []
+        sa.event.listen(store.database, "before_cursor_execute", lambda *told: statements.append(told[2]))
         assert compact(store.database, datetime.now(UTC) + timedelta(seconds=1)) == 0
+        assert statements
+        assert not [one for one in statements if "PRAGMA" in one], "the tables are read once, or each look costs memory"
     assert counted(tmp_path, "operation_outputs", "workflow_input", "workflow_output") == [0, 0, 1]
 
     async def answer() -> object:
