@@ -130,8 +130,8 @@ async def _named(case: Case, delivery: Delivery) -> tuple[tuple[Named, ...], Tro
 async def _put_off(case: Case, delivery: Delivery, found: FoundAccounts, trouble: Trouble | None) -> bool:
     """Put off what a service that does not answer keeps from being found out; whether that is the whole delivery.
 
-    Every user that was found is handled at once. Where the incident could not be read, and the hunt stood in for it, the
-    incident is read when Sentinel answers.
+    Every user that was found is handled at once. Where the incident could not be read, and the hunt stood in for it,
+    the incident is read when Sentinel answers.
     """
     failed = [one for one in found.failed if one.passes]
     if failed:

@@ -30,8 +30,8 @@ def tables_of(db: sa.Connection) -> dict[str, sa.Table]:
 
 
 _known: WeakKeyDictionary[sa.Engine, dict[str, sa.Table]] = WeakKeyDictionary()
-"""The engine's tables by database, for what is done each minute. SQLAlchemy caches statements together with their tables:
-tables that were read anew each time would fill that cache with 130 MB."""
+"""The engine's tables by database, for what is done each minute. SQLAlchemy caches statements with their tables: tables
+that were read anew each time would fill that cache with 130 MB."""
 
 
 def _tables_once(database: sa.Engine) -> dict[str, sa.Table]:
